@@ -1,0 +1,97 @@
+# roost: build, test, install. `make help` lists the targets that people use daily.
+VERSION  := 0.1.0
+BUILD    ?= build
+PREFIX   ?= /usr/local
+SAN      ?=
+CC       ?= gcc
+CSTD     := -std=gnu17
+OPT      ?= -O2 -g
+WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            -Wold-style-definition -Wpointer-arith -Wwrite-strings -Wformat=2 -Wundef \
+            -Wvla -Wcast-align -Wnull-dereference -Wduplicated-cond -Wlogical-op
+ifneq ($(findstring clang,$(CC)),)
+# clang knows neither of the two, and reports cleanup variables that exist for their cleanup only.
+WARN     := $(filter-out -Wduplicated-cond -Wlogical-op,$(WARN)) -Wno-unused-but-set-variable
+endif
+HARDEN   := -fstack-protector-strong -fPIE
+ifeq ($(SAN),)
+HARDEN   += -D_FORTIFY_SOURCE=2
+else
+SANFLAGS := -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
+# gcc's flow analysis sees phantom NULLs behind the sanitizers' instrumentation.
+WARN     := $(filter-out -Wnull-dereference,$(WARN)) -Wno-maybe-uninitialized
+endif
+
+ROOMS    := base model seeds netcfg bootstrap ansible server cli
+PROGRAMS := roostd roost-core roost-front roost-single roost
+
+# Which libraries a program may link. What it does not use is not linked (--as-needed), and
+# `make layers` checks the result: no SQL, YAML or HTTP client in roost-front, no parser of guest
+# bytes, JSON, YAML or SQL in roostd.
+PKGS     := libevent jansson yaml-0.1 libcrypto sqlite3 libmicrohttpd libcurl smartcols
+LIBS_ALL := $(shell pkg-config --libs $(PKGS)) -liniparser -lcrypt -lpthread
+CPPFLAGS += -I. -Itests -D_GNU_SOURCE -DROOST_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS)) -I/usr/include/iniparser
+CFLAGS   := $(CSTD) $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) $(EXTRA_CFLAGS)
+LDFLAGS  := -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections $(SANFLAGS)
+
+# NAME_main.c holds a main() and is a program; every other file belongs to its room's archive.
+room_src  = $(filter-out %_main.c,$(wildcard $(1)/*.c))
+room_obj  = $(patsubst %.c,$(BUILD)/%.o,$(call room_src,$(1)))
+archive   = $(BUILD)/$(1).a
+
+.PHONY: all
+all: $(addprefix $(BUILD)/,$(PROGRAMS))
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -ffunction-sections -fdata-sections -MMD -MP -c -o $@ $<
+
+define room_rule
+$(call archive,$(1)): $(call room_obj,$(1))
+	@rm -f $$@
+	ar rcsD $$@ $$^
+endef
+$(foreach r,$(ROOMS),$(eval $(call room_rule,$(r))))
+
+rooms    = $(foreach r,$(1),$(call archive,$(r)))
+link     = $(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
+
+$(BUILD)/roostd: $(BUILD)/server/roostd_main.o $(call rooms,server bootstrap netcfg model base)
+	$(link)
+$(BUILD)/roost-core: $(BUILD)/server/core_main.o $(call rooms,server ansible bootstrap netcfg seeds model base)
+	$(link)
+$(BUILD)/roost-front: $(BUILD)/server/front_main.o $(call rooms,server seeds model base)
+	$(link)
+$(BUILD)/roost-single: $(BUILD)/server/single_main.o $(call rooms,server ansible bootstrap netcfg seeds model base)
+	$(link)
+$(BUILD)/roost: $(BUILD)/cli/roost_main.o $(call rooms,cli model base)
+	$(link)
+
+include tests/tests.mk
+include contrib/contrib.mk
+
+.PHONY: layers
+layers: all
+	sh tests/layers.sh $(BUILD)
+
+.PHONY: format
+format:
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD)
+
+compile_commands.json: Makefile
+	bear -- $(MAKE) -B all
+
+.PHONY: help
+help:
+	@echo 'make             build roostd, roost-core, roost-front and roost in $(BUILD)/'
+	@echo 'make demo        a guest boots and comes home, from nothing (installs what it needs)'
+	@echo 'make check       all tests          make check-fast   without real guests'
+	@echo 'make asan        unit and corpus tests under address and undefined behaviour sanitizers'
+	@echo 'make bench       load drivers beside nginx           make fuzz   libFuzzer on each parser'
+	@echo 'make layers      the walls between the rooms         make format make clean'
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,26 @@
+/* The log: one line per fact. To a terminal in colours; to anything else
+ * "<rfc3339> LEVEL process [instance] text", or with "<N>" priorities under systemd (JOURNAL_STREAM).
+ * Control bytes of whatever is logged become `?`: a guest cannot forge a line. Secrets never come here. */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include "base/err.h"
+
+enum log_level { LOG_ERROR_, LOG_WARN_, LOG_INFO_, LOG_DEBUG_ };
+
+/* `process` ("roostd") must outlive the log. Output goes to descriptor 2. */
+void log_open(const char *process, enum log_level level);
+int log_level_parse(const char *s, enum log_level *ret, struct err *e);
+/* Debug lines only of one topic (a source file's noun), NULL: all. */
+void log_topic(const char *topic);
+
+void log_line(enum log_level level, const char *instance, const char *topic, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#define log_error(...)           log_line(LOG_ERROR_, NULL, NULL, __VA_ARGS__)
+#define log_warn(...)            log_line(LOG_WARN_, NULL, NULL, __VA_ARGS__)
+#define log_info(...)            log_line(LOG_INFO_, NULL, NULL, __VA_ARGS__)
+#define log_debug(topic, ...)    log_line(LOG_DEBUG_, NULL, topic, __VA_ARGS__)
+#define log_of(level, name, ...) log_line(level, name, NULL, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,41 @@
+/* The fleet file: networks, identities, images, defaults, instances (DESIGN section 1). */
+#ifndef MODEL_FLEET_H
+#define MODEL_FLEET_H
+
+#include <jansson.h>
+
+#include "base/yaml.h"
+#include "model/identity.h"
+#include "model/image.h"
+#include "model/instance.h"
+#include "model/network.h"
+
+struct fleet_image {
+    struct image image;
+    struct image_source source;
+};
+struct fleet_instance {
+    struct name name;
+    struct spec spec;
+};
+struct fleet {
+    struct network *networks;
+    int n_networks;
+    struct identity *identities;
+    int n_identities;
+    struct fleet_image *images;
+    int n_images;
+    struct fleet_instance *instances; /* `count: 3` became web-1, web-2, web-3 */
+    int n_instances;
+};
+#define FLEET_INSTANCES_MAX 100000
+#define FLEET_COUNT_MAX     10000
+
+/* Checks the whole tree; the first complaint is returned as "FILE:LINE: POINTER: what, what is right"
+ * when map is given, "POINTER: …" without. References to networks, images and identities are checked by the
+ * server against fleet and store together. */
+int fleet_parse(const json_t *tree, const char *file, const struct yaml_map *map,
+                const struct spec_defaults *d, struct fleet *ret, struct err *e);
+void fleet_done(struct fleet *f);
+
+#endif

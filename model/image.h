@@ -1,0 +1,47 @@
+/* A base image: what an instance's disk starts from. */
+#ifndef MODEL_IMAGE_H
+#define MODEL_IMAGE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "model/name.h"
+
+enum disk_format { DISK_NONE, DISK_QCOW2, DISK_RAW, DISK_FORMATS };
+enum firmware { FIRMWARE_BIOS, FIRMWARE_UEFI, FIRMWARES };
+enum arch { ARCH_AMD64, ARCH_ARM64, ARCHES };
+const char *disk_format_name(enum disk_format f);
+int disk_format_from_name(const char *s);
+const char *firmware_name(enum firmware f);
+int firmware_from_name(const char *s);
+const char *arch_name(enum arch a);
+int arch_from_name(const char *s);
+
+#define CMDLINE_MAX 1023
+struct image {
+    struct name name;
+    enum arch arch;
+    enum firmware firmware;   /* default of its instances */
+    enum disk_format format;  /* by content; DISK_NONE: kernel and initrd only */
+    uint64_t virtual_size;    /* bytes; 0 without a disk */
+    uint64_t min_memory, min_disk; /* bytes, 0: none */
+    bool has_kernel, has_initrd;   /* direct kernel boot */
+    char cmdline[CMDLINE_MAX + 1]; /* kernel command line, printable ASCII */
+    char default_user[33];         /* whom `roost ssh` uses without an identity; "" unknown */
+    char sha256[65];               /* of the disk file as imported; "" without a disk */
+};
+
+/* Where the parts come from, as the fleet file says; absolute paths by the time they reach roost. */
+struct image_source {
+    char *file, *kernel, *initrd; /* NULL: none */
+    char sha256[65];              /* the checksum that `file` must have; "" unchecked */
+};
+void image_source_done(struct image_source *s);
+/* Fleet form: {file, kernel, initrd, cmdline, checksum: "sha256:…", arch, firmware, default-user,
+ * min-memory, min-disk}. `predefined` and `url` are known words that say "not yet" (ERR_INVALID). */
+int image_from_json(const char *name, const json_t *j, struct image *ret, struct image_source *src,
+                    struct err *e);
+json_t *image_to_json(const struct image *i);
+
+#endif

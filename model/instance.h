@@ -1,0 +1,95 @@
+/* An instance: what the operator asked for, and who it is. */
+#ifndef MODEL_INSTANCE_H
+#define MODEL_INSTANCE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "model/addr.h"
+#include "model/image.h"
+#include "model/name.h"
+#include "model/tag.h"
+
+enum launcher { LAUNCHER_ROOST, LAUNCHER_EXTERNAL, LAUNCHERS };
+enum bootstrapper { BOOTSTRAPPER_NET, BOOTSTRAPPER_DRIVE, BOOTSTRAPPER_IGNITION, BOOTSTRAPPER_NONE, BOOTSTRAPPERS };
+const char *launcher_name(enum launcher l);
+int launcher_from_name(const char *s);
+const char *bootstrapper_name(enum bootstrapper b);
+int bootstrapper_from_name(const char *s);
+
+#define INSTANCE_IDENTITIES_MAX 16
+#define INSTANCE_GROUPS_MAX     32
+#define USER_DATA_MAX           (1u << 20)
+#define IID_MAX                 84 /* "iid-" NAME "-" 4294967295 */
+
+/* What an operator writes. */
+struct spec {
+    enum launcher launcher;
+    enum bootstrapper bootstrapper;
+    struct name image, network; /* image empty for external */
+    struct name identities[INSTANCE_IDENTITIES_MAX];
+    int n_identities;
+    struct name groups[INSTANCE_GROUPS_MAX]; /* sorted, unique */
+    int n_groups;
+    unsigned cpus;
+    uint64_t memory, disk; /* bytes; disk 0: as large as the image */
+    bool firmware_set;     /* else the image's */
+    enum firmware firmware;
+    struct tag tag;    /* empty: the name */
+    struct uuid uuid;  /* empty: computed */
+    bool mac_set;      /* else computed */
+    struct mac mac;
+    struct ip address; /* family 0: none asked for */
+    bool autostart;
+    char domain[DOMAIN_MAX_LEN + 1]; /* of the FQDN; "" the network's */
+    char *user_data;   /* the operator's bytes; NULL: none */
+    size_t user_data_len;
+    json_t *vars;      /* object of Ansible host variables; NULL: none */
+};
+
+/* Defaults before the fleet's `defaults:` and the instance's own words; from configuration. */
+struct spec_defaults {
+    unsigned cpus;
+    uint64_t memory, disk;
+    struct name network;
+};
+void spec_init(struct spec *s, const struct spec_defaults *d);
+void spec_done(struct spec *s);
+
+/* Reads the words of an instance (fleet form) over what is in *s already, so that defaults come first.
+ * user-data is text here (or {"base64": …} for what is not UTF-8); file names were resolved by the
+ * client. `pointer` (JSON pointer of j) starts every message. Unknown words: ERR_INVALID with the
+ * nearest known one. */
+int spec_read(struct spec *s, const json_t *j, const char *pointer, struct err *e);
+json_t *spec_to_json(const struct spec *s); /* canonical: sorted keys, sizes in bytes; new reference */
+
+/* What a change of a field asks for. */
+enum change { CHANGE_NONE, CHANGE_LIVE, CHANGE_RESTART, CHANGE_REBUILD, CHANGES };
+const char *change_name(enum change c); /* "live", "needs restart", "needs rebuild" */
+struct field_change {
+    const char *field; /* "memory" */
+    enum change change;
+};
+/* Differences of two canonical forms (spec_to_json), one row per field by the field table; returns the
+ * count (at most max), the gravest in *ret_worst. ERR_CONFLICT for what cannot change at all
+ * (tag, uuid, mac, launcher: remove and create again). */
+int spec_diff(const json_t *old, const json_t *new_, struct field_change *ret, int max,
+              enum change *ret_worst, struct err *e);
+
+/* Who it is: computed at creation, then stored; never changes but generation, iid and epoch. */
+struct instance {
+    int64_t id;
+    struct name name;
+    struct tag tag;
+    char iid[IID_MAX + 1]; /* "iid-NAME-GENERATION" */
+    uint32_t generation;   /* from 1; a rebuild raises it */
+    uint32_t epoch;        /* of tokens; a rotation raises it */
+    struct uuid uuid;
+    struct mac mac;
+    struct spec spec;
+};
+void instance_done(struct instance *i);
+void instance_iid(const char *name, uint32_t generation, char ret[IID_MAX + 1]);
+
+#endif

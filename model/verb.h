@@ -1,0 +1,83 @@
+/* Verbs: what roost-core may ask roostd to do, as values with checked fields. roostd renders from the
+ * values by the same pure functions as everybody; it never takes finished documents, argument vectors or
+ * paths. Each verb is a struct with an encoder and a decoder that re-checks every field. */
+#ifndef MODEL_VERB_H
+#define MODEL_VERB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/msg.h"
+#include "model/addr.h"
+#include "model/image.h"
+#include "model/name.h"
+#include "model/network.h"
+#include "model/seedurl.h"
+#include "model/tag.h"
+#include "model/token.h"
+
+enum accel { ACCEL_TCG, ACCEL_KVM, ACCELS };
+const char *accel_name(enum accel a);
+
+/* Launch a guest. Everything that decides its QEMU arguments is here. */
+struct launch {
+    struct name instance;
+    uint64_t launch_id; /* random, on record before the verb is sent */
+    struct tag tag;
+    struct uuid uuid;
+    struct mac mac;
+    bool seed;                    /* offer the seed URL by SMBIOS */
+    char base_url[BASE_URL_MAX + 1];
+    struct token seed_token;
+    uint32_t cpus;
+    uint64_t memory; /* bytes */
+    enum arch arch;
+    enum firmware firmware;
+    struct name image;
+    enum disk_format image_format; /* of the base; DISK_NONE: no disk at all */
+    bool has_kernel, has_initrd;   /* direct kernel boot from the image's files */
+    char cmdline[CMDLINE_MAX + 1];
+    enum network_kind network_kind;
+    char domain[DOMAIN_MAX_LEN + 1]; /* "" none: DNS search domain told by the user network */
+};
+void launch_encode(const struct launch *l, struct buf *out);
+int launch_decode(struct msg_cur *c, struct launch *ret, struct err *e); /* insists on the end */
+
+/* The other verbs name an instance and a launch. */
+struct verb_ref {
+    struct name instance;
+    uint64_t launch_id; /* 0: whatever runs */
+};
+void verb_ref_encode(const struct verb_ref *v, struct buf *out);
+int verb_ref_decode(struct msg_cur *c, struct verb_ref *ret, struct err *e);
+
+/* What roostd tells about a QEMU. */
+struct launched {
+    struct name instance;
+    uint64_t launch_id;
+    uint32_t pid;
+    enum accel accel;
+};
+void launched_encode(const struct launched *v, struct buf *out);
+int launched_decode(struct msg_cur *c, struct launched *ret, struct err *e);
+
+struct exited {
+    struct name instance;
+    uint64_t launch_id;
+    bool status_known; /* false: it was not our child any more (adopted) */
+    int32_t status;    /* as of wait(2) */
+    char tail[512];    /* last lines of QEMU's own log, printable */
+};
+void exited_encode(const struct exited *v, struct buf *out);
+int exited_decode(struct msg_cur *c, struct exited *ret, struct err *e);
+
+/* The accelerator and why. */
+struct accel_report {
+    enum accel accel;
+    char reason[200];       /* "KVM runs guest code", "no /dev/kvm: the kvm module is not loaded", … */
+    char qemu_version[64];  /* "" when QEMU is missing; reason then says so */
+};
+void accel_report_encode(const struct accel_report *v, struct buf *out);
+int accel_report_decode(struct msg_cur *c, struct accel_report *ret, struct err *e);
+
+#endif

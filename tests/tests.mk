@@ -1,0 +1,26 @@
+# Tests. A unit test is tests/unit/ROOM/NOUN.c and links only its room, model and base, so that a
+# wrong dependency fails at link time in the room of whoever made it.
+unit_src  := $(wildcard tests/unit/*/*.c)
+unit_bin  := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(unit_src))
+fuzz_src  := $(wildcard tests/fuzz/*.c)
+fuzz_src  := $(filter-out tests/fuzz/corpus_main.c,$(fuzz_src))
+fuzz_bin  := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(fuzz_src))
+
+unit_room  = $(word 1,$(subst /, ,$(1)))
+unit_libs  = $(if $(filter server,$(1)),$(call rooms,server ansible bootstrap netcfg seeds model base),$(if $(filter base,$(1)),$(call rooms,base),$(if $(filter model,$(1)),$(call rooms,model base),$(call rooms,$(1) model base))))
+
+define unit_rule
+$(BUILD)/tests/unit/$(1): $(BUILD)/tests/unit/$(1).o $(call unit_libs,$(call unit_room,$(1)))
+	$$(CC) $$(LDFLAGS) -o $$@ $$(filter %.o %.a,$$^) $$(LIBS_ALL) -lcmocka
+endef
+$(foreach t,$(patsubst tests/unit/%.c,%,$(unit_src)),$(eval $(call unit_rule,$(t))))
+
+# A fuzz target is 15 lines around LLVMFuzzerTestOneInput; its corpus runs as an ordinary test.
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/corpus_main.o $(call rooms,seeds bootstrap netcfg ansible model base)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
+
+.PHONY: unit corpus
+unit: $(unit_bin)
+	@sh tests/run-unit.sh $(BUILD) $(sort $(unit_bin))
+corpus: $(fuzz_bin)
+	@sh tests/run-corpus.sh $(BUILD) $(sort $(fuzz_bin))
