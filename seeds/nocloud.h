@@ -1,0 +1,44 @@
+/* The four NoCloud documents (cloud-init documentation: "NoCloud" datasource, "Vendor data",
+ * "Networking config version 2", "Phone home", "Reporting"). Pure: the same input gives the same bytes.
+ *
+ * meta-data:      instance-id, local-hostname, and the host variables under `roost:` for jinja's
+ *                 ds.meta_data.
+ * user-data:      the operator's bytes, untouched ("#cloud-config\n{}\n" when there are none).
+ * vendor-data:    roost's part, a MIME multi-part: cloud-config with users, phone_home, reporting,
+ *                 manual_cache_clean and both merge_how and merge_type; a per-boot script that makes the same
+ *                 POST on every boot until it is answered; where the operator has or may have a phone_home of
+ *                 his own, that script alone guarantees roost's.
+ * network-config: version 2, DHCP on the interface with the instance's MAC. */
+#ifndef SEEDS_NOCLOUD_H
+#define SEEDS_NOCLOUD_H
+
+#include "base/buf.h"
+#include "model/identity.h"
+#include "model/instance.h"
+#include "model/network.h"
+#include "model/seedurl.h"
+#include "seeds/userdata.h"
+
+enum seal { SEAL_NO, SEAL_YES, SEAL_ALL };
+
+struct seed_input {
+    const struct instance *instance;
+    const struct network *network;
+    const struct identity *const *identities;
+    int n_identities;
+    struct userdata_facts facts; /* of instance->spec.user_data */
+    const char *base_url;        /* as the guest reaches roost */
+    struct token post;           /* TOKEN_POST */
+    unsigned phone_home_tries;   /* 1 to 1000000; requests are 3 s apart */
+    bool reporting;
+    enum seal seal; /* in force now: SEAL_YES drops password hashes, SEAL_ALL empties user-data too */
+};
+
+int nocloud_meta_data(const struct seed_input *in, struct buf *out, struct err *e);
+int nocloud_user_data(const struct seed_input *in, struct buf *out, struct err *e);
+int nocloud_vendor_data(const struct seed_input *in, struct buf *out, struct err *e);
+int nocloud_network_config(const struct seed_input *in, struct buf *out, struct err *e);
+/* The same as a table for whoever wants all of them. */
+int nocloud_render(enum seed_doc doc, const struct seed_input *in, struct buf *out, struct err *e);
+
+#endif

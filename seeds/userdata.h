@@ -1,0 +1,36 @@
+/* Reads the operator's user-data, which goes to the guest as it is, to know what it does to roost's
+ * part (vendor-data), and to say at apply what roost cannot mend. */
+#ifndef SEEDS_USERDATA_H
+#define SEEDS_USERDATA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+enum userdata_form {
+    USERDATA_NONE,   /* absent or empty */
+    USERDATA_CONFIG, /* #cloud-config */
+    USERDATA_SCRIPT, /* #! */
+    USERDATA_MIME,   /* multi-part */
+    USERDATA_JINJA,  /* ## template: jinja */
+    USERDATA_GZIP,
+    USERDATA_OTHER, /* another handler's header (#include, #cloud-boothook, …) */
+    USERDATA_UNMARKED /* no header that cloud-init knows: it is ignored by it; a warning */
+};
+const char *userdata_form_name(enum userdata_form f);
+
+struct userdata_facts {
+    enum userdata_form form;
+    bool opaque;         /* could not be looked into (gzip, jinja, include): users and phone_home are possible */
+    bool has_users;      /* a users: list of its own */
+    bool has_phone_home; /* a phone_home of its own, or possibly one (opaque) */
+    bool vendor_off;     /* vendor_data: {enabled: false}: the guest will not phone home */
+    char warning[256];   /* what roost cannot mend but accepts; "" none */
+};
+
+/* 0, or -1 with ERR_INVALID for what is refused at apply: `users` as string or dict, a broken YAML
+ * document behind #cloud-config (with its line), more than 1 MiB after unpacking. */
+int userdata_inspect(const char *data, size_t len, struct userdata_facts *ret, struct err *e);
+
+#endif
