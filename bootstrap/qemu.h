@@ -1,0 +1,43 @@
+/* QEMU's argument vector for a guest (QEMU 7.2 system emulator manual, "Invocation"). Pure.
+ *
+ * Files are named by role. In service each one is a descriptor that roostd opened below its own
+ * directory (`-add-fd`, `-blockdev` on /dev/fdset/N, /proc/self/fd/N where QEMU uses plain fopen: kernel,
+ * initrd, SMBIOS blob); in vm.sh it is a plain path. Nothing else differs. */
+#ifndef BOOTSTRAP_QEMU_H
+#define BOOTSTRAP_QEMU_H
+
+#include "base/spawn.h"
+#include "model/verb.h"
+
+enum qemu_file {
+    QEMU_DISK,     /* the overlay, read-write */
+    QEMU_BASE,     /* the image below it, read-only */
+    QEMU_KERNEL,
+    QEMU_INITRD,
+    QEMU_SMBIOS,   /* type 1 blob */
+    QEMU_CODE,     /* firmware code, read-only pflash */
+    QEMU_VARS,     /* firmware variables, the guest's own */
+    QEMU_CONSOLE,  /* console log, append */
+    QEMU_LOCK,     /* instance.lock: only inherited, never named */
+    QEMU_FILES
+};
+
+struct qemu_place {
+    const char *binary;
+    enum accel accel;
+    /* Exactly one of the two per file that the guest has. */
+    const char *path[QEMU_FILES]; /* NULL: not by path */
+    int fd[QEMU_FILES];           /* number inside the child, -1: not by descriptor */
+    const char *qmp_socket;       /* NULL: monitor and serial are the terminal's (vm.sh) */
+    const char *console_socket;
+    const char *run_as;           /* user for -runas, NULL: none */
+    unsigned tcg_tb_mib;          /* translation buffer under TCG */
+};
+void qemu_place_init(struct qemu_place *p); /* all absent */
+
+/* Which files this guest needs. */
+bool qemu_needs(const struct launch *l, enum qemu_file f);
+/* 0, or -1: ERR_INVALID when launch and place do not fit. */
+int qemu_args(const struct launch *l, const struct qemu_place *p, struct argv *out, struct err *e);
+
+#endif
