@@ -16,6 +16,7 @@ struct buf {
     size_t size;
     size_t cap; /* 0: the default of 16 MiB */
     bool failed;
+    bool too_big; /* failed because of cap, not of memory */
 };
 
 #define BUF_INIT ((struct buf){ 0 })

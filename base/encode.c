@@ -1,0 +1,163 @@
+#include "base/encode.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* With valid arguments these fail only for want of memory or of the kernel's random source: going
+ * on with a digest or secret that is not one would be worse than to end. */
+static void must(bool ok, const char *what)
+{
+    if (ok)
+        return;
+    fprintf(stderr, "%s failed\n", what);
+    abort();
+}
+
+void hex_encode(const uint8_t *in, size_t len, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < len; i++) {
+        *out++ = digits[in[i] >> 4];
+        *out++ = digits[in[i] & 15];
+    }
+    *out = '\0';
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+int hex_decode(const char *in, size_t len, uint8_t *out)
+{
+    if (len % 2)
+        return -1;
+    for (size_t i = 0; i < len; i++) {
+        if (hex_value(in[i]) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < len; i += 2)
+        out[i / 2] = (uint8_t)(hex_value(in[i]) << 4 | hex_value(in[i + 1]));
+    return 0;
+}
+
+static const char base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+static int base64_value(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* Digits without the padding: that many octets, as RFC 4648 section 4 counts them. */
+static size_t base64_digits_of(const char *in, size_t len)
+{
+    if (len > 0 && in[len - 1] == '=')
+        len--;
+    if (len > 0 && in[len - 1] == '=')
+        len--;
+    return len;
+}
+
+int base64_decode(const char *in, size_t len, uint8_t *out, size_t size)
+{
+    size_t digits = base64_digits_of(in, len);
+    size_t n = digits * 6 / 8;
+    uint32_t bits = 0;
+
+    if (len % 4 || n > size || n > INT_MAX)
+        return -1;
+    for (size_t i = 0; i < digits; i++) {
+        if (base64_value(in[i]) < 0)
+            return -1;
+    }
+    /* Section 3.5: pad bits that are not zero would give one value several texts. */
+    unsigned pad_bits = digits * 6 % 8;
+    if (pad_bits && base64_value(in[digits - 1]) & ((1 << pad_bits) - 1))
+        return -1;
+    for (size_t i = 0, o = 0; i < digits; i++) {
+        bits = bits << 6 | (uint32_t)base64_value(in[i]);
+        if (i % 4)
+            out[o++] = (uint8_t)(bits >> (6 - 2 * (i % 4)));
+    }
+    return (int)n;
+}
+
+void base64_encode(const uint8_t *in, size_t len, char *out)
+{
+    for (size_t i = 0; i < len; i += 3) {
+        size_t n = len - i < 3 ? len - i : 3;
+        uint32_t bits = (uint32_t)in[i] << 16 | (n > 1 ? (uint32_t)in[i + 1] << 8 : 0) |
+                        (n > 2 ? in[i + 2] : 0u);
+        for (size_t d = 0; d < 4; d++)
+            *out++ = d <= n ? base64_digits[bits >> (18 - 6 * d) & 63] : '=';
+    }
+    *out = '\0';
+}
+
+void sha256(const void *data, size_t len, uint8_t out[SHA256_SIZE])
+{
+    must(SHA256(data, len, out), "SHA-256");
+}
+
+void hmac_sha256(const uint8_t *key, size_t key_len, const void *data, size_t len,
+                 uint8_t out[SHA256_SIZE])
+{
+    must(key_len <= INT_MAX && HMAC(EVP_sha256(), key, (int)key_len, data, len, out, NULL),
+         "HMAC-SHA-256");
+}
+
+/* Never defined: the handle is libcrypto's own context. */
+struct sha256_stream *sha256_new(void)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+    must(ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL), "SHA-256");
+    return (struct sha256_stream *)ctx;
+}
+
+void sha256_update(struct sha256_stream *s, const void *data, size_t len)
+{
+    must(EVP_DigestUpdate((EVP_MD_CTX *)s, data, len), "SHA-256");
+}
+
+void sha256_final(struct sha256_stream *s, uint8_t out[SHA256_SIZE])
+{
+    must(EVP_DigestFinal_ex((EVP_MD_CTX *)s, out, NULL), "SHA-256");
+    EVP_MD_CTX_free((EVP_MD_CTX *)s);
+}
+
+bool equal_secret(const void *a, const void *b, size_t len)
+{
+    return CRYPTO_memcmp(a, b, len) == 0;
+}
+
+void random_bytes(void *out, size_t len)
+{
+    for (size_t done = 0; done < len;) {
+        ssize_t n = getrandom((char *)out + done, len - done, 0);
+        must(n > 0 || errno == EINTR, "getrandom");
+        done += n > 0 ? (size_t)n : 0;
+    }
+}

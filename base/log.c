@@ -1,0 +1,154 @@
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/parse.h"
+
+/* Below PIPE_BUF, so that the lines of several processes on one pipe never mix (pipe(7)). */
+#define LINE_MAX_BYTES 2048
+
+enum form { FORM_PLAIN, FORM_JOURNAL, FORM_COLOUR };
+
+static const struct {
+    const char *name;   /* as in --log-level */
+    const char *shown;  /* padded, so that the columns stand */
+    const char *colour; /* SGR parameters */
+    char priority;      /* sd-daemon(3) */
+} levels[] = {
+    [LOG_ERROR_] = { "error", "ERROR", "31", '3' },
+    [LOG_WARN_] = { "warn", "WARN ", "33", '4' },
+    [LOG_INFO_] = { "info", "INFO ", "32", '6' },
+    [LOG_DEBUG_] = { "debug", "DEBUG", "36", '7' },
+};
+
+static struct {
+    const char *process;
+    const char *topic;
+    enum log_level level;
+    enum form form;
+} logger = { .level = LOG_INFO_ };
+
+/* systemd.exec(5), JOURNAL_STREAM: set for children too, so it counts only when it names the
+ * device and inode of our own standard error. */
+static bool is_journal(void)
+{
+    const char *want = getenv("JOURNAL_STREAM");
+    struct stat st;
+    char is[64];
+
+    if (!want || fstat(STDERR_FILENO, &st) < 0)
+        return false;
+    snprintf(is, sizeof(is), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+    return strcmp(is, want) == 0;
+}
+
+static bool is_colour(void)
+{
+    const char *no_color = getenv("NO_COLOR"); /* https://no-color.org */
+    const char *term = getenv("TERM");
+
+    return isatty(STDERR_FILENO) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
+}
+
+void log_open(const char *process, enum log_level level)
+{
+    logger.process = process;
+    logger.level = level;
+    logger.form = is_journal() ? FORM_JOURNAL : is_colour() ? FORM_COLOUR : FORM_PLAIN;
+}
+
+int log_level_parse(const char *s, enum log_level *ret, struct err *e)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {
+        if (strcmp(levels[i].name, s) == 0) {
+            *ret = (enum log_level)i;
+            return 0;
+        }
+    }
+    return err_set(e, ERR_INVALID, "\"%.64s\" is not a log level: error, warn, info or debug", s);
+}
+
+void log_topic(const char *topic)
+{
+    logger.topic = topic;
+}
+
+static bool is_wanted(enum log_level level, const char *topic)
+{
+    if (level > logger.level)
+        return false;
+    return level != LOG_DEBUG_ || !logger.topic || (topic && strcmp(topic, logger.topic) == 0);
+}
+
+/* What stands before the text; returns its length. */
+static size_t put_head(char *out, size_t size, enum log_level level)
+{
+    char stamp[25];
+    const char *process = logger.process ? logger.process : program_invocation_short_name;
+
+    clock_rfc3339(clock_now().real_ms, stamp);
+    switch (logger.form) {
+    case FORM_JOURNAL:
+        snprintf(out, size, "<%c>%s", levels[level].priority, process);
+        break;
+    case FORM_COLOUR:
+        snprintf(out, size, "\033[2m%s\033[0m \033[%sm%s\033[0m %s", stamp, levels[level].colour,
+                 levels[level].shown, process);
+        break;
+    case FORM_PLAIN:
+        snprintf(out, size, "%s %s %s", stamp, levels[level].shown, process);
+        break;
+    }
+    return strlen(out);
+}
+
+/* Never waits: a log that nobody reads must not stop a server, so its lines are lost. */
+static void write_all(const char *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(STDERR_FILENO, data, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return;
+        data += n;
+        len -= (size_t)n;
+    }
+}
+
+void log_line(enum log_level level, const char *instance, const char *topic, const char *fmt, ...)
+{
+    char line[LINE_MAX_BYTES];
+    int errno_kept = errno;
+    va_list ap;
+
+    if (!is_wanted(level, topic))
+        return;
+    size_t len = put_head(line, sizeof(line) / 2, level);
+    char *text = line + len;
+    if (instance)
+        snprintf(text, sizeof(line) / 4, " [%s]", instance);
+    else
+        *text = '\0';
+    len += strlen(text);
+    line[len++] = ' ';
+    va_start(ap, fmt);
+    errno = errno_kept; /* for %m */
+    vsnprintf(line + len, sizeof(line) - 1 - len, fmt, ap);
+    va_end(ap);
+    control_mask(text);
+    len = strlen(line);
+    line[len++] = '\n';
+    write_all(line, len);
+    errno = errno_kept;
+}

@@ -1,0 +1,298 @@
+#include "base/parse.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+/* Reads digits at *s and moves past them. -1: there is none, or the value is over 64 bits. */
+static int scan_digits(const char **s, uint64_t *ret)
+{
+    uint64_t v = 0;
+    const char *p = *s;
+
+    for (; *p >= '0' && *p <= '9'; p++) {
+        if (__builtin_mul_overflow(v, 10u, &v) ||
+            __builtin_add_overflow(v, (uint64_t)(*p - '0'), &v))
+            return -1;
+    }
+    if (p == *s)
+        return -1;
+    *s = p;
+    *ret = v;
+    return 0;
+}
+
+int parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *ret, struct err *e)
+{
+    const char *p = s;
+    uint64_t v;
+
+    if (scan_digits(&p, &v) < 0 || *p || v < min || v > max)
+        return err_set(e, ERR_INVALID,
+                       "\"%.64s\" is not a whole number from %" PRIu64 " to %" PRIu64, s, min, max);
+    *ret = v;
+    return 0;
+}
+
+int parse_bool(const char *s, bool *ret, struct err *e)
+{
+    static const struct {
+        const char *word;
+        bool value;
+    } words[] = {
+        { "yes", true },    { "no", false }, { "true", true },
+        { "false", false }, { "on", true },  { "off", false },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+        if (strcmp(words[i].word, s) == 0) {
+            *ret = words[i].value;
+            return 0;
+        }
+    }
+    return err_set(e, ERR_INVALID, "\"%.64s\" is not yes or no", s);
+}
+
+int parse_size(const char *s, uint64_t *ret_bytes, struct err *e)
+{
+    static const char units[] = "KMGT";
+    const char *p = s;
+    uint64_t v;
+
+    if (scan_digits(&p, &v) < 0)
+        goto invalid;
+    const char *unit = *p ? strchr(units, *p) : NULL;
+    if (unit) {
+        if (__builtin_mul_overflow(v, UINT64_C(1) << (10 * (unit - units + 1)), &v))
+            goto invalid;
+        p++;
+        if (*p == 'i' && p[1] == 'B')
+            p++;
+    }
+    if (*p == 'B')
+        p++;
+    if (*p)
+        goto invalid;
+    *ret_bytes = v;
+    return 0;
+invalid:
+    return err_set(
+        e, ERR_INVALID,
+        "\"%.64s\" is not a size: bytes, or a whole number with K, M, G or T, as in 512M", s);
+}
+
+/* Every unit at most once, the larger first. */
+static const struct {
+    char name[3];
+    uint32_t ms;
+} durations[] = {
+    { "d", 86400000 }, { "h", 3600000 }, { "m", 60000 }, { "s", 1000 }, { "ms", 1 },
+};
+
+/* The unit of letters at *s, which is moved past it; -1: none has this name. */
+static int scan_unit(const char **s)
+{
+    size_t len = 0;
+
+    while (islower((unsigned char)(*s)[len]))
+        len++;
+    for (size_t i = 0; i < ARRAY_SIZE(durations); i++) {
+        if (strlen(durations[i].name) == len && memcmp(durations[i].name, *s, len) == 0) {
+            *s += len;
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+int parse_duration(const char *s, int64_t *ret_ms, struct err *e)
+{
+    const char *p = s;
+    int64_t sum = 0;
+    int last = -1;
+
+    do {
+        uint64_t v;
+        int64_t part;
+        if (scan_digits(&p, &v) < 0)
+            goto invalid;
+        int unit = scan_unit(&p);
+        if (unit <= last || __builtin_mul_overflow(v, durations[unit].ms, &part) ||
+            __builtin_add_overflow(sum, part, &sum))
+            goto invalid;
+        last = unit;
+    } while (*p);
+    *ret_ms = sum;
+    return 0;
+invalid:
+    return err_set(e, ERR_INVALID, "\"%.64s\" is not a duration, as in 250ms, 40s, 5m, 1h30m or 2d",
+                   s);
+}
+
+const char *format_duration(int64_t ms, char out[24])
+{
+    const char *sign = ms < 0 ? "-" : "";
+    uint64_t u = ms < 0 ? -(uint64_t)ms : (uint64_t)ms;
+    uint64_t s = u / 1000;
+
+    if (u == 0)
+        snprintf(out, 24, "0s");
+    else if (s == 0)
+        snprintf(out, 24, "%s0.%us", sign, (unsigned)(u / 100));
+    else if (s < 60)
+        snprintf(out, 24, "%s%us", sign, (unsigned)s);
+    else if (s < 3600)
+        snprintf(out, 24, "%s%um%02us", sign, (unsigned)(s / 60), (unsigned)(s % 60));
+    else if (s < 86400)
+        snprintf(out, 24, "%s%uh%02um", sign, (unsigned)(s / 3600), (unsigned)(s / 60 % 60));
+    else
+        snprintf(out, 24, "%s%" PRIu64 "d%uh", sign, s / 86400, (unsigned)(s / 3600 % 24));
+    return out;
+}
+
+const char *format_size(uint64_t bytes, char out[24])
+{
+    static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+    size_t unit = 0;
+    double v = (double)bytes;
+
+    /* 1023.5 would be printed as 1024 of this unit: it is 1.0 of the next. */
+    while (v >= (unit ? 1023.5 : 1024) && unit + 1 < ARRAY_SIZE(units)) {
+        v /= 1024;
+        unit++;
+    }
+    snprintf(out, 24, "%.*f %s", unit > 0 && v < 9.95 ? 1 : 0, v, units[unit]);
+    return out;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+/* One byte at s of len > 0 bytes; returns how many were read, or -1. */
+static int percent_byte(const char *s, size_t len, bool plus_is_space, char *ret)
+{
+    if (*s == '%') {
+        if (len < 3 || hex_digit(s[1]) < 0 || hex_digit(s[2]) < 0)
+            return -1;
+        *ret = (char)(hex_digit(s[1]) << 4 | hex_digit(s[2]));
+        return 3;
+    }
+    *ret = plus_is_space && *s == '+' ? ' ' : *s;
+    return 1;
+}
+
+int percent_decode(const char *s, size_t len, bool plus_is_space, char *out, size_t size,
+                   struct err *e)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < len;) {
+        char c;
+        int step = percent_byte(s + i, len - i, plus_is_space, &c);
+        if (step < 0)
+            return err_set(e, ERR_INVALID, "bad %%-escape at byte %zu", i + 1);
+        if (c == '\0')
+            return err_set(e, ERR_INVALID, "zero byte at byte %zu", i + 1);
+        if (n + 1 >= size || n >= INT_MAX)
+            return err_set(e, ERR_TOO_BIG, "decoded text is longer than %zu bytes",
+                           size ? size - 1 : 0);
+        out[n++] = c;
+        i += (size_t)step;
+    }
+    if (size == 0)
+        return err_set(e, ERR_TOO_BIG, "no room for the decoded text");
+    out[n] = '\0';
+    return (int)n;
+}
+
+/* RFC 3629 section 4: the range of the second byte depends on the first. */
+static const struct {
+    uint8_t first_min, first_max, second_min, second_max, len;
+} utf8_forms[] = {
+    { 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 }, { 0xe1, 0xec, 0x80, 0xbf, 3 },
+    { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 }, { 0xf0, 0xf0, 0x90, 0xbf, 4 },
+    { 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
+};
+
+static size_t utf8_tail(const uint8_t *p, size_t len, size_t form, uint32_t *ret)
+{
+    size_t need = utf8_forms[form].len;
+
+    if (len < need || p[1] < utf8_forms[form].second_min || p[1] > utf8_forms[form].second_max)
+        return 0;
+    uint32_t cp = p[0] & (0x7fu >> need);
+    for (size_t i = 1; i < need; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+        cp = cp << 6 | (p[i] & 0x3fu);
+    }
+    if (ret)
+        *ret = cp;
+    return need;
+}
+
+size_t utf8_next(const char *s, size_t len, uint32_t *ret)
+{
+    const uint8_t *p = (const uint8_t *)s;
+
+    if (len == 0)
+        return 0;
+    if (p[0] < 0x80) {
+        if (ret)
+            *ret = p[0];
+        return 1;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(utf8_forms); i++) {
+        if (p[0] >= utf8_forms[i].first_min && p[0] <= utf8_forms[i].first_max)
+            return utf8_tail(p, len, i, ret);
+    }
+    return 0;
+}
+
+bool utf8_valid(const char *s, size_t len)
+{
+    while (len > 0) {
+        size_t n = utf8_next(s, len, NULL);
+        if (n == 0)
+            return false;
+        s += n;
+        len -= n;
+    }
+    return true;
+}
+
+bool ascii_printable(const char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (s[i] < 0x20 || s[i] > 0x7e)
+            return false;
+    }
+    return true;
+}
+
+void control_mask(char *s)
+{
+    size_t left = strlen(s);
+
+    while (left > 0) {
+        uint32_t cp = 0;
+        size_t n = utf8_next(s, left, &cp);
+        size_t step = n ? n : 1;
+        if (n == 0 || cp < 0x20 || (cp >= 0x7f && cp <= 0x9f))
+            memset(s, '?', step);
+        s += step;
+        left -= step;
+    }
+}
