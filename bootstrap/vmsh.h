@@ -7,3 +7,8 @@
 #include "base/buf.h"
 #include "bootstrap/qemu.h"
 
+/* `binary` and `firmware_code` are absolute paths; firmware_code may be NULL without UEFI. */
+int vmsh_render(const struct launch *l, const char *binary, const char *firmware_code, struct buf *out,
+                struct err *e);
+
+#endif
