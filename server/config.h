@@ -1,0 +1,85 @@
+/* roost.conf (INI, iniparser): one table of options with section, key, type, default, range, help.
+ * Default < file < option on the command line (-o section.key=value). Read by roostd, sent to the
+ * others as checked values. */
+#ifndef SERVER_CONFIG_H
+#define SERVER_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "base/msg.h"
+#include "model/instance.h"
+#include "model/layout.h"
+#include "model/lifecycle.h"
+
+enum mode { MODE_ROOTLESS, MODE_SYSTEM };
+enum accel_choice { ACCEL_CHOICE_AUTO, ACCEL_CHOICE_KVM, ACCEL_CHOICE_TCG };
+
+struct config {
+    /* [roost] */
+    enum mode mode;            /* auto: system for root, rootless otherwise */
+    char state[PATH_SIZE];     /* state directory, absolute */
+    char run[PATH_SIZE];       /* computed: layout_run_dir() */
+    enum log_level log_level;
+    /* [seed] */
+    struct endpoint listen;    /* 127.0.0.1:10200; port 0: chosen once, then kept in FILE_SEED_PORT */
+    char advertise[256];       /* base URL told to guests of user networks; "": http://10.0.2.2:PORT */
+    unsigned phone_home_tries; /* 100000 */
+    bool reporting;
+    int seal;                  /* enum seal: no, yes, all */
+    int64_t hold_retry;        /* ms, Retry-After told to unknown tags: 10 s */
+    /* [front] */
+    unsigned max_connections;  /* 16384 */
+    unsigned max_connections_per_ip; /* 0: none (all guests of a user network are 127.0.0.1) */
+    int64_t request_timeout;   /* ms of silence on a connection: 15 s */
+    int64_t core_deadline;     /* ms for core's answer before front answers 503 itself: 900 */
+    int64_t cache_keep;        /* ms, at most 30 s */
+    uint64_t cache_size;       /* bytes of documents in front's table: 8 MiB */
+    /* [defaults] of instances */
+    unsigned cpus;             /* 1 */
+    uint64_t memory, disk;     /* 1G, 5G */
+    struct name network;       /* "user" */
+    /* [launch] */
+    bool launch;               /* enabled = yes */
+    char qemu[PATH_SIZE], qemu_img[PATH_SIZE]; /* "" or a name: looked up in PATH */
+    char firmware_code[PATH_SIZE], firmware_vars[PATH_SIZE]; /* OVMF */
+    enum accel_choice accel;
+    int64_t probe_limit;       /* 5 s */
+    int64_t stop_limit;        /* ms from ACPI power-down to kill: 90 s */
+    uint64_t console_cap;      /* bytes of console.log before it is rotated: 1 MiB */
+    unsigned max_guests;       /* running at once: 1000 */
+    /* [limits] of phases; times tcg_factor under TCG */
+    int64_t limit_starting, limit_launched, limit_seeded, limit_stopping;
+    unsigned tcg_factor;       /* 4 */
+    /* [events] */
+    int64_t events_age;        /* ms: 90 days */
+    unsigned events_per_instance; /* 1000 */
+    unsigned unknown_callers;  /* rows: 256 */
+    unsigned reports_per_minute;  /* per instance: 600 */
+    /* [projections] */
+    int64_t coalesce;          /* ms: 200 */
+    char ssh_key[PATH_SIZE];   /* IdentityFile in inventory and ssh-config; "" none */
+};
+
+/* Built-in values for the mode (resolved from geteuid() when auto). */
+int config_defaults(struct config *c, struct err *e);
+/* Reads one file over it. Unknown section or key, bad value, duplicate: "FILE: [section] key: what, what
+ * would be right". Duplicates are found by an own pass over the lines since iniparser keeps the last silently. */
+int config_read_file(struct config *c, const char *file, struct err *e);
+/* "section.key=value" from the command line. */
+int config_set(struct config *c, const char *assignment, struct err *e);
+/* Computes what hangs on several options (run directory) and checks them together. */
+int config_finish(struct config *c, struct err *e);
+/* "[section]\nkey = value  ; origin" for every option. */
+void config_print(const struct config *c, struct buf *out);
+/* The commented default roost.conf (also the source of the manual's table). */
+void config_print_defaults(struct buf *out);
+/* Over the channel: every option as text, re-checked by the same table. */
+void config_encode(const struct config *c, struct buf *out);
+int config_decode(struct msg_cur *cur, struct config *ret, struct err *e);
+
+void config_spec_defaults(const struct config *c, struct spec_defaults *ret);
+void config_phase_limits(const struct config *c, bool tcg, struct phase_limits *ret);
+
+#endif

@@ -1,0 +1,162 @@
+/* The store: everything that roost must not forget, in one SQLite file (WAL, synchronous=FULL, STRICT
+ * tables, foreign keys). Only server/store*.c knows SQL. One writer: roost-core's loop. The worker
+ * thread has a reader of its own.
+ *
+ * Durability: what was written is on disk when store_commit() has returned 0. Callers write inside a
+ * transaction that the first write of a loop turn begins and the turn's hook commits; answers that
+ * depend on it go out after that. Nothing here holds more than one row of the fleet in memory. */
+#ifndef SERVER_STORE_H
+#define SERVER_STORE_H
+
+#include <jansson.h>
+
+#include "model/event.h"
+#include "model/hostkey.h"
+#include "model/identity.h"
+#include "model/image.h"
+#include "model/instance.h"
+#include "model/lifecycle.h"
+#include "model/network.h"
+#include "model/seedurl.h"
+
+#define STORE_SCHEMA 1
+
+struct store;
+
+/* Opens STATE/store.db below the directory, makes it when absent, migrates an older one (copied aside
+ * first as store.db.SCHEMA.bak). A newer schema: ERR_CONFLICT, untouched. Not a database or corrupt
+ * (quick_check after an unclean end only): ERR_IO with what to do. */
+int store_open(const char *state_dir, struct store **ret, struct err *e);
+/* Read-only, for another thread. */
+int store_open_reader(const char *state_dir, struct store **ret, struct err *e);
+void store_close(struct store *s); /* rolls back what was not committed; NULL is fine */
+
+/* Transactions. begin is idempotent. commit without begin does nothing. A failed commit rolls back:
+ * nothing of it happened. ERR_IO with os ENOSPC when the disk or a quota is full. */
+int store_begin(struct store *s, struct err *e);
+int store_commit(struct store *s, struct err *e);
+void store_rollback(struct store *s);
+bool store_in_transaction(const struct store *s);
+/* A point inside the transaction that one request can be rolled back to. */
+int store_savepoint(struct store *s, struct err *e);
+void store_release(struct store *s);
+void store_rollback_to(struct store *s);
+/* WAL checkpoint (PASSIVE), for the worker; on its own connection. ret_wal_bytes may be NULL. */
+int store_checkpoint(struct store *reader, uint64_t *ret_wal_bytes, struct err *e);
+
+/* Small facts by key: "salt", "base-url", "boot-id" … */
+int store_meta_get(struct store *s, const char *key, char *ret, size_t size, struct err *e); /* absent: ERR_NOT_FOUND */
+int store_meta_set(struct store *s, const char *key, const char *value, struct err *e);
+
+/* --- instances: the hot row --- */
+struct guest {
+    int64_t id;
+    struct name name;
+    struct tag tag;
+    char iid[IID_MAX + 1];
+    uint32_t generation, epoch;
+    struct uuid uuid;
+    struct mac mac;
+    enum launcher launcher;
+    struct name network;
+    uint64_t launch_id;      /* of the running or last QEMU, 0 none */
+    struct endpoint address; /* where SSH is; port 0: none known */
+    struct standing standing;
+    bool seed_stale;         /* the stored documents are to be rendered again */
+    bool sealed;             /* was home once: `seal` applies */
+    uint32_t boots;          /* launches of this generation and reboots seen */
+    uint64_t stop_wanted;    /* launch_id of a QEMU that somebody asked to stop: its end is no failure */
+};
+int store_guest_by_name(struct store *s, const char *name, struct guest *ret, struct err *e);
+int store_guest_by_tag(struct store *s, const char *tag, struct guest *ret, struct err *e);
+int store_guest_by_id(struct store *s, int64_t id, struct guest *ret, struct err *e);
+/* Changes the fields that live: launch_id, address, standing, seed_stale, sealed, boots, generation, iid, epoch, stop_wanted. */
+int store_guest_update(struct store *s, const struct guest *g, struct err *e);
+
+/* The whole instance with its spec (to be released with instance_done). */
+int store_instance_get(struct store *s, int64_t id, struct instance *ret, struct err *e);
+/* Inserts; sets i->id. A name, tag, uuid or MAC that is taken: ERR_CONFLICT naming which. */
+int store_instance_insert(struct store *s, struct instance *i, struct err *e);
+/* Replaces the spec (and network column) of i->id; marks its seed stale. */
+int store_instance_set_spec(struct store *s, int64_t id, const struct spec *spec, struct err *e);
+int store_instance_remove(struct store *s, int64_t id, struct err *e);
+bool store_identity_taken(struct store *s, const struct uuid *u, const struct mac *m);
+
+/* Iteration in order of name; fn returning non-zero ends it (and that value is returned). */
+typedef int store_guest_fn(const struct guest *g, void *arg);
+int store_guests(struct store *s, store_guest_fn *fn, void *arg, struct err *e);
+/* Only those in a phase of the mask (1u << PHASE_…), by an index. */
+int store_guests_in(struct store *s, unsigned phase_mask, store_guest_fn *fn, void *arg, struct err *e);
+/* Counts by phase, and how many are overdue. O(phases), not O(instances). */
+int store_counts(struct store *s, uint64_t by_phase[PHASES], uint64_t *ret_overdue, struct err *e);
+
+/* --- definitions: networks, identities, images --- */
+enum def_kind { DEF_NETWORK, DEF_IDENTITY, DEF_IMAGE };
+/* Canonical JSON as text of one definition. */
+int store_def_get(struct store *s, enum def_kind k, const char *name, json_t **ret, struct err *e);
+int store_def_put(struct store *s, enum def_kind k, const char *name, const json_t *j, struct err *e);
+int store_def_remove(struct store *s, enum def_kind k, const char *name, struct err *e);
+typedef int store_def_fn(const char *name, const json_t *j, void *arg);
+int store_defs(struct store *s, enum def_kind k, store_def_fn *fn, void *arg, struct err *e);
+
+/* --- seeds: documents as rendered, equal bodies once --- */
+struct seed_docs {
+    struct {
+        const char *data; /* valid until the next store_seed_get or the end of the store */
+        size_t len;
+    } doc[SEED_DOCS];
+};
+int store_seed_put(struct store *s, int64_t instance, const struct seed_docs *d, struct err *e);
+/* One prepared SELECT. ERR_NOT_FOUND when nothing was rendered. */
+int store_seed_get(struct store *s, int64_t instance, struct seed_docs *ret, struct err *e);
+/* Marks every instance's documents stale (base URL or renderer changed). */
+int store_seed_stale_all(struct store *s, struct err *e);
+
+/* --- host keys --- */
+struct guest_keys {
+    char iid[IID_MAX + 1];
+    bool has[HOSTKEY_TYPES];
+    struct hostkey keys[HOSTKEY_TYPES];
+};
+int store_keys_get(struct store *s, int64_t instance, struct guest_keys *ret, struct err *e); /* ERR_NOT_FOUND */
+int store_keys_put(struct store *s, int64_t instance, const struct guest_keys *k, struct err *e);
+int store_keys_remove(struct store *s, int64_t instance, struct err *e);
+
+/* --- events --- */
+/* Appends; sets ev->seq. instance 0: the appliance. */
+int store_event_add(struct store *s, int64_t instance, struct event *ev, struct err *e);
+typedef int store_event_fn(const struct event *ev, void *arg);
+/* Events with seq > after in order, at most limit; of one instance when id != 0. With newest: the last
+ * `limit` ones instead, still in order. Events of removed instances stay until they age out. */
+int store_events(struct store *s, int64_t instance, int64_t after, int limit, bool newest,
+                 store_event_fn *fn, void *arg, struct err *e);
+int64_t store_last_event(struct store *s);
+/* Drops what is older than before_ms, and beyond keep per instance; at most `batch` rows a call; returns
+ * how many, -1 on error. */
+int store_events_prune(struct store *s, int64_t before_ms, unsigned keep, int batch, struct err *e);
+
+/* --- boot timeline: one bounded row per instance and boot; the newest 8 boots are kept --- */
+#define TIMELINE_MAX 8192
+int store_timeline_put(struct store *s, int64_t instance, uint32_t boot, const char *json, struct err *e);
+/* Newest boot; ERR_NOT_FOUND. The caller frees. */
+int store_timeline_get(struct store *s, int64_t instance, uint32_t *ret_boot, char **ret_json, struct err *e);
+
+/* --- usual durations of phases, by accelerator: mean of the last ones, exponentially weighted --- */
+int store_usual_add(struct store *s, enum phase p, int accel, int64_t ms, struct err *e);
+int64_t store_usual_get(struct store *s, enum phase p, int accel); /* 0: never measured */
+
+/* --- dirty marks of reactors: set in the transaction that made them due --- */
+int store_dirty_mark(struct store *s, const char *reactor, struct err *e);
+bool store_dirty_get(struct store *s, const char *reactor);
+int store_dirty_clear(struct store *s, const char *reactor, struct err *e);
+
+/* --- what projections read: every instance that was ever home, in order of name --- */
+struct store_host {
+    const struct guest *guest;
+    const struct guest_keys *keys; /* NULL: none on record */
+    const json_t *spec;            /* canonical spec */
+};
+typedef int store_host_fn(const struct store_host *h, void *arg);
+int store_hosts(struct store *s, store_host_fn *fn, void *arg, struct err *e);
+
+#endif
