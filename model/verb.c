@@ -1,0 +1,263 @@
+#include "model/verb.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/parse.h"
+
+/* What a guest may have at most; a wrong number is refused long before QEMU would. */
+#define CPUS_MAX   1024u
+#define MEMORY_MIN (8ull << 20)
+#define MEMORY_MAX (64ull << 40)
+#define PID_MAX    (1u << 22) /* the kernel's PID_MAX_LIMIT */
+
+/* Each decoder reads all its fields, insists on the end, then checks each value by the parser of
+ * its type: what comes out is as good as if the decoder's own side had parsed it. */
+
+static int wrong(const char *verb, const char *field, struct err *e)
+{
+    return err_set(e, ERR_INVALID, "message %s: %s is out of its range", verb, field);
+}
+
+static int check_name(const struct name *n, const char *what, struct err *e)
+{
+    struct name again;
+
+    return name_parse(n->s, what, &again, e);
+}
+
+/* Enums travel as one byte. */
+static void put_enum(struct buf *b, unsigned v)
+{
+    msg_put_u8(b, v <= UINT8_MAX ? (uint8_t)v : UINT8_MAX);
+}
+static unsigned get_enum(struct msg_cur *c, unsigned n)
+{
+    unsigned v = msg_get_u8(c);
+
+    if (v >= n)
+        c->failed = true;
+    return v < n ? v : 0;
+}
+
+/* Text for people, from logs and programs: one line of printable ASCII by the time it travels. */
+static void put_text(struct buf *b, const char *s, size_t size)
+{
+    char clean[512];
+    size_t n = strnlen(s, size - 1);
+
+    for (size_t i = 0; i < n; i++)
+        clean[i] = s[i] >= 0x20 && s[i] < 0x7f ? s[i] : s[i] == '\n' || s[i] == '\t' ? ' ' : '?';
+    msg_put_bytes(b, clean, n);
+}
+static void get_text(struct msg_cur *c, char *out, size_t size)
+{
+    msg_get_str(c, out, size);
+    if (!ascii_printable(out, strlen(out)))
+        c->failed = true;
+}
+_Static_assert(sizeof(((struct exited *)0)->tail) <= 512, "put_text has room for the longest");
+
+static void put_mac(struct buf *b, const struct mac *m)
+{
+    char text[MAC_TEXT];
+
+    msg_put_str(b, mac_format(m, text));
+}
+
+void launch_encode(const struct launch *l, struct buf *out)
+{
+    msg_put_str(out, l->instance.s);
+    msg_put_u64(out, l->launch_id);
+    msg_put_str(out, l->tag.s);
+    msg_put_str(out, l->uuid.s);
+    put_mac(out, &l->mac);
+    msg_put_u8(out, l->seed);
+    msg_put_str(out, l->base_url);
+    msg_put_str(out, l->seed_token.s);
+    msg_put_u32(out, l->cpus);
+    msg_put_u64(out, l->memory);
+    put_enum(out, l->arch);
+    put_enum(out, l->firmware);
+    msg_put_str(out, l->image.s);
+    put_enum(out, l->image_format);
+    msg_put_u8(out, l->has_kernel);
+    msg_put_u8(out, l->has_initrd);
+    msg_put_str(out, l->cmdline);
+    put_enum(out, l->network_kind);
+    msg_put_str(out, l->domain);
+}
+
+static void launch_read(struct msg_cur *c, struct launch *l, char mac[MAC_TEXT])
+{
+    msg_get_str(c, l->instance.s, sizeof l->instance.s);
+    l->launch_id = msg_get_u64(c);
+    msg_get_str(c, l->tag.s, sizeof l->tag.s);
+    msg_get_str(c, l->uuid.s, sizeof l->uuid.s);
+    msg_get_str(c, mac, MAC_TEXT);
+    l->seed = msg_get_bool(c);
+    msg_get_str(c, l->base_url, sizeof l->base_url);
+    msg_get_str(c, l->seed_token.s, sizeof l->seed_token.s);
+    l->cpus = msg_get_u32(c);
+    l->memory = msg_get_u64(c);
+    l->arch = (enum arch)get_enum(c, ARCHES);
+    l->firmware = (enum firmware)get_enum(c, FIRMWARES);
+    msg_get_str(c, l->image.s, sizeof l->image.s);
+    l->image_format = (enum disk_format)get_enum(c, DISK_FORMATS);
+    l->has_kernel = msg_get_bool(c);
+    l->has_initrd = msg_get_bool(c);
+    msg_get_str(c, l->cmdline, sizeof l->cmdline);
+    l->network_kind = (enum network_kind)get_enum(c, NETWORK_KINDS);
+    msg_get_str(c, l->domain, sizeof l->domain);
+}
+
+/* Who the guest is. The texts must be in their one form: what is compared later is bytes. */
+static int launch_check_identity(struct launch *l, const char *mac, struct err *e)
+{
+    char mac_again[MAC_TEXT];
+    struct uuid uuid;
+    struct tag tag;
+
+    if (check_name(&l->instance, "instance name", e) < 0 ||
+        tag_parse(l->tag.s, strlen(l->tag.s), &tag, e) < 0 || uuid_parse(l->uuid.s, &uuid, e) < 0 ||
+        mac_parse(mac, &l->mac, e) < 0)
+        return -1;
+    if (strcmp(uuid.s, l->uuid.s))
+        return wrong("launch", "uuid", e);
+    if (strcmp(mac_format(&l->mac, mac_again), mac))
+        return wrong("launch", "mac", e);
+    return l->launch_id ? 0 : wrong("launch", "launch id", e);
+}
+
+static int launch_check_seed(const struct launch *l, struct err *e)
+{
+    char base_url[BASE_URL_MAX + 1];
+    struct token token;
+
+    if (!l->seed)
+        return l->base_url[0] || l->seed_token.s[0] ? wrong("launch", "seed URL", e) : 0;
+    if (base_url_parse(l->base_url, base_url, e) < 0)
+        return -1;
+    /* The token's text is never shown, not even a wrong one's. */
+    return token_parse(l->seed_token.s, strlen(l->seed_token.s), &token) < 0
+               ? wrong("launch", "seed token", e)
+               : 0;
+}
+
+static int launch_check_machine(const struct launch *l, struct err *e)
+{
+    char domain[DOMAIN_MAX_LEN + 1];
+
+    if (l->cpus < 1 || l->cpus > CPUS_MAX)
+        return wrong("launch", "cpus", e);
+    if (l->memory < MEMORY_MIN || l->memory > MEMORY_MAX)
+        return wrong("launch", "memory", e);
+    if (check_name(&l->image, "image name", e) < 0)
+        return -1;
+    if (l->has_initrd && !l->has_kernel)
+        return wrong("launch", "initrd without a kernel", e);
+    if (l->image_format == DISK_NONE && !l->has_kernel)
+        return wrong("launch", "image without disk and kernel", e);
+    if (!ascii_printable(l->cmdline, strlen(l->cmdline)))
+        return wrong("launch", "kernel command line", e);
+    return l->domain[0] ? domain_parse(l->domain, domain, e) : 0;
+}
+
+int launch_decode(struct msg_cur *c, struct launch *ret, struct err *e)
+{
+    struct launch l = { 0 };
+    char mac[MAC_TEXT];
+
+    launch_read(c, &l, mac);
+    if (msg_end(c, "launch", e) < 0 || launch_check_identity(&l, mac, e) < 0 ||
+        launch_check_seed(&l, e) < 0 || launch_check_machine(&l, e) < 0)
+        return -1;
+    *ret = l;
+    return 0;
+}
+
+void verb_ref_encode(const struct verb_ref *v, struct buf *out)
+{
+    msg_put_str(out, v->instance.s);
+    msg_put_u64(out, v->launch_id);
+}
+
+int verb_ref_decode(struct msg_cur *c, struct verb_ref *ret, struct err *e)
+{
+    struct verb_ref v = { 0 };
+
+    msg_get_str(c, v.instance.s, sizeof v.instance.s);
+    v.launch_id = msg_get_u64(c);
+    if (msg_end(c, "verb", e) < 0 || check_name(&v.instance, "instance name", e) < 0)
+        return -1;
+    *ret = v;
+    return 0;
+}
+
+void launched_encode(const struct launched *v, struct buf *out)
+{
+    msg_put_str(out, v->instance.s);
+    msg_put_u64(out, v->launch_id);
+    msg_put_u32(out, v->pid);
+    put_enum(out, v->accel);
+}
+
+int launched_decode(struct msg_cur *c, struct launched *ret, struct err *e)
+{
+    struct launched v = { 0 };
+
+    msg_get_str(c, v.instance.s, sizeof v.instance.s);
+    v.launch_id = msg_get_u64(c);
+    v.pid = msg_get_u32(c);
+    v.accel = (enum accel)get_enum(c, ACCELS);
+    if (msg_end(c, "launched", e) < 0 || check_name(&v.instance, "instance name", e) < 0)
+        return -1;
+    if (v.pid < 1 || v.pid > PID_MAX)
+        return wrong("launched", "pid", e);
+    *ret = v;
+    return 0;
+}
+
+void exited_encode(const struct exited *v, struct buf *out)
+{
+    msg_put_str(out, v->instance.s);
+    msg_put_u64(out, v->launch_id);
+    msg_put_u8(out, v->status_known);
+    msg_put_u32(out, (uint32_t)v->status);
+    put_text(out, v->tail, sizeof v->tail);
+}
+
+int exited_decode(struct msg_cur *c, struct exited *ret, struct err *e)
+{
+    struct exited v = { 0 };
+
+    msg_get_str(c, v.instance.s, sizeof v.instance.s);
+    v.launch_id = msg_get_u64(c);
+    v.status_known = msg_get_bool(c);
+    v.status = (int32_t)msg_get_u32(c);
+    get_text(c, v.tail, sizeof v.tail);
+    if (msg_end(c, "exited", e) < 0 || check_name(&v.instance, "instance name", e) < 0)
+        return -1;
+    *ret = v;
+    return 0;
+}
+
+void accel_report_encode(const struct accel_report *v, struct buf *out)
+{
+    put_enum(out, v->accel);
+    put_text(out, v->reason, sizeof v->reason);
+    put_text(out, v->qemu_version, sizeof v->qemu_version);
+}
+
+int accel_report_decode(struct msg_cur *c, struct accel_report *ret, struct err *e)
+{
+    struct accel_report v = { 0 };
+
+    v.accel = (enum accel)get_enum(c, ACCELS);
+    get_text(c, v.reason, sizeof v.reason);
+    get_text(c, v.qemu_version, sizeof v.qemu_version);
+    if (msg_end(c, "accel-report", e) < 0)
+        return -1;
+    *ret = v;
+    return 0;
+}
