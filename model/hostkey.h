@@ -13,7 +13,7 @@ enum hostkey_type { HOSTKEY_RSA, HOSTKEY_ECDSA, HOSTKEY_ED25519, HOSTKEY_DSA, HO
 #define HOSTKEY_B64_MAX 3072
 struct hostkey {
     enum hostkey_type type;
-    char algorithm[32];             /* "ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa", "ssh-dss" */
+    char algorithm[40];             /* "ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa", "ssh-dss" */
     char blob[HOSTKEY_B64_MAX + 1]; /* base64 of the wire form */
 };
 
