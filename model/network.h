@@ -25,7 +25,16 @@ struct network {
     char advertise[256];              /* base URL told to guests; "" computed */
 };
 
+/* Fleet form: {kind, cidr, domain, policy, advertise}; kind is mandatory, policy `token` unless said,
+ * and `address` refused on a user network, where all peers look alike. Messages begin with
+ * "/networks/NAME/…". */
 int network_from_json(const char *name, const json_t *j, struct network *ret, struct err *e);
+/* Canonical, without the name; network_from_json() reads it back. New reference. */
 json_t *network_to_json(const struct network *n);
+
+/* network_from_json() for a caller who knows where j stands (model/spot.h). */
+struct spot;
+int network_read(const char *name, const json_t *j, const struct spot *at, struct network *ret,
+                 struct err *e);
 
 #endif
