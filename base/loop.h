@@ -35,7 +35,8 @@ void loop_fd_want(struct loop_fd *w, int what); /* 0 pauses it */
 void loop_fd_free(struct loop_fd *w);
 
 typedef void loop_timer_fn(void *arg);
-/* One-shot timers; loop_timer_set again to repeat, < 0 disarms. Freeing inside its callback is fine. */
+/* One-shot timers; loop_timer_set again to repeat, < 0 disarms. Freeing inside its callback is
+ * fine. */
 struct loop_timer *loop_timer_new(struct loop *l, loop_timer_fn *fn, void *arg, struct err *e);
 void loop_timer_set(struct loop_timer *t, int64_t ms);
 bool loop_timer_armed(const struct loop_timer *t);
@@ -48,6 +49,10 @@ int loop_signal(struct loop *l, int signo, loop_signal_fn *fn, void *arg, struct
 typedef void loop_hook_fn(void *arg);
 /* Called at the end of every turn. */
 struct loop_hook *loop_hook_new(struct loop *l, loop_hook_fn *fn, void *arg, struct err *e);
+/* Moves the hook behind all others and asks for it: at the end of this turn (again, when it was
+ * called already, so that it also serves what other hooks cause); outside a turn the next turn does
+ * not wait. Not from the hook itself. */
+void loop_hook_soon(struct loop_hook *h);
 void loop_hook_free(struct loop_hook *h);
 
 #endif

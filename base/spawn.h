@@ -38,8 +38,9 @@ struct spawn_opts {
     bool capture;         /* 1 and 2 are collected instead (at most capture_cap bytes each) */
     size_t capture_cap;   /* 0: 64 KiB; what is beyond is read and dropped */
     bool own_session;     /* setsid: outlives the parent's terminal */
-    int64_t limit_ms;     /* 0: none; then SIGKILL to the process group (own_session) or child */
-    rlim_t max_file_size; /* 0: none (RLIMIT_FSIZE), by prlimit(2) right after the start */
+    int64_t limit_ms;     /* 0: none; then SIGKILL to the process group (own_session) or child, and
+                             outputs that others still hold are not waited for */
+    rlim_t max_file_size; /* 0: none (RLIMIT_FSIZE); set in the child before exec, as the next */
     rlim_t max_memory;    /* 0: none (RLIMIT_AS) */
 };
 #define SPAWN_OPTS_INIT ((struct spawn_opts){ .in = -1, .out = -1, .err = -1 })
@@ -53,13 +54,15 @@ struct spawn_exit {
 struct child;
 typedef void child_done_fn(const struct spawn_exit *x, void *arg);
 
-/* argv[0] is a path, or a name looked up in PATH. Every other descriptor is closed in the child.
- * `done` is called once from the loop; the handle is gone after it. `done` may be NULL. */
+/* argv[0] is a path, or a name looked up in PATH. Every other descriptor is closed in the child;
+ * signals are at their defaults and unblocked there. What fails up to and including exec is returned
+ * here (ERR_NOT_FOUND: no such program). `done` is called once from the loop; the handle is gone
+ * after it. `done` may be NULL. */
 struct child *child_spawn(struct loop *l, const struct argv *a, const struct spawn_opts *o,
                           child_done_fn *done, void *arg, struct err *e);
 pid_t child_pid(const struct child *c);
 int child_kill(struct child *c, int signo, struct err *e); /* by pidfd: never another process */
-/* Stops watching; the child runs on, `done` is not called. */
+/* Stops watching; the child runs on, `done` is not called. Captured output is closed. NULL is fine. */
 void child_forget(struct child *c);
 /* "exit code 2", "killed by signal 9 (Killed)", "timed out". */
 const char *child_status_text(int status, bool timed_out, char out[64]);

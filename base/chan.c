@@ -1,0 +1,490 @@
+#include "base/chan.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/chan_queue.h"
+#include "base/cleanup.h"
+#include "base/pages.h"
+
+enum {
+    READ_IDLE = 64 << 10,  /* receive buffer between large frames */
+    READ_TURN = 512 << 10, /* bytes read per turn, so that one channel cannot starve the loop */
+    READ_CALLS = 16,       /* a receive ends behind descriptors: they cost a call each */
+    WRITE_TURN = 1 << 20,
+};
+
+/* Descriptors as they arrived, and where in the buffer the frame that owns them may start. A
+ * receive call returns those of at most one send, together with that send's first byte (unix(7)),
+ * and possibly with bytes of earlier sends in front. */
+struct batch {
+    int fds[CHAN_FDS_MAX];
+    int n;
+    size_t lo, hi; /* within [lo, hi) */
+};
+
+struct chan {
+    struct loop *loop;
+    struct loop_fd *watch;
+    struct loop_hook *hook;   /* writes at the end of the turn */
+    struct loop_timer *later; /* what was read before a pause, or the end of a paused channel */
+    int fd;
+    chan_msg_fn *msg;
+    chan_gone_fn *gone;
+    void *arg;
+    uint32_t last_id;
+    bool paused;
+    bool blocked;  /* the socket is full: wait for it instead of trying */
+    bool deaf;     /* the peer does not read any more; it may still have written */
+    bool over;     /* gone() was called */
+    int inside;    /* callbacks that run: the memory must outlive them */
+    bool released; /* chan_free() came during the callback */
+
+    struct pages in;
+    size_t in_start, in_end;
+    struct batch batch[2]; /* of the frame that is not complete yet, and of the next */
+    int n_batch;
+
+    struct chan_queue out;
+};
+
+static void fds_close(int *fds, int n)
+{
+    for (int i = 0; i < n; i++) {
+        if (fds[i] >= 0)
+            close(fds[i]);
+    }
+}
+
+/* --- end ----------------------------------------------------------------------------------- */
+
+static void chan_destroy(struct chan *c)
+{
+    pages_resize(&c->in, 0);
+    free(c);
+}
+
+static void chan_release(struct chan *c)
+{
+    for (int i = 0; i < c->n_batch; i++)
+        fds_close(c->batch[i].fds, c->batch[i].n);
+    c->n_batch = 0;
+    chan_queue_done(&c->out);
+    loop_fd_free(c->watch);
+    loop_hook_free(c->hook);
+    loop_timer_free(c->later);
+    close(c->fd);
+}
+
+void chan_free(struct chan *c)
+{
+    if (!c || c->released)
+        return;
+    c->released = true;
+    chan_release(c);
+    if (!c->inside)
+        chan_destroy(c);
+}
+
+/* Every call of the owner's functions is between these two: the owner may free the channel there.
+ */
+static void enter(struct chan *c)
+{
+    c->inside++;
+}
+
+static bool leave(struct chan *c)
+{
+    bool alive = !c->released;
+    if (--c->inside == 0 && !alive)
+        chan_destroy(c);
+    return alive;
+}
+
+/* The last thing that a path does with the channel. */
+static void chan_over(struct chan *c, const struct err *err)
+{
+    if (c->over)
+        return;
+    c->over = true;
+    loop_fd_want(c->watch, 0);
+    loop_timer_set(c->later, -1);
+    chan_queue_done(&c->out);
+    enter(c);
+    c->gone(err, c->arg);
+    leave(c);
+}
+
+static void broken(struct chan *c, const char *why)
+{
+    struct err err = { 0 };
+    err_set(&err, ERR_INVALID, "channel: %s", why);
+    chan_over(c, &err);
+}
+
+/* --- writing ------------------------------------------------------------------------------- */
+
+static void want(struct chan *c)
+{
+    int what = c->paused ? 0 : LOOP_READ;
+    if (c->blocked)
+        what |= LOOP_WRITE;
+    loop_fd_want(c->watch, c->over ? 0 : what);
+}
+
+/* Nothing more can be written, but what the peer wrote before its end is still to be read: the end
+ * is told when reading comes to it, or now if reading is paused. */
+static void peer_deaf(struct chan *c)
+{
+    c->deaf = true;
+    c->blocked = false;
+    chan_queue_done(&c->out);
+    want(c);
+    if (c->paused)
+        loop_timer_set(c->later, 0);
+}
+
+/* 1 all written, 0 the socket is full or the turn's share is done, -1 the channel ended (do not
+ * touch it). */
+static int chan_write(struct chan *c)
+{
+    size_t share = WRITE_TURN;
+    while (c->out.len > 0) {
+        size_t sent = 0;
+        int rc = chan_queue_send(&c->out, c->fd, &sent);
+        if (rc < 0 && errno == EINTR)
+            continue;
+        if (rc < 0 && errno == EAGAIN)
+            return 0;
+        if (rc < 0 && (errno == EPIPE || errno == ECONNRESET)) {
+            peer_deaf(c);
+            return 1;
+        }
+        if (rc < 0) {
+            struct err err = { 0 };
+            err_sys(&err, "channel: cannot send");
+            chan_over(c, &err);
+            return -1;
+        }
+        if (rc == 0 || sent >= share)
+            return 0;
+        share -= sent;
+    }
+    return 1;
+}
+
+/* False when the channel ended. */
+static bool chan_write_watched(struct chan *c)
+{
+    int rc = chan_write(c);
+    if (rc < 0)
+        return false;
+    c->blocked = rc == 0;
+    want(c);
+    return true;
+}
+
+static void hook_cb(void *arg)
+{
+    struct chan *c = arg;
+    if (c->out.len > 0 && !c->blocked)
+        chan_write_watched(c);
+}
+
+int chan_send(struct chan *c, uint16_t type, uint32_t id, const void *data, size_t len,
+              const int *fds, int n_fds, struct err *e)
+{
+    if (len > CHAN_FRAME_MAX)
+        return err_set(e, ERR_TOO_BIG, "message of %zu bytes, at most %u fit", len, CHAN_FRAME_MAX);
+    if (n_fds < 0 || n_fds > CHAN_FDS_MAX)
+        return err_set(e, ERR_TOO_BIG, "message with %d descriptors, at most %d fit", n_fds,
+                       CHAN_FDS_MAX);
+    if (c->deaf || c->over || c->released)
+        return err_set(e, ERR_IO, "the other process is gone");
+    struct chan_head head = { .len = (uint32_t)len, .type = type, .n_fds = n_fds, .id = id };
+    bool first = c->out.len == 0;
+    if (chan_queue_put(&c->out, &head, data, fds, e) < 0)
+        return -1;
+    if (first)
+        loop_hook_soon(c->hook);
+    return 0;
+}
+
+void chan_max_queued(struct chan *c, size_t bytes)
+{
+    c->out.max = bytes;
+}
+
+size_t chan_queued(const struct chan *c)
+{
+    return c->out.len;
+}
+
+uint32_t chan_next_id(struct chan *c)
+{
+    if (++c->last_id == 0)
+        c->last_id = 1;
+    return c->last_id;
+}
+
+void chan_flush(struct chan *c, int64_t ms)
+{
+    int64_t until = clock_now().boot_ms + ms;
+    while (chan_write(c) == 0) {
+        int64_t left = until - clock_now().boot_ms;
+        struct pollfd p = { .fd = c->fd, .events = POLLOUT };
+        if (left <= 0 || (poll(&p, 1, (int)(left < 60000 ? left : 60000)) < 0 && errno != EINTR))
+            return;
+    }
+}
+
+/* --- reading ------------------------------------------------------------------------------- */
+
+/* Takes the descriptors of one receive call and returns their number, -1 when it cannot be right.
+ */
+static int take_fds(struct chan *c, struct msghdr *h, size_t lo, size_t hi)
+{
+    struct batch b = { .lo = lo, .hi = hi };
+    for (struct cmsghdr *m = CMSG_FIRSTHDR(h); m; m = CMSG_NXTHDR(h, m)) {
+        if (m->cmsg_level != SOL_SOCKET || m->cmsg_type != SCM_RIGHTS)
+            continue;
+        b.n = (int)((m->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        memcpy(b.fds, CMSG_DATA(m), (size_t)b.n * sizeof(int));
+    }
+    if (h->msg_flags & MSG_CTRUNC || (b.n > 0 && c->n_batch == (int)ARRAY_SIZE(c->batch))) {
+        fds_close(b.fds, b.n);
+        return -1;
+    }
+    if (b.n > 0)
+        c->batch[c->n_batch++] = b;
+    return b.n;
+}
+
+static void drop_batch(struct chan *c)
+{
+    c->batch[0] = c->batch[1];
+    c->n_batch--;
+}
+
+enum frame { FRAME_READY, FRAME_PARTIAL, FRAME_BROKEN };
+
+/* Looks at the frame at the start of the buffer. */
+static enum frame look(const struct chan *c, struct chan_head *head, const char **why)
+{
+    const struct batch *b = c->n_batch > 0 ? &c->batch[0] : NULL;
+    bool owner = b && b->lo <= c->in_start && c->in_start < b->hi;
+    *why = "descriptors that belong to no message";
+    if (b && b->hi <= c->in_start)
+        return FRAME_BROKEN;
+    if (c->in_end - c->in_start < sizeof(*head))
+        return FRAME_PARTIAL;
+    memcpy(head, c->in.p + c->in_start, sizeof(*head));
+    *why = "a message over the size limit";
+    if (head->len > CHAN_FRAME_MAX)
+        return FRAME_BROKEN;
+    *why = "a message with other descriptors than it announces";
+    if (head->n_fds > 0 && (!owner || b->n != head->n_fds))
+        return FRAME_BROKEN;
+    return c->in_end - c->in_start < sizeof(*head) + head->len ? FRAME_PARTIAL : FRAME_READY;
+}
+
+/* False when the channel was freed. */
+static bool deliver(struct chan *c, const struct chan_head *head)
+{
+    struct chan_msg m = { .type = head->type, .id = head->id, .len = head->len };
+    int fds[CHAN_FDS_MAX];
+    if (head->n_fds > 0) {
+        memcpy(fds, c->batch[0].fds, sizeof(fds));
+        drop_batch(c);
+    }
+    m.data = c->in.p + c->in_start + sizeof(*head);
+    m.fds = fds;
+    m.n_fds = head->n_fds;
+    c->in_start += sizeof(*head) + head->len;
+    enter(c);
+    c->msg(&m, c->arg);
+    fds_close(fds, head->n_fds);
+    return leave(c);
+}
+
+/* Moves what is left to the front. A partial frame moves once, however large it grows. */
+static void compact(struct chan *c)
+{
+    size_t gone = c->in_start;
+    if (gone == 0)
+        return;
+    if (c->in_end > gone)
+        memmove(c->in.p, c->in.p + gone, c->in_end - gone);
+    c->in_end -= gone;
+    c->in_start = 0;
+    for (int i = 0; i < c->n_batch; i++) {
+        struct batch *b = &c->batch[i];
+        b->lo = b->lo > gone ? b->lo - gone : 0;
+        b->hi = b->hi > gone ? b->hi - gone : 0;
+    }
+}
+
+/* Room for the rest of the frame at the front, and no more than idle size when that is enough. */
+static int fit(struct chan *c)
+{
+    compact(c);
+    size_t need = c->in_end > READ_IDLE ? c->in_end : READ_IDLE;
+    struct chan_head head;
+    if (c->in_end >= sizeof(head)) {
+        memcpy(&head, c->in.p, sizeof(head));
+        if (sizeof(head) + head.len > need)
+            need = sizeof(head) + head.len;
+    }
+    return pages_resize(&c->in, need);
+}
+
+/* Delivers the whole frames of the buffer. False when the channel ended (do not touch it). */
+static bool parse(struct chan *c)
+{
+    while (!c->paused) {
+        struct chan_head head;
+        const char *why;
+        enum frame f = look(c, &head, &why);
+        if (f == FRAME_BROKEN) {
+            broken(c, why);
+            return false;
+        }
+        if (f == FRAME_PARTIAL)
+            break;
+        if (!deliver(c, &head) || c->over)
+            return false;
+    }
+    if (fit(c) == 0)
+        return true;
+    broken(c, "no memory for a message");
+    return false;
+}
+
+/* As recvmsg(2); *ret_fds as take_fds(). */
+static ssize_t receive(struct chan *c, int *ret_fds)
+{
+    union {
+        char room[CMSG_SPACE(CHAN_FDS_MAX * sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct iovec iov = { c->in.p + c->in_end, c->in.size - c->in_end };
+    struct msghdr h = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+    };
+    ssize_t n = recvmsg(c->fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n <= 0)
+        return n;
+    size_t lo = c->in_end;
+    c->in_end += (size_t)n;
+    *ret_fds = take_fds(c, &h, lo, c->in_end);
+    return n;
+}
+
+static void read_failed(struct chan *c, ssize_t n)
+{
+    if (n < 0 && errno != ECONNRESET) {
+        struct err err = { 0 };
+        err_sys(&err, "channel: cannot receive");
+        chan_over(c, &err);
+    } else {
+        chan_over(c, NULL);
+    }
+}
+
+static void chan_read(struct chan *c)
+{
+    size_t share = READ_TURN;
+    /* After a pause the buffer may be full of whole frames. */
+    if (c->in_end > 0 && !parse(c))
+        return;
+    for (int i = 0; i < READ_CALLS && !c->paused; i++) {
+        int fds = 0;
+        size_t room = c->in.size - c->in_end;
+        ssize_t n = receive(c, &fds);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (n <= 0) {
+            read_failed(c, n);
+            return;
+        }
+        if (fds < 0) {
+            broken(c, "more descriptors than a message may have, or than this process may open");
+            return;
+        }
+        if (!parse(c))
+            return;
+        /* A short read without descriptors emptied the socket: no call just to hear EAGAIN. */
+        if ((fds == 0 && (size_t)n < room) || (size_t)n >= share)
+            return;
+        share -= (size_t)n;
+    }
+}
+
+static void fd_cb(int fd, int what, void *arg)
+{
+    (void)fd;
+    struct chan *c = arg;
+    if (what & LOOP_WRITE && !chan_write_watched(c))
+        return;
+    if (what & LOOP_READ && !c->paused)
+        chan_read(c);
+}
+
+static void later_cb(void *arg)
+{
+    struct chan *c = arg;
+    if (c->paused && c->deaf)
+        chan_over(c, NULL);
+    else if (!c->paused)
+        parse(c);
+}
+
+void chan_pause(struct chan *c, bool paused)
+{
+    if (c->paused == paused || c->over || c->released)
+        return;
+    c->paused = paused;
+    want(c);
+    loop_timer_set(c->later, (paused && !c->deaf) || (!paused && c->in_end == 0) ? -1 : 0);
+}
+
+/* --- beginning ----------------------------------------------------------------------------- */
+
+static int chan_watch(struct chan *c, struct err *e)
+{
+    c->hook = loop_hook_new(c->loop, hook_cb, c, e);
+    c->later = c->hook ? loop_timer_new(c->loop, later_cb, c, e) : NULL;
+    c->watch = c->later ? loop_fd_new(c->loop, c->fd, LOOP_READ, fd_cb, c, e) : NULL;
+    return c->watch ? 0 : -1;
+}
+
+struct chan *chan_new(struct loop *l, int fd, chan_msg_fn *msg, chan_gone_fn *gone, void *arg,
+                      struct err *e)
+{
+    struct chan *c = malloc(sizeof(*c));
+    if (c)
+        *c = (struct chan){ .loop = l, .fd = fd, .msg = msg, .gone = gone, .arg = arg };
+    if (!c || fit(c) < 0) {
+        err_sys(e, "channel");
+        free(c);
+        return NULL;
+    }
+    c->out.max = CHAN_QUEUE_MAX;
+    if (chan_watch(c, e) == 0)
+        return c;
+    loop_timer_free(c->later);
+    loop_hook_free(c->hook);
+    chan_destroy(c);
+    return NULL;
+}
+
+int chan_pair(int ret[2], struct err *e)
+{
+    int fds[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+        return err_sys(e, "cannot make a pair of sockets");
+    memcpy(ret, fds, sizeof(fds));
+    return 0;
+}
