@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "base/buf.h"
 #include "server/core.h"
 
 /* Called exactly once, err NULL on success; `result` (may be NULL) is borrowed. It is called after the

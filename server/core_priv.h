@@ -1,0 +1,186 @@
+/* The inside of roost-core: what its nouns (server/core_*.c) share. Not for anybody else. */
+#ifndef SERVER_CORE_PRIV_H
+#define SERVER_CORE_PRIV_H
+
+#include <jansson.h>
+
+#include "base/chan.h"
+#include "base/worker.h"
+#include "server/config.h"
+#include "server/core_ops.h"
+#include "server/proto.h"
+#include "server/store.h"
+#include "server/wire.h"
+
+struct machine;   /* core_machine.c: a QEMU of ours that runs or is being started */
+struct sight;     /* core_sight.c: what was lately heard from a guest */
+struct unknown;   /* core_unknown.c: callers that nobody knows */
+struct verdict;   /* core_verdict.c: deadlines of phases */
+struct nets;      /* core_defs.c: networks by name, in memory */
+
+/* An answer to front that waits for the commit of this turn. */
+struct ack {
+    uint32_t id;
+    uint16_t status;
+};
+
+/* Something to call after the commit. */
+struct after {
+    struct after *next;
+    void (*fn)(bool committed, void *arg);
+    void *arg;
+};
+
+struct core {
+    struct loop *loop;
+    struct config config;
+    struct chan *roostd, *front;
+    void (*done)(void *);
+    void *done_arg;
+    bool configured, ready, quitting, gone;
+
+    struct store *store;
+    struct worker *worker;
+    struct loop_hook *turn;
+    struct loop_timer *lazy; /* commits what may wait */
+    struct loop_timer *housekeeping;
+    struct loop_timer *full_retry; /* while the disk is full */
+    bool commit_due;         /* something of this turn must be durable before it is answered */
+    bool full;               /* the store cannot grow: phone-homes get 503 */
+    struct ack *acks;
+    size_t n_acks, acks_size;
+    struct after *afters, **afters_end;
+
+    uint8_t key[SECRET_KEY_SIZE], salt[16];
+    char base_url[BASE_URL_MAX + 1]; /* of user networks */
+    struct endpoint seed_at;
+    struct accel_report accel;
+    bool accel_known;
+    struct phase_limits limits;
+
+    struct api *api;
+    int control_fd; /* until the API is up */
+    struct nets *nets;
+    struct machine *machines; /* list */
+    size_t n_machines;
+    unsigned adopting;        /* answers still to come before READY */
+    struct sight *sights;
+    struct unknown *unknown;
+    struct verdict *verdict;
+    struct wire *wire;
+    struct core_watch *watches;
+    unsigned n_watches;
+    struct tally tally;
+    uint64_t refused, homed, seeds; /* since the start, for status */
+    struct core_op *reprobes;
+};
+
+/* --- core.c: the turn --- */
+/* Every writer calls this first. durable: the turn's end commits; else within a second. */
+int core_write(struct core *c, bool durable, struct err *e);
+/* Queues a status for front's request, sent after the commit (503 when that fails). */
+void core_ack(struct core *c, uint32_t id, uint16_t status);
+/* fn after this turn's commit; makes it durable. -1 only without memory. */
+int core_after(struct core *c, void (*fn)(bool committed, void *arg), void *arg, struct err *e);
+/* Something of the appliance itself went wrong: event, log. Repeats within a minute are only counted. */
+void core_fault(struct core *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* --- core_guest.c: facts about guests --- */
+/* Adds the event, moves g->standing by the lifecycle, wakes reactors, sets the phase's deadline, logs. In
+ * memory of *g; core_guest_save() writes the row. core_write() was called before. */
+int core_event(struct core *c, struct guest *g, enum event_kind k, const char *actor, struct err *e,
+               const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+int core_guest_save(struct core *c, const struct guest *g, struct err *e);
+/* Event and save in one, for a guest by id; the write is durable. Errors become faults. */
+void core_note(struct core *c, int64_t id, enum event_kind k, const char *actor, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+int core_guest(struct core *c, const char *name, struct guest *ret, struct err *e); /* with a helpful message */
+int64_t core_usual(struct core *c, enum phase p);
+/* What an address event and row change need: sets g->address, event when it differs. */
+int core_address(struct core *c, struct guest *g, const struct endpoint *at, const char *who, struct err *e);
+
+/* --- core_claim.c: who is it, and may he? --- */
+enum claim_verdict {
+    CLAIM_OK,
+    CLAIM_UNKNOWN, /* no such tag: hold */
+    CLAIM_REFUSED, /* wrong or missing token, or not this guest's address */
+    CLAIM_ERROR,
+};
+enum claim_verdict core_claim(struct core *c, const struct caller *who, enum token_purpose purpose,
+                              struct guest *ret, struct err *e);
+void core_token(const struct core *c, enum token_purpose p, const struct guest *g, struct token *ret);
+
+/* --- core_seed.c, core_home.c, core_report.c: what guests send --- */
+void core_seed_get(struct core *c, uint32_t id, const struct seed_get *m);
+void core_served(struct core *c, const struct served *m);
+void core_home(struct core *c, uint32_t id, const struct guest_post *m);
+void core_report(struct core *c, const struct guest_post *m);
+/* Renders and stores an instance's documents; inside a transaction. */
+int core_render(struct core *c, int64_t id, struct err *e);
+void core_invalidate(struct core *c, const char *tag);
+/* User-data as the operator wrote it, looked at: refusals at apply. */
+void core_agent(const struct caller *who, char out[96]); /* "guest 127.0.0.1" */
+
+/* --- core_sight.c --- */
+int sights_new(struct core *c, struct err *e);
+void sights_free(struct core *c);
+struct sight *sight_find(struct core *c, const char *tag);
+struct sight *sight_open(struct core *c, const struct guest *g); /* makes it; may drop the stalest */
+void sight_drop(struct core *c, const char *tag);                /* flushed first */
+bool sight_allow(struct sight *s, struct instant now, unsigned per_minute);
+bool sight_token_ok(const struct sight *s, const struct token *t);
+int64_t sight_id(const struct sight *s);
+struct report;
+void sight_add(struct sight *s, struct instant now, const struct report *r);
+void sights_flush(struct core *c, bool all); /* writes timelines that changed; lazy */
+void sight_boot(struct core *c, const struct guest *g); /* a new boot begins: a fresh timeline */
+
+/* --- core_unknown.c --- */
+int unknown_new(struct core *c, struct err *e);
+void unknown_free(struct core *c);
+void unknown_seen(struct core *c, const struct caller *who, const char *why);
+void unknown_forget(struct core *c, const char *tag); /* it is known now */
+json_t *unknown_json(const struct core *c);
+size_t unknown_count(const struct core *c);
+
+/* --- core_verdict.c --- */
+int verdict_new(struct core *c, struct err *e);
+void verdict_free(struct core *c);
+void verdict_set(struct core *c, const struct guest *g); /* after each change of phase */
+int verdict_load(struct core *c, struct err *e);         /* at the start, from the store */
+
+/* --- core_machine.c, core_launch.c, core_stop.c: QEMUs --- */
+struct machine *machine_find(struct core *c, int64_t id);
+struct machine *machine_by_token(struct core *c, const struct token *t);
+int64_t machine_id(const struct machine *m);
+void machines_free(struct core *c);
+int machines_adopt(struct core *c, struct err *e);
+void machine_launched(struct core *c, uint32_t id, const struct launched *m);
+void machine_launch_failed(struct core *c, const struct error_msg *m);
+void machine_exited(struct core *c, const struct exited *m);
+void machine_adopted(struct core *c, const struct launched *m);
+void machine_not_running(struct core *c, const struct verb_ref *m);
+void machines_tick(struct core *c); /* once a second: console logs */
+int machine_launch_values(struct core *c, const struct guest *g, struct launch *ret, struct err *e);
+void machines_autostart(struct core *c);
+
+/* --- core_defs.c: networks, identities, images --- */
+int nets_load(struct core *c, struct err *e);
+void nets_free(struct core *c);
+const struct network *core_network(const struct core *c, const char *name); /* NULL: none */
+int core_network_put(struct core *c, const struct network *n, struct err *e);
+int core_image(struct core *c, const char *name, struct image *ret, struct err *e);
+
+/* --- core_image.c: files of images into the state directory --- */
+void core_image_import(struct core *c, const struct image *i, const struct image_source *src,
+                       core_op_fn *done, void *arg); /* result: image as canonical JSON with source */
+
+/* --- core_full.c: a full disk --- */
+int reserve_make(struct core *c, struct err *e);
+void core_disk_full(struct core *c, const struct err *why);
+
+/* --- core_watch.c --- */
+void watches_wake(struct core *c);
+void watches_free(struct core *c);
+
+#endif
