@@ -21,8 +21,18 @@ struct identity {
 
 void identity_done(struct identity *i);
 /* From the fleet form: {public-keys: [KEY…], password-hash: …, gecos, shell, home, groups, sudo: true|RULE}.
- * Keys must be key lines here (a client has read the files). Messages name `pointer` + field. */
+ * Keys must be key lines here (a client has read the files); a key that is there twice counts once.
+ * `sudo: true` is "ALL=(ALL) NOPASSWD:ALL". Messages begin with "/identities/NAME/…" and never hold the
+ * password hash, which may be a password that stands in the wrong place. */
 int identity_from_json(const char *name, const json_t *j, struct identity *ret, struct err *e);
-json_t *identity_to_json(const struct identity *i); /* canonical; new reference */
+/* Canonical, without the name; identity_from_json() reads it back. New reference. */
+json_t *identity_to_json(const struct identity *i);
+
+/* The login alone, as instances refer to it. */
+int identity_name_parse(const char *s, struct name *ret, struct err *e);
+/* identity_from_json() for a caller who knows where j stands (model/spot.h). */
+struct spot;
+int identity_read(const char *name, const json_t *j, const struct spot *at, struct identity *ret,
+                  struct err *e);
 
 #endif

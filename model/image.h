@@ -39,9 +39,20 @@ struct image_source {
 };
 void image_source_done(struct image_source *s);
 /* Fleet form: {file, kernel, initrd, cmdline, checksum: "sha256:…", arch, firmware, default-user,
- * min-memory, min-disk}. `predefined` and `url` are known words that say "not yet" (ERR_INVALID). */
+ * min-memory, min-disk}. `predefined` and `url` are known words that say "not yet" (ERR_INVALID).
+ * There is a file, a kernel or both; initrd and cmdline need a kernel, checksum a file. arch is this
+ * machine's unless said, firmware bios, on arm64 uefi (it has no other). format, virtual_size and
+ * sha256 of *ret are for whoever opens the files. Messages begin with "/images/NAME/…". */
 int image_from_json(const char *name, const json_t *j, struct image *ret, struct image_source *src,
                     struct err *e);
+/* The record of an image, canonical and without the name; what its files tell (format, virtual-size,
+ * sha256) included. New reference. image_from_record() reads it back; a `source` beside it is left alone. */
 json_t *image_to_json(const struct image *i);
+int image_from_record(const char *name, const json_t *j, struct image *ret, struct err *e);
+
+/* image_from_json() for a caller who knows where j stands (model/spot.h). */
+struct spot;
+int image_read(const char *name, const json_t *j, const struct spot *at, struct image *ret,
+               struct image_source *src, struct err *e);
 
 #endif

@@ -1,0 +1,340 @@
+#include "model/image.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/parse.h"
+#include "model/words.h"
+
+#ifdef __aarch64__
+#define ARCH_HERE ARCH_ARM64
+#else
+#define ARCH_HERE ARCH_AMD64
+#endif
+
+#define PATH_LEN_MAX 4095
+
+/* What the tables below are about: an image and where its parts come from. */
+struct reading {
+    struct image image;
+    struct image_source source;
+    bool firmware_set;
+};
+
+void image_source_done(struct image_source *s)
+{
+    free(s->file);
+    free(s->kernel);
+    free(s->initrd);
+    *s = (struct image_source){ 0 };
+}
+
+/* --- words of the fleet file --- */
+
+static int read_path(char **field, const json_t *v, const struct spot *at, struct err *e)
+{
+    const char *s;
+    if (value_text(v, PATH_LEN_MAX, at, &s, e) < 0)
+        return -1;
+    if (s[0] != '/')
+        return spot_bad(at, e, "\"%s\" is not an absolute path", s);
+    char *copy = strdup(s);
+    if (!copy)
+        return spot_err(at, e, ERR_INTERNAL, "out of memory");
+    free(*field);
+    *field = copy;
+    return 0;
+}
+
+static int read_file(void *obj, const json_t *v, const struct spot *at, struct err *e)
+{
+    return read_path(&((struct reading *)obj)->source.file, v, at, e);
+}
+
+static int read_kernel(void *obj, const json_t *v, const struct spot *at, struct err *e)
+{
+    return read_path(&((struct reading *)obj)->source.kernel, v, at, e);
+}
+
+static int read_initrd(void *obj, const json_t *v, const struct spot *at, struct err *e)
+{
+    return read_path(&((struct reading *)obj)->source.initrd, v, at, e);
+}
+
+static int sha256_text(const char *s, char ret[65])
+{
+    if (strlen(s) != 64 || strspn(s, "0123456789abcdefABCDEF") != 64)
+        return -1;
+    for (int i = 0; i < 64; i++)
+        ret[i] = (char)(s[i] >= 'A' && s[i] <= 'F' ? s[i] - 'A' + 'a' : s[i]);
+    ret[64] = '\0';
+    return 0;
+}
+
+static int read_checksum(void *obj, const json_t *v, const struct spot *at, struct err *e)
+{
+    static const char prefix[] = "sha256:";
+    struct reading *r = obj;
+    const char *s;
+    if (value_text(v, 256, at, &s, e) < 0)
+        return -1;
+    if (strncmp(s, prefix, strlen(prefix)) != 0 ||
+        sha256_text(s + strlen(prefix), r->source.sha256) < 0)
+        return spot_bad(at, e, "\"%.80s\" is not sha256: and 64 hexadecimal digits", s);
+    return 0;
+}
+
+static int read_not_yet(void *obj, const json_t *v, const struct spot *at, struct err *e)
+{
+    (void)obj;
+    (void)v;
+    return spot_bad(at, e, "not available yet: give file: with the path of a local image");
+}
+
+/* --- words of file and record --- */
+
+static int read_arch(void *obj, const json_t *v, const struct spot *at, struct err *e)
+{
+    struct reading *r = obj;
+    int arch;
+    if (value_kind(v, ARCHES, arch_name, at, &arch, e) < 0)
+        return -1;
+    r->image.arch = (enum arch)arch;
+    return 0;
+}
+
+static int read_firmware(void *obj, const json_t *v, const struct spot *at, struct err *e)
+{
+    struct reading *r = obj;
+    int firmware;
+    if (value_kind(v, FIRMWARES, firmware_name, at, &firmware, e) < 0)
+        return -1;
+    r->image.firmware = (enum firmware)firmware;
+    r->firmware_set = true;
+    return 0;
+}
+
+static int read_cmdline(void *obj, const json_t *v, const struct spot *at, struct err *e)
+{
+    struct reading *r = obj;
+    const char *s;
+    if (value_ascii(v, CMDLINE_MAX, at, &s, e) < 0)
+        return -1;
+    snprintf(r->image.cmdline, sizeof(r->image.cmdline), "%s", s);
+    return 0;
+}
+
+static int read_default_user(void *obj, const json_t *v, const struct spot *at, struct err *e)
+{
+    struct reading *r = obj;
+    const char *s;
+    if (value_text(v, sizeof(r->image.default_user) - 1, at, &s, e) < 0)
+        return -1;
+    if (!*s || s[0] == '-' || strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_-") != strlen(s))
+        return spot_bad(at, e, "\"%s\" is not a login name (a-z, 0-9, _ and -)", s);
+    snprintf(r->image.default_user, sizeof(r->image.default_user), "%s", s);
+    return 0;
+}
+
+static int read_min_memory(void *obj, const json_t *v, const struct spot *at, struct err *e)
+{
+    return value_size(v, 0, at, &((struct reading *)obj)->image.min_memory, e);
+}
+
+static int read_min_disk(void *obj, const json_t *v, const struct spot *at, struct err *e)
+{
+    return value_size(v, 0, at, &((struct reading *)obj)->image.min_disk, e);
+}
+
+/* --- words of the record alone --- */
+
+static int read_format(void *obj, const json_t *v, const struct spot *at, struct err *e)
+{
+    struct reading *r = obj;
+    int format;
+    if (value_kind(v, DISK_FORMATS, disk_format_name, at, &format, e) < 0)
+        return -1;
+    r->image.format = (enum disk_format)format;
+    return 0;
+}
+
+static int read_virtual_size(void *obj, const json_t *v, const struct spot *at, struct err *e)
+{
+    return value_size(v, 0, at, &((struct reading *)obj)->image.virtual_size, e);
+}
+
+static int read_has_kernel(void *obj, const json_t *v, const struct spot *at, struct err *e)
+{
+    return value_bool(v, at, &((struct reading *)obj)->image.has_kernel, e);
+}
+
+static int read_has_initrd(void *obj, const json_t *v, const struct spot *at, struct err *e)
+{
+    return value_bool(v, at, &((struct reading *)obj)->image.has_initrd, e);
+}
+
+static int read_sha256(void *obj, const json_t *v, const struct spot *at, struct err *e)
+{
+    struct reading *r = obj;
+    const char *s;
+    if (value_text(v, 64, at, &s, e) < 0)
+        return -1;
+    return sha256_text(s, r->image.sha256) < 0
+               ? spot_bad(at, e, "\"%s\" is not 64 hexadecimal digits", s)
+               : 0;
+}
+
+static json_t *emit_text(const char *s)
+{
+    return *s ? json_string(s) : NULL;
+}
+
+static json_t *emit_bytes(uint64_t n)
+{
+    return n ? json_integer((json_int_t)n) : NULL;
+}
+
+static json_t *emit_arch(const void *obj)
+{
+    return json_string(arch_name(((const struct image *)obj)->arch));
+}
+
+static json_t *emit_cmdline(const void *obj)
+{
+    return emit_text(((const struct image *)obj)->cmdline);
+}
+
+static json_t *emit_default_user(const void *obj)
+{
+    return emit_text(((const struct image *)obj)->default_user);
+}
+
+static json_t *emit_firmware(const void *obj)
+{
+    return json_string(firmware_name(((const struct image *)obj)->firmware));
+}
+
+static json_t *emit_format(const void *obj)
+{
+    return json_string(disk_format_name(((const struct image *)obj)->format));
+}
+
+static json_t *emit_has_initrd(const void *obj)
+{
+    return json_boolean(((const struct image *)obj)->has_initrd);
+}
+
+static json_t *emit_has_kernel(const void *obj)
+{
+    return json_boolean(((const struct image *)obj)->has_kernel);
+}
+
+static json_t *emit_min_disk(const void *obj)
+{
+    return emit_bytes(((const struct image *)obj)->min_disk);
+}
+
+static json_t *emit_min_memory(const void *obj)
+{
+    return emit_bytes(((const struct image *)obj)->min_memory);
+}
+
+static json_t *emit_sha256(const void *obj)
+{
+    return emit_text(((const struct image *)obj)->sha256);
+}
+
+static json_t *emit_virtual_size(const void *obj)
+{
+    return emit_bytes(((const struct image *)obj)->virtual_size);
+}
+
+static const struct word fleet_rows[] = {
+    { "arch", read_arch, NULL },          { "checksum", read_checksum, NULL },
+    { "cmdline", read_cmdline, NULL },    { "default-user", read_default_user, NULL },
+    { "file", read_file, NULL },          { "firmware", read_firmware, NULL },
+    { "initrd", read_initrd, NULL },      { "kernel", read_kernel, NULL },
+    { "min-disk", read_min_disk, NULL },  { "min-memory", read_min_memory, NULL },
+    { "predefined", read_not_yet, NULL }, { "url", read_not_yet, NULL },
+};
+static const struct words fleet_words = WORDS("image", fleet_rows);
+
+static const struct word record_rows[] = {
+    { "arch", read_arch, emit_arch },
+    { "cmdline", read_cmdline, emit_cmdline },
+    { "default-user", read_default_user, emit_default_user },
+    { "firmware", read_firmware, emit_firmware },
+    { "format", read_format, emit_format },
+    { "initrd", read_has_initrd, emit_has_initrd },
+    { "kernel", read_has_kernel, emit_has_kernel },
+    { "min-disk", read_min_disk, emit_min_disk },
+    { "min-memory", read_min_memory, emit_min_memory },
+    { "sha256", read_sha256, emit_sha256 },
+    { "source", NULL, NULL },
+    { "virtual-size", read_virtual_size, emit_virtual_size },
+};
+static const struct words record_words = WORDS("image record", record_rows);
+
+/* What needs what. */
+static int check_parts(struct reading *r, const json_t *j, const struct spot *at, struct err *e)
+{
+    const struct spot initrd = spot_key(at, "initrd"), cmdline = spot_key(at, "cmdline"),
+                      checksum = spot_key(at, "checksum"), firmware = spot_key(at, "firmware");
+    if (!r->source.file && !r->source.kernel)
+        return spot_bad(at, e, "has neither file: (a disk image) nor kernel:");
+    if (r->source.initrd && !r->source.kernel)
+        return spot_bad(&initrd, e, "an initrd needs a kernel: beside it");
+    if (json_object_get(j, "cmdline") && !r->source.kernel)
+        return spot_bad(&cmdline, e, "a kernel command line needs a kernel: beside it");
+    if (*r->source.sha256 && !r->source.file)
+        return spot_bad(&checksum, e, "a checksum needs the file: that it is of");
+    if (r->image.arch != ARCH_ARM64)
+        return 0;
+    if (r->firmware_set && r->image.firmware == FIRMWARE_BIOS)
+        return spot_bad(&firmware, e, "arm64 machines have no bios: say uefi");
+    r->image.firmware = FIRMWARE_UEFI;
+    return 0;
+}
+
+int image_read(const char *name, const json_t *j, const struct spot *at, struct image *ret,
+               struct image_source *src, struct err *e)
+{
+    struct reading r = { .image.arch = ARCH_HERE };
+    if (name_parse(name, "image name", &r.image.name, e) < 0)
+        return spot_wrap(at, e);
+    if (words_read(&fleet_words, &r, j, at, e) < 0 || check_parts(&r, j, at, e) < 0) {
+        image_source_done(&r.source);
+        return -1;
+    }
+    r.image.has_kernel = r.source.kernel;
+    r.image.has_initrd = r.source.initrd;
+    *ret = r.image;
+    *src = r.source;
+    return 0;
+}
+
+int image_from_json(const char *name, const json_t *j, struct image *ret, struct image_source *src,
+                    struct err *e)
+{
+    const struct spot root = spot_root(""), images = spot_key(&root, "images"),
+                      at = spot_key(&images, name);
+    return image_read(name, j, &at, ret, src, e);
+}
+
+int image_from_record(const char *name, const json_t *j, struct image *ret, struct err *e)
+{
+    const struct spot root = spot_root(""), images = spot_key(&root, "images"),
+                      at = spot_key(&images, name);
+    struct reading r = { .image.arch = ARCH_HERE };
+    if (name_parse(name, "image name", &r.image.name, e) < 0)
+        return spot_wrap(&at, e);
+    if (words_read(&record_words, &r, j, &at, e) < 0)
+        return -1;
+    *ret = r.image;
+    return 0;
+}
+
+json_t *image_to_json(const struct image *i)
+{
+    return words_emit(&record_words, i);
+}
