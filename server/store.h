@@ -4,7 +4,9 @@
  *
  * Durability: what was written is on disk when store_commit() has returned 0. Callers write inside a
  * transaction that the first write of a loop turn begins and the turn's hook commits; answers that
- * depend on it go out after that. Nothing here holds more than one row of the fleet in memory. */
+ * depend on it go out after that. Every function that writes begins one if there is none; without a
+ * store_commit() nothing stays. After a write failed for want of space or for the disk's sake the
+ * transaction is lost: further writes and the commit fail too (store_rollback_to may still save it). Nothing here holds more than one row of the fleet in memory. */
 #ifndef SERVER_STORE_H
 #define SERVER_STORE_H
 
@@ -25,7 +27,7 @@ struct store;
 
 /* Opens STATE/store.db below the directory, makes it when absent, migrates an older one (copied aside
  * first as store.db.SCHEMA.bak). A newer schema: ERR_CONFLICT, untouched. Not a database or corrupt
- * (quick_check after an unclean end only): ERR_IO with what to do. */
+ * (quick_check after an unclean end only, of a small store only: see store_check): ERR_IO with what to do. */
 int store_open(const char *state_dir, struct store **ret, struct err *e);
 /* Read-only, for another thread. */
 int store_open_reader(const char *state_dir, struct store **ret, struct err *e);
@@ -43,6 +45,11 @@ void store_release(struct store *s);
 void store_rollback_to(struct store *s);
 /* WAL checkpoint (PASSIVE), for the worker; on its own connection. ret_wal_bytes may be NULL. */
 int store_checkpoint(struct store *reader, uint64_t *ret_wal_bytes, struct err *e);
+/* True when the last process did not close the store. A large one is then to be checked by the worker,
+ * on its own connection: reads the whole file. ERR_IO: damaged, with what to do. */
+bool store_was_unclean(const struct store *s);
+int store_check(struct store *reader, struct err *e);
+
 
 /* Small facts by key: "salt", "base-url", "boot-id" … */
 int store_meta_get(struct store *s, const char *key, char *ret, size_t size, struct err *e); /* absent: ERR_NOT_FOUND */
@@ -106,10 +113,11 @@ struct seed_docs {
         size_t len;
     } doc[SEED_DOCS];
 };
+/* The documents are fresh then: the stored row is no longer seed_stale. */
 int store_seed_put(struct store *s, int64_t instance, const struct seed_docs *d, struct err *e);
 /* One prepared SELECT. ERR_NOT_FOUND when nothing was rendered. */
 int store_seed_get(struct store *s, int64_t instance, struct seed_docs *ret, struct err *e);
-/* Marks every instance's documents stale (base URL or renderer changed). */
+/* Marks every instance's documents stale (base URL or renderer changed). One row, not the fleet's. */
 int store_seed_stale_all(struct store *s, struct err *e);
 
 /* --- host keys --- */
@@ -132,7 +140,8 @@ int store_events(struct store *s, int64_t instance, int64_t after, int limit, bo
                  store_event_fn *fn, void *arg, struct err *e);
 int64_t store_last_event(struct store *s);
 /* Drops what is older than before_ms, and beyond keep per instance; at most `batch` rows a call; returns
- * how many, -1 on error. */
+ * how many, -1 on error. A call looks at a bounded number of rows (8 * batch), so 0 does not say that all
+ * was looked at: call it now and then. The newest event stays whatever its age: numbers are not reused. */
 int store_events_prune(struct store *s, int64_t before_ms, unsigned keep, int batch, struct err *e);
 
 /* --- boot timeline: one bounded row per instance and boot; the newest 8 boots are kept --- */

@@ -1,0 +1,254 @@
+/* The hot row of an instance: reading, changing, walking, counting. */
+#include "server/store_priv.h"
+
+#include <string.h>
+
+/* Columns of GUEST_COLUMNS. */
+enum {
+    C_ID,
+    C_NAME,
+    C_TAG,
+    C_IID,
+    C_GENERATION,
+    C_EPOCH,
+    C_UUID,
+    C_MAC,
+    C_LAUNCHER,
+    C_NETWORK,
+    C_LAUNCH_ID,
+    C_ADDRESS,
+    C_PHASE,
+    C_OVERDUE,
+    C_EVER_HOME,
+    C_SINCE,
+    C_SIGN,
+    C_SINCE_BOOT,
+    C_LAST_SIGN,
+    C_NOTE,
+    C_SEED_VERSION,
+    C_SEALED,
+    C_BOOTS,
+    C_STOP_WANTED,
+    C_COLUMNS
+};
+_Static_assert(C_COLUMNS == GUEST_COLUMN_COUNT, "GUEST_COLUMNS and its enum");
+
+static bool read_address(sqlite3_stmt *st, struct endpoint *ret)
+{
+    const char *text = (const char *)sqlite3_column_text(st, C_ADDRESS);
+    if (text && *text)
+        return endpoint_parse(text, ret, NULL) == 0;
+    *ret = (struct endpoint){ 0 };
+    return text != NULL;
+}
+
+static bool read_standing(sqlite3_stmt *st, struct standing *ret)
+{
+    int phase = sqlite3_column_int(st, C_PHASE);
+    ret->phase = (enum phase)phase;
+    ret->overdue = sqlite3_column_int(st, C_OVERDUE);
+    ret->ever_home = sqlite3_column_int(st, C_EVER_HOME);
+    ret->since_ms = sqlite3_column_int64(st, C_SINCE);
+    ret->sign_ms = sqlite3_column_int64(st, C_SIGN);
+    ret->since_boot_ms = sqlite3_column_int64(st, C_SINCE_BOOT);
+    return phase >= 0 && phase < PHASES &&
+           store_text(st, C_LAST_SIGN, ret->last_sign, sizeof(ret->last_sign)) &&
+           store_text(st, C_NOTE, ret->note, sizeof(ret->note));
+}
+
+static bool read_identity(sqlite3_stmt *st, struct guest *ret)
+{
+    int launcher = sqlite3_column_int(st, C_LAUNCHER);
+    const void *mac = sqlite3_column_blob(st, C_MAC);
+    if (!mac || sqlite3_column_bytes(st, C_MAC) != sizeof(ret->mac.b) || launcher < 0 ||
+        launcher >= LAUNCHERS)
+        return false;
+    memcpy(ret->mac.b, mac, sizeof(ret->mac.b));
+    ret->launcher = (enum launcher)launcher;
+    return store_text(st, C_NAME, ret->name.s, sizeof(ret->name.s)) &&
+           store_text(st, C_TAG, ret->tag.s, sizeof(ret->tag.s)) &&
+           store_text(st, C_IID, ret->iid, sizeof(ret->iid)) &&
+           store_text(st, C_UUID, ret->uuid.s, sizeof(ret->uuid.s)) &&
+           store_text(st, C_NETWORK, ret->network.s, sizeof(ret->network.s));
+}
+
+int store_guest_read(struct store *s, sqlite3_stmt *st, struct guest *ret, struct err *e)
+{
+    ret->id = sqlite3_column_int64(st, C_ID);
+    ret->generation = (uint32_t)sqlite3_column_int64(st, C_GENERATION);
+    ret->epoch = (uint32_t)sqlite3_column_int64(st, C_EPOCH);
+    ret->launch_id = (uint64_t)sqlite3_column_int64(st, C_LAUNCH_ID);
+    ret->seed_stale = sqlite3_column_int64(st, C_SEED_VERSION) != s->mirror.seed_version;
+    ret->sealed = sqlite3_column_int(st, C_SEALED);
+    ret->boots = (uint32_t)sqlite3_column_int64(st, C_BOOTS);
+    ret->stop_wanted = (uint64_t)sqlite3_column_int64(st, C_STOP_WANTED);
+    if (read_identity(st, ret) && read_address(st, &ret->address) &&
+        read_standing(st, &ret->standing))
+        return 0;
+    return store_damaged(s, e, "row of an instance");
+}
+
+/* Reads the row that st stands on, if found, and lets go of it. */
+static int take(struct store *s, int found, sqlite3_stmt *st, struct guest *ret, struct err *e)
+{
+    struct guest g;
+    int r = found == 1 ? store_guest_read(s, st, &g, e) : -1;
+    if (found == 1)
+        store_reset(st);
+    if (r == 0)
+        *ret = g;
+    return r;
+}
+
+int store_guest_by_name(struct store *s, const char *name, struct guest *ret, struct err *e)
+{
+    sqlite3_stmt *st = NULL;
+    int found = store_row(s, S_GUEST_BY_NAME, &st, e, "t", name);
+    if (found == 0)
+        return err_set(e, ERR_NOT_FOUND, "there is no instance \"%s\"", name);
+    return take(s, found, st, ret, e);
+}
+
+int store_guest_by_tag(struct store *s, const char *tag, struct guest *ret, struct err *e)
+{
+    sqlite3_stmt *st = NULL;
+    int found = store_row(s, S_GUEST_BY_TAG, &st, e, "t", tag);
+    if (found == 0)
+        return err_set(e, ERR_NOT_FOUND, "no instance has the tag \"%s\"", tag);
+    return take(s, found, st, ret, e);
+}
+
+int store_guest_by_id(struct store *s, int64_t id, struct guest *ret, struct err *e)
+{
+    sqlite3_stmt *st = NULL;
+    int found = store_row(s, S_GUEST_BY_ID, &st, e, "i", id);
+    if (found == 0)
+        return err_set(e, ERR_NOT_FOUND, "there is no instance number %lld", (long long)id);
+    return take(s, found, st, ret, e);
+}
+
+static int update(struct store *s, enum stmt id, const struct guest *g, const char *address,
+                  struct err *e)
+{
+    const struct standing *t = &g->standing;
+    return store_write(s, id, e, "iiitiiitiiiittiiii", g->id, (int64_t)t->phase,
+                       (int64_t)t->overdue, g->iid, (int64_t)g->generation, (int64_t)g->epoch,
+                       (int64_t)g->launch_id, address, (int64_t)t->ever_home, t->since_ms,
+                       t->sign_ms, t->since_boot_ms, t->last_sign, t->note,
+                       g->seed_stale ? (int64_t)0 : s->mirror.seed_version, (int64_t)g->sealed,
+                       (int64_t)g->boots, (int64_t)g->stop_wanted);
+}
+
+int store_guest_update(struct store *s, const struct guest *g, struct err *e)
+{
+    char address[ENDPOINT_TEXT] = "";
+    if (g->address.ip.family)
+        endpoint_format(&g->address, address);
+    int n = update(s, S_GUEST_UPDATE, g, address, e);
+    if (n == 0)
+        n = update(s, S_GUEST_UPDATE_PHASE, g, address, e);
+    if (n == 0)
+        return err_set(e, ERR_NOT_FOUND, "there is no instance number %lld", (long long)g->id);
+    return n < 0 ? -1 : 0;
+}
+
+bool store_identity_taken(struct store *s, const struct uuid *u, const struct mac *m)
+{
+    sqlite3_stmt *st;
+    int n = store_row(s, S_IDENTITY_TAKEN, &st, NULL, "tb", u->s, (const void *)m->b, sizeof(m->b));
+    store_reset(s->stmt[S_IDENTITY_TAKEN]);
+    return n == 1;
+}
+
+/* One statement per row by the last name seen, so that fn may read and write whatever it likes and
+ * no row is seen twice. */
+int store_guests(struct store *s, store_guest_fn *fn, void *arg, struct err *e)
+{
+    struct guest g = { 0 };
+    for (;;) {
+        sqlite3_stmt *st = NULL;
+        int found = store_row(s, S_GUEST_AFTER, &st, e, "t", g.name.s);
+        if (found == 0)
+            return 0;
+        if (take(s, found, st, &g, e) < 0)
+            return -1;
+        int r = fn(&g, arg);
+        if (r != 0)
+            return r;
+    }
+}
+
+/* The next name in one phase, "" at the end. */
+static int next_in(struct store *s, enum phase p, const char *after, struct name *ret,
+                   struct err *e)
+{
+    sqlite3_stmt *st;
+    int n = store_row(s, S_GUEST_AFTER_IN, &st, e, "it", (int64_t)p, after);
+    if (n == 1 && !store_text(st, 0, ret->s, sizeof(ret->s)))
+        n = store_damaged(s, e, "name of an instance");
+    else if (n == 0)
+        ret->s[0] = '\0';
+    store_reset(s->stmt[S_GUEST_AFTER_IN]);
+    return n < 0 ? -1 : 0;
+}
+
+/* The phase whose next name is the smallest, or -1. */
+static int smallest(const struct name next[PHASES])
+{
+    int best = -1;
+    for (int p = 0; p < PHASES; p++)
+        if (next[p].s[0] && (best < 0 || strcmp(next[p].s, next[best].s) < 0))
+            best = p;
+    return best;
+}
+
+/* Merges the phases' parts of the index by name. */
+int store_guests_in(struct store *s, unsigned phase_mask, store_guest_fn *fn, void *arg,
+                    struct err *e)
+{
+    struct name next[PHASES] = { 0 };
+    for (int p = 0; p < PHASES; p++)
+        if (phase_mask & 1u << p && next_in(s, (enum phase)p, "", &next[p], e) < 0)
+            return -1;
+    for (int p; (p = smallest(next)) >= 0;) {
+        struct guest g;
+        struct name name = next[p];
+        struct err own = { 0 };
+        int r = store_guest_by_name(s, name.s, &g, &own);
+        /* It may have left the phase, or life, while fn saw the ones before. */
+        if (r == 0 && phase_mask & 1u << g.standing.phase && (r = fn(&g, arg)) != 0)
+            return r;
+        if (r < 0 && own.kind != ERR_NOT_FOUND) {
+            if (e)
+                *e = own;
+            return -1;
+        }
+        for (int q = 0; q < PHASES; q++)
+            if (next[q].s[0] && strcmp(next[q].s, name.s) <= 0 &&
+                next_in(s, (enum phase)q, name.s, &next[q], e) < 0)
+                return -1;
+    }
+    return 0;
+}
+
+int store_counts(struct store *s, uint64_t by_phase[PHASES], uint64_t *ret_overdue, struct err *e)
+{
+    sqlite3_stmt *st;
+    uint64_t n_of[PHASES] = { 0 }, overdue = 0;
+    int n = store_row(s, S_COUNTS, &st, e, "");
+    while (n == 1) {
+        int64_t key = sqlite3_column_int64(st, 0), count = sqlite3_column_int64(st, 1);
+        if (key >= 0 && key < 2 * PHASES && count > 0) {
+            n_of[key / 2] += (uint64_t)count;
+            overdue += key % 2 ? (uint64_t)count : 0;
+        }
+        int rc = sqlite3_step(st);
+        n = rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : store_fail(s, e);
+    }
+    store_reset(s->stmt[S_COUNTS]);
+    if (n < 0)
+        return -1;
+    memcpy(by_phase, n_of, sizeof(n_of));
+    *ret_overdue = overdue;
+    return 0;
+}

@@ -1,0 +1,169 @@
+/* Inside the store: the connection, its statements and what is mirrored in memory. For
+ * server/store*.c and their tests only. */
+#ifndef SERVER_STORE_PRIV_H
+#define SERVER_STORE_PRIV_H
+
+#include <sqlite3.h>
+
+#include "base/buf.h"
+#include "model/layout.h"
+#include "server/store.h"
+
+/* PRAGMA application_id ("roos"): tells roost's store from everybody else's SQLite files. */
+#define STORE_APPLICATION_ID 0x726f6f73
+
+/* All statements, prepared at first use and kept; their text is one table in store_stmt.c. */
+enum stmt {
+    S_BEGIN,
+    S_COMMIT,
+    S_ROLLBACK,
+    S_SAVEPOINT,
+    S_RELEASE,
+    S_ROLLBACK_TO,
+    S_META_GET,
+    S_META_SET,
+    S_GUEST_BY_NAME,
+    S_GUEST_BY_TAG,
+    S_GUEST_BY_ID,
+    S_GUEST_AFTER,
+    S_GUEST_AFTER_IN,
+    S_GUEST_UPDATE,
+    S_GUEST_UPDATE_PHASE,
+    S_GUEST_INSERT,
+    S_GUEST_NETWORK,
+    S_GUEST_REMOVE,
+    S_GUEST_SEEDED,
+    S_COUNTS,
+    S_IDENTITY_TAKEN,
+    S_TAKEN_NAME,
+    S_TAKEN_TAG,
+    S_TAKEN_UUID,
+    S_TAKEN_MAC,
+    S_SPEC_GET,
+    S_SPEC_PUT,
+    S_DEF_GET,
+    S_DEF_PUT,
+    S_DEF_REMOVE,
+    S_DEF_AFTER,
+    S_SEED_GET,
+    S_SEED_ROW,
+    S_SEED_PUT,
+    S_SEED_REMOVE,
+    S_BODY_GET,
+    S_BODY_PUT,
+    S_BODY_KEEP,
+    S_BODY_DROP,
+    S_BODY_REFS,
+    S_BODY_REMOVE,
+    S_KEYS_GET,
+    S_KEYS_PUT,
+    S_KEYS_REMOVE,
+    S_EVENT_ADD,
+    S_EVENT_AFTER,
+    S_EVENT_AFTER_OF,
+    S_EVENT_NEWEST,
+    S_EVENT_NEWEST_OF,
+    S_EVENT_LAST,
+    S_EVENT_OLD,
+    S_EVENT_NEW_OWNERS,
+    S_EVENT_BEYOND,
+    S_EVENT_CUT,
+    S_TIMELINE_PUT,
+    S_TIMELINE_CUT,
+    S_TIMELINE_GET,
+    S_USUAL_ADD,
+    S_USUAL_GET,
+    S_DIRTY_LIST,
+    S_DIRTY_GET,
+    S_DIRTY_MARK,
+    S_DIRTY_CLEAR,
+    S_HOSTS,
+    STMTS
+};
+
+/* Small facts that the hot path must not read again. They follow every rollback. */
+struct mirror {
+    uint32_t dirty;       /* bit per name in store.reactors */
+    int64_t seed_version; /* what guests.seed_version must equal not to be stale */
+};
+
+#define STORE_REACTORS 32
+struct store {
+    sqlite3 *db;
+    char path[PATH_SIZE];
+    bool reader;
+    bool unclean; /* a WAL was left behind when it was opened */
+    bool in_transaction, in_savepoint;
+    /* A write failed for a reason that is not the caller's: SQLite may have rolled back already, so
+     * nothing may be written or committed until the transaction was ended. */
+    bool doomed;
+    struct err doom;
+    struct mirror mirror, at_begin, at_savepoint;
+    struct name reactors[STORE_REACTORS];
+    int n_reactors;
+    struct buf seed; /* documents of the last store_seed_get */
+    sqlite3_stmt *stmt[STMTS];
+};
+
+/* --- store_stmt.c --- */
+/* Fills e from the connection's last error; returns -1. */
+int store_fail(struct store *s, struct err *e);
+/* Prepared and reset, or NULL with e set. */
+sqlite3_stmt *store_stmt(struct store *s, enum stmt id, struct err *e);
+/* Binds ?1… by the letters of fmt: i int64_t, t const char * (NULL: SQL NULL), b const void *,
+ * size_t. The bytes are borrowed until the statement is reset. */
+/* Steps once: 1 a row (read it, then store_reset), 0 none, -1. */
+int store_row(struct store *s, enum stmt id, sqlite3_stmt **ret, struct err *e, const char *fmt,
+              ...);
+/* Runs a writing statement in the transaction, which it begins when there is none.
+ * Returns the number of rows changed or -1. */
+int store_write(struct store *s, enum stmt id, struct err *e, const char *fmt, ...);
+void store_reset(sqlite3_stmt *st);
+void store_finalize_all(struct store *s);
+/* One integer of the first row of any SQL text, or -1. For opening, not for serving. */
+int store_pragma_int(sqlite3 *db, const char *sql, int64_t *ret);
+/* Column texts into fixed sizes; false: what is stored cannot be ours. */
+bool store_text(sqlite3_stmt *st, int column, char *ret, size_t size);
+/* "is damaged: WHAT …", ERR_IO, returns -1. */
+int store_damaged(const struct store *s, struct err *e, const char *what);
+/* A statement by its number, for the test that prepares all of them. */
+const char *store_sql(enum stmt id);
+
+/* --- store_schema.c --- */
+struct migration {
+    int to;
+    const char *sql;
+};
+extern const struct migration store_migrations[];
+extern const int store_migrations_n;
+/* Brings db to the last step's schema: nothing to do, or copied aside (unless it is new) and all
+ * the steps in one transaction. A newer one: ERR_CONFLICT. */
+int store_migrate(sqlite3 *db, const char *path, const struct migration *steps, int n,
+                  struct err *e);
+/* The schema's version, 0 for an empty file. Newer, or another program's: ERR_CONFLICT. */
+int store_schema_check(sqlite3 *db, const char *path, int newest, int64_t *ret, struct err *e);
+/* Looks at the file's header without SQLite: a newer schema or a foreign application is refused
+ * before anything is opened, recovered or checkpointed. */
+int store_header_check(const uint8_t header[100], const char *path, int newest, struct err *e);
+
+/* --- store_meta.c --- */
+/* Reads what is mirrored; at opening, and by readers when they begin. */
+int store_mirror_load(struct store *s, struct err *e);
+
+/* --- store_guest.c --- */
+#define GUEST_COLUMNS                                                                              \
+    "id, name, tag, iid, generation, epoch, uuid, mac, launcher, network, launch_id, address, "    \
+    "phase, overdue, ever_home, since_ms, sign_ms, since_boot_ms, last_sign, note, seed_version, " \
+    "sealed, boots, stop_wanted"
+#define GUEST_COLUMN_COUNT 24
+int store_guest_read(struct store *s, sqlite3_stmt *st, struct guest *ret, struct err *e);
+
+/* --- store_key.c --- */
+/* Columns iid and one per type from `first` on. 1: read, 0: NULL (no row in a left join), -1. */
+int store_keys_read(struct store *s, sqlite3_stmt *st, int first, struct guest_keys *ret,
+                    struct err *e);
+
+/* --- store_seed.c --- */
+int store_seed_remove(struct store *s, int64_t instance, struct err *e);
+
+#endif

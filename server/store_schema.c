@@ -1,0 +1,267 @@
+/* The schema and how a store of an older roost becomes one of this roost. */
+#include "server/store_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+
+/* Numbers that lie on disk. Whoever moves one of them writes a migration. */
+_Static_assert(PHASE_DEFINED == 0 && PHASE_STARTING == 1 && PHASE_LAUNCHED == 2 &&
+                   PHASE_SEEDED == 3 && PHASE_HOMED == 4 && PHASE_CONFIGURED == 5 &&
+                   PHASE_STOPPING == 6 && PHASE_STOPPED == 7 && PHASE_FAILED == 8 && PHASES == 9,
+               "phases are stored by number");
+_Static_assert(EV_DEFINED == 0 && EV_CHANGED == 1 && EV_LAUNCHING == 2 && EV_LAUNCHED == 3 &&
+                   EV_LAUNCH_FAILED == 4 && EV_ADOPTED == 5 && EV_SEED_SERVED == 6 &&
+                   EV_SEED_REFUSED == 7 && EV_STAGE == 8 && EV_MODULE_FAILED == 9 &&
+                   EV_HOMED == 10 && EV_HOMED_AGAIN == 11 && EV_FINISHED == 12 &&
+                   EV_KEY_MISMATCH == 13 && EV_WRONG_ID == 14 && EV_ADDRESS == 15 &&
+                   EV_CONFIGURED == 16 && EV_CONFIG_FAILED == 17 && EV_OVERDUE == 18 &&
+                   EV_STOPPING == 19 && EV_STOPPED == 20 && EV_FAILED == 21 && EV_RESTARTED == 22 &&
+                   EV_REBUILT == 23 && EV_REMOVED == 24 && EV_FAULT == 25,
+               "event kinds are stored by number; new ones go to the end");
+_Static_assert(LAUNCHER_ROOST == 0 && LAUNCHER_EXTERNAL == 1, "launchers are stored by number");
+_Static_assert(DEF_NETWORK == 0 && DEF_IDENTITY == 1 && DEF_IMAGE == 2, "stored by number");
+
+/* guests: the hot row, small, without specification and keys; ids are never used again, since
+ * events of removed instances keep theirs. counts: kept by triggers, so that counting reads 18 rows
+ * and not the fleet. bodies: keyed by the first 63 bits of the SHA-256, compared in full, next free
+ * number on a collision; their counts of use stand apart, so that a second user does not rewrite a
+ * megabyte. */
+static const char schema_1[] =
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE guests("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " name TEXT NOT NULL UNIQUE,"
+    " tag TEXT NOT NULL UNIQUE,"
+    " iid TEXT NOT NULL,"
+    " generation INTEGER NOT NULL,"
+    " epoch INTEGER NOT NULL,"
+    " uuid TEXT NOT NULL UNIQUE,"
+    " mac BLOB NOT NULL UNIQUE,"
+    " launcher INTEGER NOT NULL,"
+    " network TEXT NOT NULL,"
+    " launch_id INTEGER NOT NULL DEFAULT 0,"
+    " address TEXT NOT NULL DEFAULT '',"
+    " phase INTEGER NOT NULL DEFAULT 0,"
+    " overdue INTEGER NOT NULL DEFAULT 0,"
+    " ever_home INTEGER NOT NULL DEFAULT 0,"
+    " since_ms INTEGER NOT NULL DEFAULT 0,"
+    " sign_ms INTEGER NOT NULL DEFAULT 0,"
+    " since_boot_ms INTEGER NOT NULL DEFAULT 0,"
+    " last_sign TEXT NOT NULL DEFAULT '',"
+    " note TEXT NOT NULL DEFAULT '',"
+    " seed_version INTEGER NOT NULL DEFAULT 0,"
+    " sealed INTEGER NOT NULL DEFAULT 0,"
+    " boots INTEGER NOT NULL DEFAULT 0,"
+    " stop_wanted INTEGER NOT NULL DEFAULT 0"
+    ") STRICT;"
+    "CREATE INDEX guests_by_phase ON guests(phase, name);"
+    "CREATE TABLE counts(key INTEGER PRIMARY KEY, n INTEGER NOT NULL) STRICT;"
+    "CREATE TRIGGER guests_added AFTER INSERT ON guests BEGIN"
+    " INSERT INTO counts VALUES(NEW.phase * 2 + NEW.overdue, 1)"
+    "  ON CONFLICT(key) DO UPDATE SET n = n + 1;"
+    "END;"
+    "CREATE TRIGGER guests_removed AFTER DELETE ON guests BEGIN"
+    " UPDATE counts SET n = n - 1 WHERE key = OLD.phase * 2 + OLD.overdue;"
+    "END;"
+    "CREATE TRIGGER guests_moved AFTER UPDATE OF phase, overdue ON guests"
+    " WHEN OLD.phase <> NEW.phase OR OLD.overdue <> NEW.overdue BEGIN"
+    " UPDATE counts SET n = n - 1 WHERE key = OLD.phase * 2 + OLD.overdue;"
+    " INSERT INTO counts VALUES(NEW.phase * 2 + NEW.overdue, 1)"
+    "  ON CONFLICT(key) DO UPDATE SET n = n + 1;"
+    "END;"
+    "CREATE TABLE specs("
+    " instance INTEGER PRIMARY KEY REFERENCES guests(id) ON DELETE CASCADE,"
+    " json TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE defs("
+    " kind INTEGER NOT NULL, name TEXT NOT NULL, json TEXT NOT NULL, PRIMARY KEY(kind, name)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE bodies(id INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;"
+    "CREATE TABLE body_uses(id INTEGER PRIMARY KEY, n INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE seeds("
+    " instance INTEGER PRIMARY KEY REFERENCES guests(id) ON DELETE CASCADE,"
+    " meta INTEGER NOT NULL, user INTEGER NOT NULL, vendor INTEGER NOT NULL,"
+    " network INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE hostkeys("
+    " instance INTEGER PRIMARY KEY REFERENCES guests(id) ON DELETE CASCADE,"
+    " iid TEXT NOT NULL, rsa TEXT, ecdsa TEXT, ed25519 TEXT, dsa TEXT"
+    ") STRICT;"
+    "CREATE TABLE events("
+    " seq INTEGER PRIMARY KEY, real_ms INTEGER NOT NULL, instance INTEGER NOT NULL,"
+    " name TEXT NOT NULL, kind INTEGER NOT NULL, detail TEXT NOT NULL, actor TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX events_by_instance ON events(instance);"
+    "CREATE TABLE timelines("
+    " id INTEGER PRIMARY KEY,"
+    " instance INTEGER NOT NULL REFERENCES guests(id) ON DELETE CASCADE,"
+    " generation INTEGER NOT NULL, boot INTEGER NOT NULL, json TEXT NOT NULL,"
+    " UNIQUE(instance, generation, boot)"
+    ") STRICT;"
+    "CREATE TABLE usual("
+    " phase INTEGER NOT NULL, accel INTEGER NOT NULL, ms INTEGER NOT NULL,"
+    " PRIMARY KEY(phase, accel)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE dirty(reactor TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;"
+    "INSERT INTO meta VALUES('seed-version', '1');";
+
+const struct migration store_migrations[] = {
+    { 1, schema_1 },
+};
+const int store_migrations_n = ARRAY_SIZE(store_migrations);
+_Static_assert(ARRAY_SIZE(store_migrations) == STORE_SCHEMA, "one step per schema");
+
+static int sqlite_err(sqlite3 *db, struct err *e, const char *path, const char *what)
+{
+    int code = sqlite3_errcode(db) & 0xff, os = sqlite3_system_errno(db);
+    err_set(e, ERR_IO, "%s: %s: %s", path, what, sqlite3_errmsg(db));
+    if (e)
+        e->os = code == SQLITE_FULL ? ENOSPC : code == SQLITE_IOERR ? os : 0;
+    return -1;
+}
+
+static int newer(struct err *e, const char *path, int64_t found, int newest)
+{
+    return err_set(e, ERR_CONFLICT,
+                   "%s was written by a newer roost (schema %lld, this one knows %d); nothing was "
+                   "changed: install that roost again, or restore the copy made before its "
+                   "migration (%s.%d.bak)",
+                   path, (long long)found, newest, path, newest);
+}
+
+static int foreign(struct err *e, const char *path)
+{
+    return err_set(e, ERR_CONFLICT,
+                   "%s is the database of another program; nothing was changed: give roost a "
+                   "state directory of its own",
+                   path);
+}
+
+static uint32_t be32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* SQLite's file format, section 1.3: magic at 0, user version at 60, application id at 68. */
+int store_header_check(const uint8_t header[100], const char *path, int newest, struct err *e)
+{
+    static const char magic[16] = "SQLite format 3";
+    if (memcmp(header, magic, sizeof(magic)) != 0)
+        return 0;
+    uint32_t version = be32(header + 60), application = be32(header + 68);
+    if (application && application != STORE_APPLICATION_ID)
+        return foreign(e, path);
+    if (application && version > (uint32_t)newest)
+        return newer(e, path, version, newest);
+    return 0;
+}
+
+/* The directory of path is synced, so that a name made or changed in it stays. */
+static int sync_parent(const char *path, struct err *e)
+{
+    char dir[PATH_SIZE];
+    snprintf(dir, sizeof(dir), "%s", path);
+    char *slash = strrchr(dir, '/');
+    if (slash)
+        *slash = '\0';
+    auto_close int fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) < 0)
+        return err_sys(e, "%s: cannot sync the directory", dir);
+    return 0;
+}
+
+static int copy_pages(sqlite3 *db, const char *to, struct err *e)
+{
+    sqlite3 *copy = NULL;
+    int r = -1;
+    if (sqlite3_open_v2(to, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK) {
+        sqlite_err(copy, e, to, "cannot be made");
+        goto out;
+    }
+    sqlite3_backup *b = sqlite3_backup_init(copy, "main", db, "main");
+    if (b) {
+        sqlite3_backup_step(b, -1);
+        sqlite3_backup_finish(b);
+    }
+    if (sqlite3_errcode(copy) != SQLITE_OK)
+        sqlite_err(copy, e, to, "cannot be written");
+    else
+        r = 0;
+out:
+    if (sqlite3_close(copy) != SQLITE_OK)
+        r = err_set(e, ERR_INTERNAL, "%s: the copy did not close", to);
+    return r;
+}
+
+/* Copies aside as PATH.SCHEMA.bak; the name appears when the whole copy is on disk. */
+static int copy_aside(sqlite3 *db, const char *path, int64_t schema, struct err *e)
+{
+    char bak[PATH_SIZE + 32], tmp[PATH_SIZE + 40];
+    snprintf(bak, sizeof(bak), "%s.%lld.bak", path, (long long)schema);
+    snprintf(tmp, sizeof(tmp), "%s.tmp", bak);
+    unlink(tmp);
+    auto_close int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_sys(e, "%s: cannot be made", tmp);
+    if (copy_pages(db, tmp, e) < 0 || fsync(fd) < 0) {
+        unlink(tmp);
+        return err_wrap(e, "copy before the migration");
+    }
+    if (rename(tmp, bak) < 0) {
+        err_sys(e, "%s: cannot be renamed to %s", tmp, bak);
+        unlink(tmp);
+        return -1;
+    }
+    return sync_parent(path, e);
+}
+
+static int run_steps(sqlite3 *db, const struct migration *steps, int n, int64_t version)
+{
+    char sql[96];
+    if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+        return -1;
+    for (int i = 0; i < n; i++)
+        if (steps[i].to > version && sqlite3_exec(db, steps[i].sql, NULL, NULL, NULL) != SQLITE_OK)
+            return -1;
+    snprintf(sql, sizeof(sql), "PRAGMA user_version=%d; PRAGMA application_id=%d; COMMIT",
+             steps[n - 1].to, STORE_APPLICATION_ID);
+    return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : -1;
+}
+
+int store_schema_check(sqlite3 *db, const char *path, int newest, int64_t *ret, struct err *e)
+{
+    int64_t version, application, tables;
+    if (store_pragma_int(db, "PRAGMA user_version", &version) < 0 ||
+        store_pragma_int(db, "PRAGMA application_id", &application) < 0 ||
+        store_pragma_int(db, "SELECT count(*) FROM sqlite_schema", &tables) < 0)
+        return sqlite_err(db, e, path, "cannot be read");
+    if (application ? application != STORE_APPLICATION_ID : version || tables)
+        return foreign(e, path);
+    if (version > newest)
+        return newer(e, path, version, newest);
+    *ret = version;
+    return 0;
+}
+
+int store_migrate(sqlite3 *db, const char *path, const struct migration *steps, int n,
+                  struct err *e)
+{
+    int64_t version;
+    if (store_schema_check(db, path, steps[n - 1].to, &version, e) < 0)
+        return -1;
+    if (version == steps[n - 1].to)
+        return 0;
+    if (version > 0 && copy_aside(db, path, version, e) < 0)
+        return -1;
+    if (run_steps(db, steps, n, version) < 0) {
+        sqlite_err(db, e, path, version ? "cannot be migrated" : "cannot be made");
+        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+        return -1;
+    }
+    return version ? 0 : sync_parent(path, e);
+}

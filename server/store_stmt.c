@@ -1,0 +1,298 @@
+/* Statements: one table of their texts, prepared at first use and kept; errors of SQLite as ours.
+ */
+#include "server/store_priv.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#define GUEST_SELECT "SELECT " GUEST_COLUMNS " FROM guests WHERE "
+#define EVENT_SELECT "SELECT seq, real_ms, name, kind, detail, actor FROM events WHERE "
+/* What store_guest_update() changes. The phase stands in an index and has a trigger, so it is left
+ * out when it stays: SQLite rewrites index entries of every column that is named. */
+#define GUEST_SET                                                                                  \
+    "UPDATE guests SET iid = ?4, generation = ?5, epoch = ?6, launch_id = ?7, address = ?8, "      \
+    "ever_home = ?9, since_ms = ?10, sign_ms = ?11, since_boot_ms = ?12, last_sign = ?13, "        \
+    "note = ?14, seed_version = ?15, sealed = ?16, boots = ?17, stop_wanted = ?18"
+
+static const char *const sql[STMTS] = {
+    [S_BEGIN] = "BEGIN IMMEDIATE",
+    [S_COMMIT] = "COMMIT",
+    [S_ROLLBACK] = "ROLLBACK",
+    [S_SAVEPOINT] = "SAVEPOINT request",
+    [S_RELEASE] = "RELEASE request",
+    [S_ROLLBACK_TO] = "ROLLBACK TO request",
+
+    [S_META_GET] = "SELECT value FROM meta WHERE key = ?1",
+    [S_META_SET] = "INSERT INTO meta VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = ?2",
+
+    [S_GUEST_BY_NAME] = GUEST_SELECT "name = ?1",
+    [S_GUEST_BY_TAG] = GUEST_SELECT "tag = ?1",
+    [S_GUEST_BY_ID] = GUEST_SELECT "id = ?1",
+    [S_GUEST_AFTER] = GUEST_SELECT "name > ?1 ORDER BY name LIMIT 1",
+    [S_GUEST_AFTER_IN] = "SELECT name FROM guests WHERE phase = ?1 AND name > ?2 "
+                         "ORDER BY name LIMIT 1",
+    [S_GUEST_UPDATE] = GUEST_SET " WHERE id = ?1 AND phase = ?2 AND overdue = ?3",
+    [S_GUEST_UPDATE_PHASE] = GUEST_SET ", phase = ?2, overdue = ?3 WHERE id = ?1",
+    [S_GUEST_INSERT] = "INSERT INTO guests(name, tag, iid, generation, epoch, uuid, mac, launcher, "
+                       "network) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    [S_GUEST_NETWORK] = "UPDATE guests SET network = ?2, launcher = ?3, seed_version = 0 "
+                        "WHERE id = ?1",
+    [S_GUEST_REMOVE] = "DELETE FROM guests WHERE id = ?1",
+    [S_GUEST_SEEDED] = "UPDATE guests SET seed_version = ?2 WHERE id = ?1",
+    [S_COUNTS] = "SELECT key, n FROM counts",
+    [S_IDENTITY_TAKEN] = "SELECT 1 FROM guests WHERE uuid = ?1 UNION ALL "
+                         "SELECT 1 FROM guests WHERE mac = ?2 LIMIT 1",
+    [S_TAKEN_NAME] = "SELECT name FROM guests WHERE name = ?1",
+    [S_TAKEN_TAG] = "SELECT name FROM guests WHERE tag = ?1",
+    [S_TAKEN_UUID] = "SELECT name FROM guests WHERE uuid = ?1",
+    [S_TAKEN_MAC] = "SELECT name FROM guests WHERE mac = ?1",
+    [S_SPEC_GET] = "SELECT json FROM specs WHERE instance = ?1",
+    [S_SPEC_PUT] = "INSERT INTO specs VALUES(?1, ?2) ON CONFLICT(instance) DO UPDATE SET json = ?2",
+
+    [S_DEF_GET] = "SELECT json FROM defs WHERE kind = ?1 AND name = ?2",
+    [S_DEF_PUT] = "INSERT INTO defs VALUES(?1, ?2, ?3) "
+                  "ON CONFLICT(kind, name) DO UPDATE SET json = ?3",
+    [S_DEF_REMOVE] = "DELETE FROM defs WHERE kind = ?1 AND name = ?2",
+    [S_DEF_AFTER] = "SELECT name, json FROM defs WHERE kind = ?1 AND name > ?2 "
+                    "ORDER BY name LIMIT 1",
+
+    [S_SEED_GET] = "SELECT m.data, u.data, v.data, n.data FROM seeds s "
+                   "CROSS JOIN bodies m ON m.id = s.meta CROSS JOIN bodies u ON u.id = s.user "
+                   "CROSS JOIN bodies v ON v.id = s.vendor CROSS JOIN bodies n ON n.id = s.network "
+                   "WHERE s.instance = ?1",
+    [S_SEED_ROW] = "SELECT meta, user, vendor, network FROM seeds WHERE instance = ?1",
+    [S_SEED_PUT] = "INSERT INTO seeds VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(instance) DO UPDATE "
+                   "SET meta = ?2, user = ?3, vendor = ?4, network = ?5",
+    [S_SEED_REMOVE] = "DELETE FROM seeds WHERE instance = ?1",
+    [S_BODY_GET] = "SELECT data FROM bodies WHERE id = ?1",
+    [S_BODY_PUT] = "INSERT INTO bodies VALUES(?1, ?2)",
+    [S_BODY_KEEP] = "INSERT INTO body_uses VALUES(?1, 1) ON CONFLICT(id) DO UPDATE SET n = n + 1",
+    [S_BODY_DROP] = "UPDATE body_uses SET n = n - 1 WHERE id = ?1",
+    [S_BODY_REFS] = "DELETE FROM body_uses WHERE id = ?1 AND n <= 0",
+    [S_BODY_REMOVE] = "DELETE FROM bodies WHERE id = ?1",
+
+    [S_KEYS_GET] = "SELECT iid, rsa, ecdsa, ed25519, dsa FROM hostkeys WHERE instance = ?1",
+    [S_KEYS_PUT] = "INSERT INTO hostkeys VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(instance) DO "
+                   "UPDATE SET iid = ?2, rsa = ?3, ecdsa = ?4, ed25519 = ?5, dsa = ?6",
+    [S_KEYS_REMOVE] = "DELETE FROM hostkeys WHERE instance = ?1",
+
+    [S_EVENT_ADD] = "INSERT INTO events VALUES(NULL, ?1, ?2, ?3, ?4, ?5, ?6)",
+    [S_EVENT_AFTER] = EVENT_SELECT "seq > ?1 ORDER BY seq LIMIT 1",
+    [S_EVENT_AFTER_OF] = EVENT_SELECT "seq > ?1 AND instance = ?2 ORDER BY seq LIMIT 1",
+    [S_EVENT_NEWEST] = "SELECT min(seq) FROM (SELECT seq FROM events WHERE seq > ?1 "
+                       "ORDER BY seq DESC LIMIT ?2)",
+    [S_EVENT_NEWEST_OF] = "SELECT min(seq) FROM (SELECT seq FROM events WHERE seq > ?1 "
+                          "AND instance = ?3 ORDER BY seq DESC LIMIT ?2)",
+    [S_EVENT_LAST] = "SELECT max(seq) FROM events",
+    /* The newest event stays whatever its age, so that no number is given twice. */
+    [S_EVENT_OLD] =
+        "DELETE FROM events WHERE seq IN (SELECT seq FROM events ORDER BY seq LIMIT ?2) "
+        "AND real_ms < ?1 AND seq < (SELECT max(seq) FROM events)",
+    [S_EVENT_NEW_OWNERS] = "SELECT seq, instance FROM events WHERE seq > ?1 ORDER BY seq LIMIT 1",
+    [S_EVENT_BEYOND] = "SELECT seq FROM events WHERE instance = ?1 ORDER BY seq DESC "
+                       "LIMIT 1 OFFSET ?2",
+    [S_EVENT_CUT] = "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE instance = ?1 "
+                    "AND seq <= ?2 ORDER BY seq LIMIT ?3)",
+
+    [S_TIMELINE_PUT] = "INSERT INTO timelines(instance, generation, boot, json) "
+                       "SELECT id, generation, ?2, ?3 FROM guests WHERE id = ?1 "
+                       "ON CONFLICT(instance, generation, boot) DO UPDATE SET json = ?3",
+    [S_TIMELINE_CUT] = "DELETE FROM timelines WHERE id IN (SELECT id FROM timelines WHERE "
+                       "instance = ?1 ORDER BY generation DESC, boot DESC LIMIT -1 OFFSET 8)",
+    [S_TIMELINE_GET] = "SELECT boot, json FROM timelines WHERE instance = ?1 "
+                       "ORDER BY generation DESC, boot DESC LIMIT 1",
+
+    [S_USUAL_ADD] = "INSERT INTO usual VALUES(?1, ?2, ?3) ON CONFLICT(phase, accel) "
+                    "DO UPDATE SET ms = ms + (?3 - ms) / 4",
+    [S_USUAL_GET] = "SELECT ms FROM usual WHERE phase = ?1 AND accel = ?2",
+
+    [S_DIRTY_LIST] = "SELECT reactor FROM dirty",
+    [S_DIRTY_GET] = "SELECT 1 FROM dirty WHERE reactor = ?1",
+    [S_DIRTY_MARK] = "INSERT OR IGNORE INTO dirty VALUES(?1)",
+    [S_DIRTY_CLEAR] = "DELETE FROM dirty WHERE reactor = ?1",
+
+    [S_HOSTS] =
+        "SELECT " GUEST_COLUMNS ", hostkeys.iid, rsa, ecdsa, ed25519, dsa, json FROM guests "
+        "LEFT JOIN hostkeys ON hostkeys.instance = id JOIN specs ON specs.instance = id "
+        "WHERE ever_home OR sealed ORDER BY name",
+};
+
+const char *store_sql(enum stmt id)
+{
+    return sql[id];
+}
+
+static bool is_full(int code, int os)
+{
+    /* A quota and a file size limit are to people what a full disk is. */
+    return (code & 0xff) == SQLITE_FULL ||
+           ((code & 0xff) == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT || os == EFBIG));
+}
+
+int store_damaged(const struct store *s, struct err *e, const char *what)
+{
+    return err_set(e, ERR_IO,
+                   "%s is damaged (%s): stop roost, keep the file aside and restore a copy of it, "
+                   "or start without it and apply the fleet file again",
+                   s->path, what);
+}
+
+int store_fail(struct store *s, struct err *e)
+{
+    int code = sqlite3_extended_errcode(s->db), os = sqlite3_system_errno(s->db);
+    const char *text = sqlite3_errmsg(s->db);
+    if (is_full(code, os)) {
+        err_set(e, ERR_IO, "%s: no space left on the disk or in the quota", s->path);
+        os = ENOSPC;
+        goto out;
+    }
+    switch (code & 0xff) {
+    case SQLITE_NOTADB:
+        return err_set(e, ERR_IO, "%s is not a database: move it away, or restore a copy of it",
+                       s->path);
+    case SQLITE_CORRUPT:
+        return store_damaged(s, e, text);
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return err_set(e, ERR_BUSY, "%s is held by another program: %s", s->path, text);
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+        return err_set(e, ERR_DENIED, "%s cannot be written: %s", s->path, text);
+    case SQLITE_CONSTRAINT:
+        if (code == SQLITE_CONSTRAINT_FOREIGNKEY)
+            return err_set(e, ERR_NOT_FOUND, "there is no such instance");
+        return err_set(e, ERR_CONFLICT, "%s: %s", s->path, text);
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+        err_set(e, ERR_IO, "%s: %s%s%s", s->path, text, os ? ": " : "", os ? strerror(os) : "");
+        break;
+    default:
+        return err_set(e, ERR_INTERNAL, "%s: %s", s->path, text);
+    }
+out:
+    if (e)
+        e->os = os;
+    return -1;
+}
+
+sqlite3_stmt *store_stmt(struct store *s, enum stmt id, struct err *e)
+{
+    if (!s->stmt[id] && sqlite3_prepare_v3(s->db, sql[id], -1, SQLITE_PREPARE_PERSISTENT,
+                                           &s->stmt[id], NULL) != SQLITE_OK)
+        store_fail(s, e);
+    return s->stmt[id];
+}
+
+void store_reset(sqlite3_stmt *st)
+{
+    if (st)
+        sqlite3_reset(st);
+}
+
+void store_finalize_all(struct store *s)
+{
+    for (int i = 0; i < STMTS; i++) {
+        sqlite3_finalize(s->stmt[i]);
+        s->stmt[i] = NULL;
+    }
+}
+
+static int bind(sqlite3_stmt *st, const char *fmt, va_list ap)
+{
+    int rc = SQLITE_OK;
+    for (int i = 1; *fmt && rc == SQLITE_OK; fmt++, i++) {
+        if (*fmt == 'i') {
+            rc = sqlite3_bind_int64(st, i, va_arg(ap, int64_t));
+        } else if (*fmt == 't') {
+            rc = sqlite3_bind_text(st, i, va_arg(ap, const char *), -1, SQLITE_STATIC);
+        } else {
+            const void *data = va_arg(ap, const void *);
+            size_t len = va_arg(ap, size_t);
+            /* A NULL pointer would be SQL NULL; no bytes are an empty blob. */
+            rc = sqlite3_bind_blob64(st, i, data ? data : "", len, SQLITE_STATIC);
+        }
+    }
+    return rc;
+}
+
+int store_row(struct store *s, enum stmt id, sqlite3_stmt **ret, struct err *e, const char *fmt,
+              ...)
+{
+    sqlite3_stmt *st = store_stmt(s, id, e);
+    if (!st)
+        return -1;
+    va_list ap;
+    va_start(ap, fmt);
+    int rc = bind(st, fmt, ap);
+    va_end(ap);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW) {
+        *ret = st;
+        return 1;
+    }
+    if (rc != SQLITE_DONE)
+        store_fail(s, e);
+    sqlite3_reset(st);
+    return rc == SQLITE_DONE ? 0 : -1;
+}
+
+/* Whatever failed, SQLite may have rolled the whole transaction back (its manual, "Response To
+ * Errors Within A Transaction"): what was written before in it must not be taken for safe. */
+static void doom(struct store *s, const struct err *e)
+{
+    s->doomed = true;
+    s->doom = *e;
+    if (sqlite3_get_autocommit(s->db))
+        s->mirror = s->at_begin;
+}
+
+int store_write(struct store *s, enum stmt id, struct err *e, const char *fmt, ...)
+{
+    struct err own = { 0 };
+    if (store_begin(s, e) < 0)
+        return -1;
+    sqlite3_stmt *st = store_stmt(s, id, &own);
+    if (st) {
+        va_list ap;
+        va_start(ap, fmt);
+        int rc = bind(st, fmt, ap);
+        va_end(ap);
+        if (rc == SQLITE_OK)
+            rc = sqlite3_step(st);
+        if (rc != SQLITE_DONE)
+            store_fail(s, &own);
+        sqlite3_reset(st);
+    }
+    if (own.kind == ERR_NONE)
+        return sqlite3_changes(s->db);
+    /* A broken constraint undoes its statement only. */
+    if (own.kind != ERR_CONFLICT && own.kind != ERR_NOT_FOUND)
+        doom(s, &own);
+    if (e)
+        *e = own;
+    return -1;
+}
+
+bool store_text(sqlite3_stmt *st, int column, char *ret, size_t size)
+{
+    const unsigned char *text = sqlite3_column_text(st, column);
+    size_t len = (size_t)sqlite3_column_bytes(st, column);
+    if (!text || len >= size)
+        return false;
+    memcpy(ret, text, len + 1);
+    return true;
+}
+
+int store_pragma_int(sqlite3 *db, const char *text, int64_t *ret)
+{
+    sqlite3_stmt *st = NULL;
+    int r = -1;
+    if (sqlite3_prepare_v2(db, text, -1, &st, NULL) == SQLITE_OK &&
+        sqlite3_step(st) == SQLITE_ROW) {
+        *ret = sqlite3_column_int64(st, 0);
+        r = 0;
+    }
+    return sqlite3_finalize(st) == SQLITE_OK ? r : -1;
+}

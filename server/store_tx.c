@@ -1,0 +1,102 @@
+/* Transactions and the one savepoint in them. */
+#include "server/store_priv.h"
+
+static int run(struct store *s, enum stmt id, struct err *e)
+{
+    sqlite3_stmt *st = store_stmt(s, id, e);
+    if (!st)
+        return -1;
+    int rc = sqlite3_step(st);
+    if (rc != SQLITE_DONE)
+        store_fail(s, e);
+    sqlite3_reset(st);
+    return rc == SQLITE_DONE ? 0 : -1;
+}
+
+static int doomed(const struct store *s, struct err *e)
+{
+    if (e)
+        *e = s->doom;
+    return -1;
+}
+
+int store_begin(struct store *s, struct err *e)
+{
+    if (s->doomed)
+        return doomed(s, e);
+    if (s->in_transaction)
+        return 0;
+    if (run(s, S_BEGIN, e) < 0)
+        return -1;
+    s->in_transaction = true;
+    s->at_begin = s->mirror;
+    return 0;
+}
+
+void store_rollback(struct store *s)
+{
+    if (!s->in_transaction)
+        return;
+    /* After some errors SQLite has done it by itself. */
+    if (!sqlite3_get_autocommit(s->db))
+        run(s, S_ROLLBACK, NULL);
+    s->mirror = s->at_begin;
+    s->in_transaction = s->in_savepoint = s->doomed = false;
+}
+
+int store_commit(struct store *s, struct err *e)
+{
+    if (!s->in_transaction)
+        return 0;
+    if (s->doomed) {
+        doomed(s, e);
+        store_rollback(s);
+        return -1;
+    }
+    if (run(s, S_COMMIT, e) < 0) {
+        store_rollback(s);
+        return -1;
+    }
+    s->in_transaction = s->in_savepoint = false;
+    return 0;
+}
+
+bool store_in_transaction(const struct store *s)
+{
+    return s->in_transaction;
+}
+
+int store_savepoint(struct store *s, struct err *e)
+{
+    if (store_begin(s, e) < 0)
+        return -1;
+    store_release(s);
+    if (run(s, S_SAVEPOINT, e) < 0)
+        return -1;
+    s->in_savepoint = true;
+    s->at_savepoint = s->mirror;
+    return 0;
+}
+
+void store_release(struct store *s)
+{
+    if (!s->in_savepoint)
+        return;
+    if (!s->doomed)
+        run(s, S_RELEASE, NULL);
+    s->in_savepoint = false;
+}
+
+void store_rollback_to(struct store *s)
+{
+    if (!s->in_savepoint)
+        return;
+    s->in_savepoint = false;
+    /* SQLite gave up the whole transaction: it stays doomed until its end. */
+    if (sqlite3_get_autocommit(s->db))
+        return;
+    if (run(s, S_ROLLBACK_TO, NULL) < 0 || run(s, S_RELEASE, NULL) < 0)
+        return;
+    s->mirror = s->at_savepoint;
+    s->doomed = false;
+}
