@@ -22,4 +22,8 @@ int yaml_read(const char *text, size_t len, const char *file, json_t **ret, stru
  * in double quotes, keys plain where safe); keys in the order of the tree. */
 int yaml_write(const json_t *tree, struct buf *out, struct err *e);
 
+/* 0 when it is YAML at all, with what yaml_read() refuses (anchors, aliases, tags, doubled keys, several
+ * documents): for documents that are read by somebody else; -1 when it is broken. Builds no tree. */
+int yaml_wellformed(const char *text, size_t len);
+
 #endif

@@ -5,10 +5,12 @@
  *                 ds.meta_data.
  * user-data:      the operator's bytes, untouched ("#cloud-config\n{}\n" when there are none).
  * vendor-data:    roost's part, a MIME multi-part: cloud-config with users, phone_home, reporting,
- *                 manual_cache_clean and both merge_how and merge_type; a per-boot script that makes the same
- *                 POST on every boot until it is answered; where the operator has or may have a phone_home of
- *                 his own, that script alone guarantees roost's.
- * network-config: version 2, DHCP on the interface with the instance's MAC. */
+ *                 manual_cache_clean and both merge_how and merge_type; a script that makes the same POST on
+ *                 every boot until it is answered; where the operator has or may have a phone_home of
+ *                 his own, there is that script alone. So a first boot without one is posted twice (the
+ *                 script's User-Agent is "roost-home"). `users` is left out without identities.
+ * network-config: version 2, DHCP on the interface with the instance's MAC; empty for an external guest
+ *                 whose MAC nobody told. */
 #ifndef SEEDS_NOCLOUD_H
 #define SEEDS_NOCLOUD_H
 

@@ -1,0 +1,89 @@
+#include "seeds/nocloud.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/yaml.h"
+#include "seeds/vendor.h"
+
+void seed_fqdn(const struct seed_input *in, char out[FQDN_SIZE])
+{
+    const char *domain = in->instance->spec.domain;
+
+    if (!domain[0] && in->network)
+        domain = in->network->domain;
+    snprintf(out, FQDN_SIZE, "%s%s%s", in->instance->name.s, domain[0] ? "." : "", domain);
+}
+
+/* Writes a tree that is ours and lets it go; NULL: memory was short while it was built. */
+static int tree_write(json_t *tree, struct buf *out, struct err *e)
+{
+    if (!tree)
+        return err_set(e, ERR_INTERNAL, "out of memory");
+    int rc = yaml_write(tree, out, e);
+    json_decref(tree);
+    return rc;
+}
+
+int nocloud_meta_data(const struct seed_input *in, struct buf *out, struct err *e)
+{
+    char fqdn[FQDN_SIZE];
+
+    seed_fqdn(in, fqdn);
+    json_t *tree =
+        json_pack("{s:s, s:s}", "instance-id", in->instance->iid, "local-hostname", fqdn);
+    if (tree && in->instance->spec.vars && json_object_size(in->instance->spec.vars) > 0)
+        json_object_set(tree, "roost", in->instance->spec.vars);
+    return tree_write(tree, out, e);
+}
+
+int nocloud_user_data(const struct seed_input *in, struct buf *out, struct err *e)
+{
+    const struct spec *s = &in->instance->spec;
+
+    /* cloud-init insists on a user-data that can be fetched; this one asks for nothing. */
+    if (in->seal == SEAL_ALL || s->user_data_len == 0)
+        buf_puts(out, "#cloud-config\n{}\n");
+    else
+        buf_put(out, s->user_data, s->user_data_len);
+    return buf_check(out, e);
+}
+
+int nocloud_vendor_data(const struct seed_input *in, struct buf *out, struct err *e)
+{
+    return vendor_render(in, out, e);
+}
+
+int nocloud_network_config(const struct seed_input *in, struct buf *out, struct err *e)
+{
+    const struct instance *i = in->instance;
+    char mac[MAC_TEXT];
+
+    /* A machine of somebody else's has a MAC that roost only knows when the operator told it:
+     * matching on a computed one would leave it without a network. An empty answer means
+     * cloud-init's own fallback, DHCP on the first interface. */
+    if (i->spec.launcher == LAUNCHER_EXTERNAL && !i->spec.mac_set)
+        return buf_check(out, e);
+    return tree_write(json_pack("{s:i, s:{s:{s:{s:s}, s:b}}}", "version", 2, "ethernets", "nic0",
+                                "match", "macaddress", mac_format(&i->mac, mac), "dhcp4", 1),
+                      out, e);
+}
+
+int nocloud_render(enum seed_doc doc, const struct seed_input *in, struct buf *out, struct err *e)
+{
+    static int (*const renderers[SEED_DOCS])(const struct seed_input *, struct buf *,
+                                             struct err *) = {
+        [SEED_META] = nocloud_meta_data,
+        [SEED_USER] = nocloud_user_data,
+        [SEED_VENDOR] = nocloud_vendor_data,
+        [SEED_NETWORK] = nocloud_network_config,
+    };
+
+    if ((unsigned)doc >= SEED_DOCS)
+        return err_set(e, ERR_INTERNAL, "no document has the number %d", (int)doc);
+    if (renderers[doc](in, out, e) < 0)
+        return err_wrap(e, "%s: %s", in->instance->name.s, seed_doc_name(doc));
+    return 0;
+}
