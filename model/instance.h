@@ -56,12 +56,20 @@ struct spec_defaults {
 };
 void spec_init(struct spec *s, const struct spec_defaults *d);
 void spec_done(struct spec *s);
+/* A deep copy (vars are shared by reference: they are never changed in place). *to is overwritten. */
+int spec_copy(struct spec *to, const struct spec *from, struct err *e);
 
 /* Reads the words of an instance (fleet form) over what is in *s already, so that defaults come first.
  * user-data is text here (or {"base64": …} for what is not UTF-8); file names were resolved by the
  * client. `pointer` (JSON pointer of j) starts every message. Unknown words: ERR_INVALID with the
- * nearest known one. */
+ * nearest known one. Lists replace what was there, vars are merged by their first level. For
+ * `launcher: external` the words of roost's own launching (image, cpus, memory, disk, firmware, autostart)
+ * are refused in j and forgotten where an earlier reading left them. After a failure *s holds some of the
+ * words, and is still to be released. */
 int spec_read(struct spec *s, const json_t *j, const char *pointer, struct err *e);
+/* spec_read() for a caller who knows where j stands (model/spot.h) and reads `count` himself. */
+struct spot;
+int spec_read_at(struct spec *s, const json_t *j, const struct spot *at, struct err *e);
 json_t *spec_to_json(const struct spec *s); /* canonical: sorted keys, sizes in bytes; new reference */
 
 /* What a change of a field asks for. */
@@ -73,7 +81,11 @@ struct field_change {
 };
 /* Differences of two canonical forms (spec_to_json), one row per field by the field table; returns the
  * count (at most max), the gravest in *ret_worst. ERR_CONFLICT for what cannot change at all
- * (tag, uuid, mac, launcher: remove and create again). */
+ * (tag, uuid, mac, launcher: remove and create again), also when it appears or goes: a caller for whom
+ * writing down the computed value is no change puts it into both forms first.
+ * disk: to grow (or from 0, the image's size) needs a restart, to shrink (or to 0) a rebuild. address: a
+ * reservation that the next DHCP request sees, so a restart; with bootstrapper drive, whose network
+ * configuration is read once, a rebuild. */
 int spec_diff(const json_t *old, const json_t *new_, struct field_change *ret, int max,
               enum change *ret_worst, struct err *e);
 

@@ -70,6 +70,12 @@ int value_names(const json_t *v, name_check *parse, int max, const struct spot *
                 struct name *ret, int *ret_n, struct err *e);
 json_t *names_emit(const struct name *names, int n); /* NULL when there are none */
 
+/* Bytes: a text, or {"base64": …} for what is not UTF-8. Allocated, with a NUL behind them; NULL
+ * and 0 when there are none. */
+int value_bytes(const json_t *v, size_t max, const struct spot *at, char **ret, size_t *ret_len,
+                struct err *e);
+json_t *bytes_emit(const char *bytes, size_t len);
+
 /* A copy with all objects' keys sorted; NULL: deeper than 32 levels, a text with a NUL byte, or no
  * memory. */
 json_t *value_sorted(const json_t *v);

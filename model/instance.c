@@ -1,0 +1,129 @@
+#include "model/instance.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "model/instance_field.h"
+
+void spec_init(struct spec *s, const struct spec_defaults *d)
+{
+    *s = (struct spec){
+        .launcher = LAUNCHER_ROOST,
+        .bootstrapper = BOOTSTRAPPER_NET,
+        .network = d->network,
+        .cpus = d->cpus,
+        .memory = d->memory,
+        .disk = d->disk,
+    };
+}
+
+void spec_done(struct spec *s)
+{
+    free(s->user_data);
+    json_decref(s->vars);
+    s->user_data = NULL;
+    s->user_data_len = 0;
+    s->vars = NULL;
+}
+
+int spec_copy(struct spec *to, const struct spec *from, struct err *e)
+{
+    char *user_data = NULL;
+    if (from->user_data) {
+        user_data = malloc(from->user_data_len + 1);
+        if (!user_data)
+            return err_set(e, ERR_INTERNAL, "out of memory");
+        memcpy(user_data, from->user_data, from->user_data_len);
+        user_data[from->user_data_len] = '\0';
+    }
+    *to = *from;
+    to->user_data = user_data;
+    json_incref(to->vars);
+    return 0;
+}
+
+/* What roost would launch with means nothing to a guest that somebody else launches: said for the
+ * guest itself it is a mistake, inherited from defaults it is forgotten. */
+static int drop_launching(struct spec *s, const json_t *j, const struct spot *at, struct err *e)
+{
+    for (size_t i = 0; i < spec_words.n; i++) {
+        const struct field *f = spec_field(i);
+        const struct spot here = spot_key(at, f->word.name);
+        if ((f->flags & FIELD_ROOST) && json_object_get(j, f->word.name))
+            return spot_bad(&here, e,
+                            "is for guests that roost launches; this one has launcher: external");
+    }
+    s->image = (struct name){ 0 };
+    s->cpus = 0;
+    s->memory = s->disk = 0;
+    s->firmware_set = false;
+    s->autostart = false;
+    return 0;
+}
+
+int spec_read_at(struct spec *s, const json_t *j, const struct spot *at, struct err *e)
+{
+    if (words_read(&spec_words, s, j, at, e) < 0)
+        return -1;
+    return s->launcher == LAUNCHER_EXTERNAL ? drop_launching(s, j, at, e) : 0;
+}
+
+int spec_read(struct spec *s, const json_t *j, const char *pointer, struct err *e)
+{
+    const struct spot at = spot_root(pointer), count = spot_key(&at, "count");
+    if (json_object_get(j, "count"))
+        return spot_bad(&count, e, "is a word of the fleet file only");
+    return spec_read_at(s, j, &at, e);
+}
+
+json_t *spec_to_json(const struct spec *s)
+{
+    return words_emit(&spec_words, s);
+}
+
+static const char *text_or(const json_t *v, const char *otherwise)
+{
+    return json_is_string(v) ? json_string_value(v) : otherwise;
+}
+
+static int refuse_change(const char *field, const json_t *was, const json_t *is, struct err *e)
+{
+    return err_set(e, ERR_CONFLICT,
+                   "%s cannot change from %s to %s: remove the instance and define it again, or "
+                   "write what it was",
+                   field, text_or(was, "the computed one"), text_or(is, "the computed one"));
+}
+
+int spec_diff(const json_t *old, const json_t *new_, struct field_change *ret, int max,
+              enum change *ret_worst, struct err *e)
+{
+    enum change worst = CHANGE_NONE;
+    int n = 0;
+    for (size_t i = 0; i < spec_words.n; i++) {
+        const struct field *f = spec_field(i);
+        const json_t *was = json_object_get(old, f->word.name);
+        const json_t *is = json_object_get(new_, f->word.name);
+        if ((!was && !is) || json_equal(was, is))
+            continue;
+        if (f->flags & FIELD_FIXED)
+            return refuse_change(f->word.name, was, is, e);
+        enum change change = f->judge ? f->judge(old, new_) : f->change;
+        if (change > worst)
+            worst = change;
+        if (n < max)
+            ret[n++] = (struct field_change){ f->word.name, change };
+    }
+    *ret_worst = worst;
+    return n;
+}
+
+void instance_done(struct instance *i)
+{
+    spec_done(&i->spec);
+}
+
+void instance_iid(const char *name, uint32_t generation, char ret[IID_MAX + 1])
+{
+    snprintf(ret, IID_MAX + 1, "iid-%s-%" PRIu32, name, generation);
+}
