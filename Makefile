@@ -46,12 +46,22 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -ffunction-sections -fdata-sections -MMD -MP -c -o $@ $<
 
+# The build id: programs of different builds refuse to talk to each other.
+ID_SOURCES := $(sort $(foreach r,$(ROOMS),$(wildcard $(r)/*.c $(r)/*.h))) Makefile
+$(BUILD)/build_id.c: $(ID_SOURCES)
+	@mkdir -p $(@D)
+	@id=$$(cat $(ID_SOURCES) | sha256sum | cut -d ' ' -f 1) && \
+	    printf '#include "server/build_id.h"\n\nconst char build_id[65] = "%s";\n' "$$id" >$@
+$(BUILD)/build_id.o: $(BUILD)/build_id.c
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
 define room_rule
 $(call archive,$(1)): $(call room_obj,$(1))
 	@rm -f $$@
 	ar rcsD $$@ $$^
 endef
 $(foreach r,$(ROOMS),$(eval $(call room_rule,$(r))))
+$(call archive,server): $(BUILD)/build_id.o
 
 rooms    = $(foreach r,$(1),$(call archive,$(r)))
 link     = $(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)

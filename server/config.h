@@ -13,6 +13,8 @@
 #include "model/layout.h"
 #include "model/lifecycle.h"
 
+#define CONFIG_ROWS_MAX 64
+
 enum mode { MODE_ROOTLESS, MODE_SYSTEM };
 enum accel_choice { ACCEL_CHOICE_AUTO, ACCEL_CHOICE_KVM, ACCEL_CHOICE_TCG };
 
@@ -21,7 +23,13 @@ struct config {
     enum mode mode;            /* auto: system for root, rootless otherwise */
     char state[PATH_SIZE];     /* state directory, absolute */
     char run[PATH_SIZE];       /* computed: layout_run_dir() */
+    char control[PATH_SIZE];   /* control socket; "": RUN/control.sock, filled by config_finish() */
     enum log_level log_level;
+    /* [process] of roostd's children */
+    int64_t restart_first;     /* ms before the second restart, doubles: 100 ms (the first is at once) */
+    int64_t restart_max;       /* 10 s */
+    int64_t restart_reset;     /* a child that stayed up so long begins anew: 60 s */
+    int64_t quit_limit;        /* ms for a child to end by itself: 10 s */
     /* [seed] */
     struct endpoint listen;    /* 127.0.0.1:10200; port 0: chosen once, then kept in FILE_SEED_PORT */
     char advertise[256];       /* base URL told to guests of user networks; "": http://10.0.2.2:PORT */
@@ -30,6 +38,7 @@ struct config {
     int seal;                  /* enum seal: no, yes, all */
     int64_t hold_retry;        /* ms, Retry-After told to unknown tags: 10 s */
     /* [front] */
+    unsigned backlog;          /* of the listening socket: 4096 */
     unsigned max_connections;  /* 16384 */
     unsigned max_connections_per_ip; /* 0: none (all guests of a user network are 127.0.0.1) */
     int64_t request_timeout;   /* ms of silence on a connection: 15 s */
@@ -44,6 +53,7 @@ struct config {
     bool launch;               /* enabled = yes */
     char qemu[PATH_SIZE], qemu_img[PATH_SIZE]; /* "" or a name: looked up in PATH */
     char firmware_code[PATH_SIZE], firmware_vars[PATH_SIZE]; /* OVMF */
+    char run_as[64];           /* user for QEMU (-runas) in system mode: nobody; "": none */
     enum accel_choice accel;
     int64_t probe_limit;       /* 5 s */
     int64_t stop_limit;        /* ms from ACPI power-down to kill: 90 s */
@@ -60,6 +70,12 @@ struct config {
     /* [projections] */
     int64_t coalesce;          /* ms: 200 */
     char ssh_key[PATH_SIZE];   /* IdentityFile in inventory and ssh-config; "" none */
+    /* Who said what, one per row of the table; for config_print(). Not sent over the channel. */
+    struct config_origin {
+        uint8_t from;          /* enum config_from in config_table.h */
+        uint16_t line;         /* of `file` */
+    } origin[CONFIG_ROWS_MAX];
+    char file[PATH_SIZE];      /* the file that was read; "" none */
 };
 
 /* Built-in values for the mode (resolved from geteuid() when auto). */

@@ -1,0 +1,196 @@
+#include "server/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "base/cleanup.h"
+#include "server/config_table.h"
+
+static int put_default(struct config *c, const struct config_row *r, struct err *e)
+{
+    struct config_origin origin = { FROM_DEFAULT, 0 };
+
+    return r->def ? config_put(c, r, r->def, origin, e) : 0;
+}
+
+static bool is_default(const struct config *c, const char *section, const char *key)
+{
+    return c->origin[config_index(config_row(section, key))].from == FROM_DEFAULT;
+}
+
+int config_defaults(struct config *c, struct err *e)
+{
+    size_t n;
+    const struct config_row *rows = config_rows(&n);
+
+    memset(c, 0, sizeof(*c));
+    for (size_t i = 0; i < n; i++) {
+        if (put_default(c, &rows[i], e) < 0)
+            return err_wrap(e, "built-in value");
+    }
+    return layout_default_state(c->mode == MODE_SYSTEM, c->state, e);
+}
+
+/* "section.key=value": neither a section nor a key has a dot. */
+int config_set(struct config *c, const char *assignment, struct err *e)
+{
+    struct config_origin origin = { FROM_OPTION, 0 };
+    char section[64], key[64];
+    size_t dot = strcspn(assignment, ".="), eq = strcspn(assignment, "=");
+
+    if (assignment[dot] != '.' || assignment[eq] != '=' || dot >= sizeof(section) ||
+        eq - dot - 1 >= sizeof(key))
+        return err_set(e, ERR_INVALID, "-o %.100s: expected SECTION.KEY=VALUE", assignment);
+    snprintf(section, sizeof(section), "%.*s", (int)dot, assignment);
+    snprintf(key, sizeof(key), "%.*s", (int)(eq - dot - 1), assignment + dot + 1);
+    const struct config_row *r = config_row(section, key);
+    if (!r)
+        config_unknown(section, key, e);
+    if (!r || config_put(c, r, assignment + eq + 1, origin, e) < 0)
+        return err_wrap(e, "-o %.100s", assignment);
+    return 0;
+}
+
+static int check_control(struct config *c, struct err *e)
+{
+    size_t max = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
+
+    if (!c->control[0] &&
+        snprintf(c->control, sizeof(c->control), "%.*s/" FILE_CONTROL,
+                 (int)(sizeof(c->control) - sizeof("/" FILE_CONTROL)), c->run) < 0)
+        return err_set(e, ERR_INTERNAL, "[roost] control: cannot be built");
+    if (strlen(c->control) > max)
+        return err_set(e, ERR_INVALID, "[roost] control: \"%.120s\" is longer than %zu bytes",
+                       c->control, max);
+    return 0;
+}
+
+int config_finish(struct config *c, struct err *e)
+{
+    bool system = c->mode == MODE_SYSTEM;
+
+    /* The mode may have been told after the defaults were taken. */
+    if (is_default(c, "roost", "state") && layout_default_state(system, c->state, e) < 0)
+        return -1;
+    if (!c->state[0])
+        return err_set(e, ERR_INVALID, "[roost] state: empty, expected an absolute path");
+    if (c->listen.ip.family == 0)
+        return err_set(e, ERR_INVALID, "[seed] listen: no address");
+    if (!c->firmware_code[0] != !c->firmware_vars[0])
+        return err_set(e, ERR_INVALID,
+                       "[launch] firmware-code and firmware-vars belong together: give both or "
+                       "leave both empty");
+    if (c->restart_max < c->restart_first)
+        return err_set(e, ERR_INVALID, "[process] restart-max: less than restart-first");
+    if (layout_run_dir(system, c->state, c->run, e) < 0)
+        return -1;
+    return check_control(c, e);
+}
+
+/* --- printing ------------------------------------------------------------------------------ */
+
+static void print_origin(const struct config *c, const struct config_origin *o, struct buf *out)
+{
+    if (o->from == FROM_OPTION)
+        buf_puts(out, "option -o");
+    else if (o->from == FROM_FILE)
+        buf_printf(out, "%s:%u", c->file, o->line);
+    else
+        buf_puts(out, "default");
+}
+
+static void section_head(const struct config_row *rows, size_t i, struct buf *out)
+{
+    if (i == 0 || strcmp(rows[i].section, rows[i - 1].section) != 0)
+        buf_printf(out, "%s[%s]\n", i ? "\n" : "", rows[i].section);
+}
+
+void config_print(const struct config *c, struct buf *out)
+{
+    size_t n;
+    const struct config_row *rows = config_rows(&n);
+
+    for (size_t i = 0; i < n; i++) {
+        section_head(rows, i, out);
+        buf_printf(out, "%s = ", rows[i].key);
+        config_value(c, &rows[i], out);
+        buf_puts(out, "  ; ");
+        print_origin(c, &c->origin[i], out);
+        buf_putc(out, '\n');
+    }
+}
+
+void config_print_defaults(struct buf *out)
+{
+    size_t n;
+    const struct config_row *rows = config_rows(&n);
+
+    buf_puts(out, "# roost.conf: every option with its built-in value. See roost.conf(5).\n\n");
+    for (size_t i = 0; i < n; i++) {
+        section_head(rows, i, out);
+        buf_printf(out, "# %s\n;%s = %s\n", rows[i].help, rows[i].key,
+                   rows[i].def ? rows[i].def : "/var/lib/roost");
+    }
+}
+
+/* --- over the channel ---------------------------------------------------------------------- */
+
+void config_encode(const struct config *c, struct buf *out)
+{
+    size_t n;
+    const struct config_row *rows = config_rows(&n);
+
+    for (size_t i = 0; i < n; i++) {
+        auto_buf struct buf text = BUF_INIT;
+        config_value(c, &rows[i], &text);
+        msg_put_str(out, buf_str(&text));
+    }
+    msg_put_str(out, c->run);
+}
+
+int config_decode(struct msg_cur *cur, struct config *ret, struct err *e)
+{
+    size_t n;
+    const struct config_row *rows = config_rows(&n);
+    auto_free struct config *c = calloc(1, sizeof(*c));
+    auto_free char *text = malloc(PATH_SIZE);
+
+    if (!c || !text)
+        return err_set(e, ERR_INTERNAL, "no memory for the configuration");
+    for (size_t i = 0; i < n; i++) {
+        msg_get_str(cur, text, PATH_SIZE);
+        if (cur->failed)
+            return msg_end(cur, "config", e);
+        if (config_put(c, &rows[i], text, (struct config_origin){ 0 }, e) < 0)
+            return err_wrap(e, "message config");
+    }
+    msg_get_str(cur, c->run, sizeof(c->run));
+    if (msg_end(cur, "config", e) < 0)
+        return -1;
+    if (c->run[0] != '/' || c->state[0] != '/' || c->control[0] != '/')
+        return err_set(e, ERR_INVALID, "message config: a path is not absolute");
+    *ret = *c;
+    return 0;
+}
+
+/* --- for the rooms ------------------------------------------------------------------------- */
+
+void config_spec_defaults(const struct config *c, struct spec_defaults *ret)
+{
+    *ret = (struct spec_defaults){
+        .cpus = c->cpus, .memory = c->memory, .disk = c->disk, .network = c->network
+    };
+}
+
+void config_phase_limits(const struct config *c, bool tcg, struct phase_limits *ret)
+{
+    int64_t factor = tcg ? c->tcg_factor : 1;
+
+    *ret = (struct phase_limits){ 0 };
+    ret->ms[PHASE_STARTING] = c->limit_starting * factor;
+    ret->ms[PHASE_LAUNCHED] = c->limit_launched * factor;
+    ret->ms[PHASE_SEEDED] = c->limit_seeded * factor;
+    ret->ms[PHASE_STOPPING] = c->limit_stopping;
+}
