@@ -1,0 +1,279 @@
+#include "base/parse.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+
+static void test_u64(void **state)
+{
+    (void)state;
+    uint64_t v = 99;
+    assert_int_equal(parse_u64("0", 0, 10, &v, NULL), 0);
+    assert_int_equal(v, 0);
+    assert_int_equal(parse_u64("18446744073709551615", 0, UINT64_MAX, &v, NULL), 0);
+    assert_true(v == UINT64_MAX);
+    static const char *const bad[] = { "",
+                                       " 1",
+                                       "1 ",
+                                       "+1",
+                                       "-1",
+                                       "0x1",
+                                       "1.0",
+                                       "1e3",
+                                       "80x",
+                                       "11",
+                                       "4",
+                                       "18446744073709551616",
+                                       "99999999999999999999999" };
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        struct err e = { 0 };
+        v = 99;
+        assert_int_equal(parse_u64(bad[i], 5, 10, &v, &e), -1);
+        assert_int_equal(e.kind, ERR_INVALID);
+        assert_int_equal(v, 99);
+    }
+    struct err e;
+    parse_u64("80x", 1, 65535, &v, &e);
+    assert_string_equal(e.text, "\"80x\" is not a whole number from 1 to 65535");
+}
+
+static void test_bool(void **state)
+{
+    (void)state;
+    static const char *const yes[] = { "yes", "true", "on" };
+    static const char *const no[] = { "no", "false", "off" };
+    static const char *const bad[] = { "", "Yes", "1", "0", "yes ", "y" };
+    for (size_t i = 0; i < 3; i++) {
+        bool v = false;
+        assert_int_equal(parse_bool(yes[i], &v, NULL), 0);
+        assert_true(v);
+        assert_int_equal(parse_bool(no[i], &v, NULL), 0);
+        assert_false(v);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        bool v = true;
+        assert_int_equal(parse_bool(bad[i], &v, NULL), -1);
+        assert_true(v);
+    }
+}
+
+static void test_size(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *s;
+        uint64_t v;
+    } good[] = {
+        { "0", 0 },           { "512", 512 },       { "512B", 512 },
+        { "1K", 1024 },       { "2KB", 2048 },      { "3KiB", 3072 },
+        { "2G", 2ull << 30 }, { "10M", 10u << 20 }, { "16777215T", 16777215ull << 40 },
+    };
+    static const char *const bad[] = { "",    "G",     "-1G", "1.5G", "2g",        "2 G",
+                                       "1iB", "1KiBx", "1KK", "1Ki",  "16777216T", "1P" };
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+        uint64_t v = 1;
+        assert_int_equal(parse_size(good[i].s, &v, NULL), 0);
+        assert_true(v == good[i].v);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        uint64_t v = 7;
+        if (parse_size(bad[i], &v, NULL) == 0)
+            fail_msg("\"%s\" was accepted", bad[i]);
+        assert_int_equal(v, 7);
+    }
+}
+
+static void test_duration(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *s;
+        int64_t v;
+    } good[] = {
+        { "250ms", 250 },
+        { "40s", 40000 },
+        { "5m", 300000 },
+        { "1h30m", 5400000 },
+        { "2d", 172800000 },
+        { "0s", 0 },
+        { "1d2h3m4s5ms", 93784005 },
+        { "90m", 5400000 },
+    };
+    static const char *const bad[] = {
+        "",     "5",    "m",  "5 m",  "-5m",  "1m1h",          "1m1m",
+        "1.5h", "5min", "5M", "1h30", "1msx", "106751991168d", "99999999999999999999s"
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+        int64_t v = 1;
+        assert_int_equal(parse_duration(good[i].s, &v, NULL), 0);
+        assert_true(v == good[i].v);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        int64_t v = 7;
+        if (parse_duration(bad[i], &v, NULL) == 0)
+            fail_msg("\"%s\" was accepted", bad[i]);
+        assert_int_equal(v, 7);
+    }
+}
+
+static void test_format_duration(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t ms;
+        const char *s;
+    } cases[] = {
+        { 0, "0s" },
+        { 1, "0.0s" },
+        { 300, "0.3s" },
+        { 999, "0.9s" },
+        { 1000, "1s" },
+        { 40999, "40s" },
+        { 60000, "1m00s" },
+        { 252000, "4m12s" },
+        { 3780000, "1h03m" },
+        { 86399999, "23h59m" },
+        { 187200000, "2d4h" },
+        { -40000, "-40s" },
+        { INT64_MAX, "106751991167d7h" },
+        { INT64_MIN, "-106751991167d7h" },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char out[24];
+        assert_string_equal(format_duration(cases[i].ms, out), cases[i].s);
+    }
+}
+
+static void test_format_size(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t v;
+        const char *s;
+    } cases[] = {
+        { 0, "0 B" },
+        { 1023, "1023 B" },
+        { 1024, "1.0 KiB" },
+        { 1536, "1.5 KiB" },
+        { 512ull << 20, "512 MiB" },
+        { 2ull << 30, "2.0 GiB" },
+        { (1u << 20) - 1, "1.0 MiB" },
+        { 10ull << 30, "10 GiB" },
+        { UINT64_MAX, "16 EiB" },
+        { 10188, "9.9 KiB" },
+        { 10230, "10 KiB" },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char out[24];
+        assert_string_equal(format_size(cases[i].v, out), cases[i].s);
+    }
+}
+
+static void decodes(const char *in, bool plus, const char *want)
+{
+    char out[64];
+    int n = percent_decode(in, strlen(in), plus, out, sizeof(out), NULL);
+    assert_int_equal(n, strlen(want));
+    assert_string_equal(out, want);
+}
+
+static void test_percent(void **state)
+{
+    (void)state;
+    decodes("", false, "");
+    decodes("a%2Fb%2fc", false, "a/b/c");
+    decodes("a+b%2B", false, "a+b+");
+    decodes("a+b%2B", true, "a b+");
+    decodes("%2541", false, "%41"); /* one pass */
+    decodes("%c3%bc%0A", false, "\xc3\xbc\n");
+    static const char *const bad[] = { "%", "%4", "%4g", "%g4", "a%00b", "abc%", "% 41" };
+    char out[64];
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        assert_int_equal(percent_decode(bad[i], strlen(bad[i]), true, out, sizeof(out), NULL), -1);
+    assert_int_equal(percent_decode("a\0b", 3, true, out, sizeof(out), NULL), -1);
+    assert_int_equal(percent_decode("%41", 2, true, out, sizeof(out), NULL), -1);
+    struct err e;
+    assert_int_equal(percent_decode("abc", 3, true, out, 4, &e), 3);
+    assert_int_equal(percent_decode("abc", 3, true, out, 3, &e), -1);
+    assert_int_equal(e.kind, ERR_TOO_BIG);
+    assert_int_equal(percent_decode("", 0, true, out, 0, &e), -1);
+    /* In place. */
+    char text[] = "x%41%42y";
+    assert_int_equal(percent_decode(text, strlen(text), false, text, sizeof(text), NULL), 4);
+    assert_string_equal(text, "xABy");
+}
+
+static void test_utf8(void **state)
+{
+    (void)state;
+    static const char *const good[] = { "",
+                                        "a\x7f",
+                                        "\xc2\x80",
+                                        "\xdf\xbf",
+                                        "\xe0\xa0\x80",
+                                        "\xed\x9f\xbf",
+                                        "\xee\x80\x80",
+                                        "\xef\xbf\xbf",
+                                        "\xf0\x90\x80\x80",
+                                        "\xf4\x8f\xbf\xbf" };
+    static const char *const bad[] = { "\x80",
+                                       "\xc0\xaf",
+                                       "\xc1\xbf",
+                                       "\xc2",
+                                       "\xc2\x41",
+                                       "\xe0\x9f\xbf",
+                                       "\xed\xa0\x80",
+                                       "\xe2\x82",
+                                       "\xf0\x8f\xbf\xbf",
+                                       "\xf4\x90\x80\x80",
+                                       "\xf5\x80\x80\x80",
+                                       "\xff",
+                                       "a\xfe" };
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+        assert_true(utf8_valid(good[i], strlen(good[i])));
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        assert_false(utf8_valid(bad[i], strlen(bad[i])));
+    uint32_t cp = 0;
+    assert_int_equal(utf8_next("\xf0\x9f\x90\xa6", 4, &cp), 4);
+    assert_int_equal(cp, 0x1f426);
+    assert_int_equal(utf8_next("\xc3\xbc", 2, &cp), 2);
+    assert_int_equal(cp, 0xfc);
+    assert_int_equal(utf8_next("\xe2\x82\xac", 3, &cp), 3);
+    assert_int_equal(cp, 0x20ac);
+    assert_int_equal(utf8_next("\xe2\x82\xac", 2, &cp), 0);
+    assert_int_equal(utf8_next("", 0, &cp), 0);
+}
+
+static void test_ascii_and_mask(void **state)
+{
+    (void)state;
+    assert_true(ascii_printable(" ~", 2));
+    assert_true(ascii_printable("", 0));
+    assert_false(ascii_printable("a\x7f", 2));
+    assert_false(ascii_printable("a\x1f", 2));
+    assert_false(ascii_printable("\xc3\xbc", 2));
+    char text[] = "a\x01\n\xc3\xbc\xc2\x85\xff\x9b z";
+    control_mask(text);
+    assert_string_equal(text, "a??\xc3\xbc???? z");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_u64),
+        cmocka_unit_test(test_bool),
+        cmocka_unit_test(test_size),
+        cmocka_unit_test(test_duration),
+        cmocka_unit_test(test_format_duration),
+        cmocka_unit_test(test_format_size),
+        cmocka_unit_test(test_percent),
+        cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_ascii_and_mask),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
