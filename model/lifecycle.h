@@ -30,7 +30,8 @@ enum phase lifecycle_next(enum phase p, enum event_kind k);
 /* What a phase waits for, in words for people: "no seed request", "no phone-home", "still stopping";
  * NULL for phases that wait for nothing. */
 const char *phase_waits_for(enum phase p);
-bool phase_is_running(enum phase p); /* a QEMU (or foreign machine) is thought to run */
+/* A QEMU (or foreign machine) runs or may run: STARTING counts, since its intent is on record. */
+bool phase_is_running(enum phase p);
 bool phase_is_home(enum phase p);
 
 /* Limits in ms, 0: none. From configuration; under TCG the configured factor applies. */
@@ -53,8 +54,10 @@ struct standing {
     char note[200];       /* why it failed or stopped; "" when nothing needs saying */
 };
 
-/* The NOTE column: for an overdue or waiting phase "no seed request for 4m12s, usual 40s; see: roost
- * console web1"; for failed and stopped the recorded reason; "" for a guest that is fine. */
+/* The NOTE column. A phase that waits: "no seed request for 12s, usual 40s"; once overdue or over its
+ * usual time "no seed request for 4m12s, usual 40s; see: roost console web1" (overdue, and heard since
+ * the phase began: "; last sign STAGE 3m ago" before the "see"). Any other phase: the recorded note, ""
+ * for a guest that is fine. usual_ms 0: not known. */
 void standing_note(const struct standing *s, const char *name, int64_t now_real_ms, int64_t usual_ms,
                    char *out, size_t size);
 

@@ -12,6 +12,7 @@ struct tag {
     char s[TAG_MAX_LEN + 1]; /* 1 to 63 of [A-Za-z0-9._-], compared byte for byte */
 };
 
+/* "." and ".." are refused: they cannot stand in a URL (RFC 3986 section 5.2.4). */
 int tag_parse(const char *s, size_t len, struct tag *ret, struct err *e);
 
 /* True for what firmware leaves in the field when nobody set it ("Default string", "To Be Filled
