@@ -1,0 +1,176 @@
+#include "seeds/userdata.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+
+#define C                      "#cloud-config\n"
+#define MIME_HEAD              "Content-Type: multipart/mixed;\n boundary=\"b 1\"\nMIME-Version: 1.0\n\n"
+#define PART(type, more, body) "--b 1\nContent-Type: " type "\n" more "\n" body "\n"
+#define MIME_END               "--b 1--\n"
+
+enum { USERS = 1, HOME = 2, OFF = 4, OPAQUE = 8, WARNED = 16 };
+
+static const struct {
+    const char *text;
+    enum userdata_form form;
+    int facts;
+} cases[] = {
+    { "", USERDATA_NONE, 0 },
+    { C, USERDATA_CONFIG, 0 },
+    { C "packages: [git]\n", USERDATA_CONFIG, 0 },
+    { " \n#Cloud-Config\nusers: []\n", USERDATA_CONFIG, USERS },
+    { C "users: [default, {name: alice}]\n", USERDATA_CONFIG, USERS },
+    { C "phone_home: {url: http://x/}\n", USERDATA_CONFIG, HOME },
+    { C "users: [a]\nphone_home: {tries: 3}\n", USERDATA_CONFIG, USERS | HOME },
+    { C "write_files: [{content: 'users:'}]\n", USERDATA_CONFIG, 0 },
+    { C "vendor_data: {enabled: false}\n", USERDATA_CONFIG, OFF | WARNED },
+    { C "vendor_data: {enabled: no}\n", USERDATA_CONFIG, OFF | WARNED },
+    { C "vendor_data: off\n", USERDATA_CONFIG, OFF | WARNED },
+    { C "vendor_data: {enabled: yes}\n", USERDATA_CONFIG, 0 },
+    { C "vendor_data: {enabled: true, prefix: x}\n", USERDATA_CONFIG, 0 },
+    { C "vendor_data: {disabled_handlers: [text/x-shellscript]}\n", USERDATA_CONFIG, WARNED },
+    { C "cloud_final_modules: [scripts-user]\n", USERDATA_CONFIG, WARNED },
+    { C "cloud_final_modules: [scripts-user, [phone_home, always]]\n", USERDATA_CONFIG, 0 },
+    /* YAML that cloud-init reads and roost does not */
+    { C "a: &x 1\nb: *x\n", USERDATA_CONFIG, HOME | OPAQUE },
+    { C "a: &x 1\nusers: [{name: q, uid: *x}]\n", USERDATA_CONFIG, USERS | HOME | OPAQUE },
+    { C "write_files: [{content: !!binary YQ==}]\n", USERDATA_CONFIG, HOME | OPAQUE },
+    { "#!/bin/sh\nusers:\n", USERDATA_SCRIPT, 0 },
+    { "## template: jinja\n#cloud-config\na: {{ b }}\n", USERDATA_JINJA, HOME | OPAQUE },
+    { "## template: jinja\n#cloud-config\nusers:\n- {{ b }}\n", USERDATA_JINJA,
+      USERS | HOME | OPAQUE },
+    { "\x1f\x8b\x08 and more", USERDATA_GZIP, HOME | OPAQUE },
+    { "#include http://x/\n", USERDATA_OTHER, HOME | OPAQUE },
+    { "#cloud-config-archive\n- a\n", USERDATA_OTHER, HOME | OPAQUE },
+    { "#part-handler\n", USERDATA_OTHER, HOME | OPAQUE },
+    { "#cloud-boothook\n", USERDATA_OTHER, 0 },
+    { "users: []\n", USERDATA_UNMARKED, WARNED },
+    { "\xff\xfe", USERDATA_UNMARKED, WARNED },
+    /* MIME */
+    { MIME_HEAD PART("text/cloud-config", "", "users: [a]") MIME_END, USERDATA_MIME, USERS },
+    { MIME_HEAD PART("text/cloud-config", "", "users: [a]")
+          PART("text/cloud-config", "", "phone_home: {url: x}") MIME_END,
+      USERDATA_MIME, USERS | HOME },
+    { MIME_HEAD PART("text/x-shellscript", "", "#!/bin/sh\n") MIME_END, USERDATA_MIME, 0 },
+    { MIME_HEAD PART("text/x-shellscript", "", C "users: [a]") MIME_END, USERDATA_MIME, USERS },
+    { MIME_HEAD PART("text/plain", "", C "users: [a]") MIME_END, USERDATA_MIME, USERS },
+    { MIME_HEAD "--b 1\r\n\r\n" C "users: [a]\r\n--b 1--\r\n", USERDATA_MIME, USERS },
+    { MIME_HEAD PART("TEXT/cloud-config; charset=us-ascii", "Content-Transfer-Encoding: BASE64\n",
+                     "dXNlcnM6\nIFthXQo=") MIME_END,
+      USERDATA_MIME, USERS },
+    { MIME_HEAD PART("text/cloud-config", "Content-Transfer-Encoding: base64\n", "!!") MIME_END,
+      USERDATA_MIME, HOME | OPAQUE },
+    { MIME_HEAD PART("text/cloud-config", "Content-Transfer-Encoding: quoted-printable\n", "a: b")
+          MIME_END,
+      USERDATA_MIME, HOME | OPAQUE },
+    { MIME_HEAD PART("multipart/mixed; boundary=c", "", "--c\n\n--c--") MIME_END, USERDATA_MIME,
+      HOME | OPAQUE },
+    { MIME_HEAD PART("text/x-include-url", "", "http://x/") MIME_END, USERDATA_MIME,
+      HOME | OPAQUE },
+    { MIME_HEAD PART("application/gzip", "", "\x1f\x8b\x08") MIME_END, USERDATA_MIME,
+      HOME | OPAQUE },
+    { MIME_HEAD PART("text/cloud-config", "", "a: b"), USERDATA_MIME, HOME | OPAQUE },
+    { "MIME-Version: 1.0\nContent-Type: multipart/mixed\n\n--b\n", USERDATA_MIME, HOME | OPAQUE },
+    { "Content-Type: text/cloud-config\nMIME-Version: 1.0\n\nusers: [a]\n", USERDATA_MIME, USERS },
+    /* cloud-init takes this for MIME too: the words stand in its first 4096 bytes */
+    { "#!/bin/sh\necho 'Mime-Version: 1.0'\n", USERDATA_MIME, WARNED },
+};
+
+static int facts_of(const struct userdata_facts *f)
+{
+    return (f->has_users ? USERS : 0) | (f->has_phone_home ? HOME : 0) | (f->vendor_off ? OFF : 0) |
+           (f->opaque ? OPAQUE : 0) | (f->warning[0] ? WARNED : 0);
+}
+
+static void test_forms(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct userdata_facts f;
+        struct err e = { 0 };
+        if (userdata_inspect(cases[i].text, strlen(cases[i].text), &f, &e) < 0)
+            fail_msg("%s\n%s", cases[i].text, e.text);
+        if (f.form != cases[i].form || facts_of(&f) != cases[i].facts)
+            fail_msg("%s\n%s, facts %d instead of %d, %s", cases[i].text,
+                     userdata_form_name(f.form), facts_of(&f), cases[i].facts, f.warning);
+    }
+}
+
+static void refused(const char *text, size_t len, enum err_kind kind, const char *words)
+{
+    struct userdata_facts f = { .form = USERDATA_OTHER };
+    struct err e = { 0 };
+
+    if (userdata_inspect(text, len, &f, &e) != -1 || e.kind != kind || !strstr(e.text, words))
+        fail_msg("%.100s: \"%s\" has no \"%s\"", text, e.text, words);
+    assert_int_equal(f.form, USERDATA_OTHER);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *words;
+    } bad[] = {
+        { C "a: b\nusers: default, alice\n", "user-data:3: users is no list" },
+        { C "users: {alice: true}\n", "users is a mapping" },
+        { C "users:\n", "users is no list" },
+        { C "a: [b\nc: d\n", "user-data:" },
+        { C "- a\n", "mapping" },
+        { C "a: \x01\n", "user-data:2" },
+        { MIME_HEAD PART("text/cloud-config", "", "users: a") MIME_END, "users" },
+        { MIME_HEAD PART("text/cloud-config", "", "a: [") MIME_END, "user-data:" },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        refused(bad[i].text, strlen(bad[i].text), ERR_INVALID, bad[i].words);
+}
+
+static void test_caps(void **state)
+{
+    (void)state;
+    size_t len = (1u << 20) + 1;
+    auto_free char *big = malloc(len);
+    struct userdata_facts f;
+
+    memset(big, '\n', len);
+    memcpy(big, C, strlen(C));
+    refused(big, len, ERR_TOO_BIG, "1048577 bytes");
+    assert_int_equal(userdata_inspect(big, len - 1, &f, NULL), 0);
+    assert_int_equal(userdata_inspect(NULL, 0, &f, NULL), 0);
+    assert_int_equal(f.form, USERDATA_NONE);
+}
+
+/* More parts than the cap: the rest is not read, so anything may be in it. */
+static void test_many_parts(void **state)
+{
+    (void)state;
+    char text[8192] = MIME_HEAD;
+    struct userdata_facts f;
+
+    for (int i = 0; i < 70; i++)
+        strcat(text, PART("text/x-shellscript", "", "#!/bin/sh"));
+    strcat(text, MIME_END);
+    assert_int_equal(userdata_inspect(text, strlen(text), &f, NULL), 0);
+    assert_true(f.opaque);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_caps),
+        cmocka_unit_test(test_many_parts),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
