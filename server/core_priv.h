@@ -14,6 +14,7 @@
 
 struct machine;   /* core_machine.c: a QEMU of ours that runs or is being started */
 struct sight;     /* core_sight.c: what was lately heard from a guest */
+struct sights;
 struct unknown;   /* core_unknown.c: callers that nobody knows */
 struct verdict;   /* core_verdict.c: deadlines of phases */
 struct nets;      /* core_defs.c: networks by name, in memory */
@@ -64,7 +65,7 @@ struct core {
     struct machine *machines; /* list */
     size_t n_machines;
     unsigned adopting;        /* answers still to come before READY */
-    struct sight *sights;
+    struct sights *sights;
     struct unknown *unknown;
     struct verdict *verdict;
     struct wire *wire;
@@ -72,7 +73,7 @@ struct core {
     unsigned n_watches;
     struct tally tally;
     uint64_t refused, homed, seeds; /* since the start, for status */
-    struct core_op *reprobes;
+    struct reprobe *reprobes; /* who waits for a new verdict of the probe */
 };
 
 /* --- core.c: the turn --- */
@@ -128,8 +129,9 @@ struct sight *sight_find(struct core *c, const char *tag);
 struct sight *sight_open(struct core *c, const struct guest *g); /* makes it; may drop the stalest */
 void sight_drop(struct core *c, const char *tag);                /* flushed first */
 bool sight_allow(struct sight *s, struct instant now, unsigned per_minute);
+bool sight_refusal_due(struct sight *s, struct instant now); /* at most one a minute */
+const char *sight_tag(const struct sight *s);
 bool sight_token_ok(const struct sight *s, const struct token *t);
-int64_t sight_id(const struct sight *s);
 struct report;
 void sight_add(struct sight *s, struct instant now, const struct report *r);
 void sights_flush(struct core *c, bool all); /* writes timelines that changed; lazy */
@@ -178,6 +180,9 @@ void core_image_import(struct core *c, const struct image *i, const struct image
 /* --- core_full.c: a full disk --- */
 int reserve_make(struct core *c, struct err *e);
 void core_disk_full(struct core *c, const struct err *why);
+
+/* --- core_read.c --- */
+void core_reprobed(struct core *c);
 
 /* --- core_watch.c --- */
 void watches_wake(struct core *c);

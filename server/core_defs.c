@@ -1,0 +1,102 @@
+/* Networks (few, so in memory) and images by name. */
+#include <string.h>
+
+#include "server/core_priv.h"
+
+struct nets {
+    size_t n, size;
+    struct network *list;
+};
+
+const struct network *core_network(const struct core *c, const char *name)
+{
+    for (size_t i = 0; i < c->nets->n; i++)
+        if (!strcmp(c->nets->list[i].name.s, name))
+            return &c->nets->list[i];
+    return NULL;
+}
+
+static int keep(struct core *c, const struct network *n, struct err *e)
+{
+    struct network *at = (struct network *)core_network(c, n->name.s);
+
+    if (!at && c->nets->n == c->nets->size) {
+        size_t size = c->nets->size ? 2 * c->nets->size : 8;
+        struct network *list = reallocarray(c->nets->list, size, sizeof *list);
+        if (!list)
+            return err_set(e, ERR_INTERNAL, "out of memory");
+        c->nets->list = list;
+        c->nets->size = size;
+    }
+    if (!at)
+        at = &c->nets->list[c->nets->n++];
+    *at = *n;
+    return 0;
+}
+
+struct loading {
+    struct core *c;
+    struct err *e;
+};
+
+static int load(const char *name, const json_t *j, void *arg)
+{
+    struct loading *l = arg;
+    struct network n;
+
+    return network_from_json(name, j, &n, l->e) < 0 ? -1 : keep(l->c, &n, l->e);
+}
+
+int core_network_put(struct core *c, const struct network *n, struct err *e)
+{
+    json_t *j = network_to_json(n);
+    int r = j ? store_def_put(c->store, DEF_NETWORK, n->name.s, j, e)
+              : err_set(e, ERR_INTERNAL, "out of memory");
+
+    json_decref(j);
+    return r < 0 ? -1 : keep(c, n, e);
+}
+
+/* The network that needs nothing: there from the start. */
+static int user_network(struct core *c, struct err *e)
+{
+    struct network n = { .name = { "user" }, .kind = NETWORK_USER, .policy = POLICY_TOKEN };
+
+    if (core_network(c, n.name.s))
+        return 0;
+    return core_write(c, true, e) < 0 ? -1 : core_network_put(c, &n, e);
+}
+
+int nets_load(struct core *c, struct err *e)
+{
+    struct loading l = { c, e };
+
+    if (!(c->nets = calloc(1, sizeof *c->nets)))
+        return err_set(e, ERR_INTERNAL, "out of memory");
+    if (store_defs(c->store, DEF_NETWORK, load, &l, e) < 0)
+        return -1;
+    return user_network(c, e);
+}
+
+void nets_free(struct core *c)
+{
+    if (!c->nets)
+        return;
+    free(c->nets->list);
+    free(c->nets);
+    c->nets = NULL;
+}
+
+int core_image(struct core *c, const char *name, struct image *ret, struct err *e)
+{
+    struct image_source src = { 0 };
+    json_t *j;
+    int r;
+
+    if (store_def_get(c->store, DEF_IMAGE, name, &j, e) < 0)
+        return e->kind == ERR_NOT_FOUND ? err_set(e, ERR_NOT_FOUND, "no image %s", name) : -1;
+    r = image_from_json(name, j, ret, &src, e);
+    image_source_done(&src);
+    json_decref(j);
+    return r;
+}

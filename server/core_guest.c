@@ -1,0 +1,123 @@
+/* Facts about guests: the one place where an event is written and what follows from it begins. */
+#include <stdio.h>
+#include <string.h>
+
+#include "server/core_priv.h"
+
+static void standing_move(struct core *c, struct guest *g, enum event_kind k, struct instant now)
+{
+    struct standing *s = &g->standing;
+    enum phase next = lifecycle_next(s->phase, k);
+    struct err e;
+
+    if (k == EV_OVERDUE)
+        s->overdue = true;
+    if (k == EV_REBUILT)
+        s->ever_home = false;
+    if (next == s->phase && k != EV_LAUNCHING && k != EV_LAUNCHED)
+        return;
+    /* How long the phase took, when it ended as it should; what was overdue would spoil the mean. */
+    if (phase_waits_for(s->phase) && !s->overdue && phase_is_running(next) && next > s->phase &&
+        s->since_boot_ms > 0 && c->accel_known)
+        store_usual_add(c->store, s->phase, c->accel.accel, now.boot_ms - s->since_boot_ms, &e);
+    s->phase = next;
+    s->overdue = false;
+    s->since_ms = now.real_ms;
+    s->since_boot_ms = now.boot_ms;
+    if (next != PHASE_STOPPED && next != PHASE_FAILED)
+        s->note[0] = '\0';
+    if (phase_is_home(next))
+        s->ever_home = true;
+}
+
+/* Events that the guest itself caused are signs of life. */
+static bool is_sign(enum event_kind k)
+{
+    return k == EV_SEED_SERVED || k == EV_STAGE || k == EV_MODULE_FAILED || k == EV_HOMED ||
+           k == EV_HOMED_AGAIN || k == EV_FINISHED || k == EV_RESTARTED;
+}
+
+int core_event(struct core *c, struct guest *g, enum event_kind k, const char *actor, struct err *e,
+               const char *fmt, ...)
+{
+    struct instant now = loop_now(c->loop);
+    struct event ev = { .real_ms = now.real_ms, .instance = g->name, .kind = k };
+    char text[sizeof ev.detail];
+    enum phase was = g->standing.phase;
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    event_detail(&ev, "%s", text);
+    snprintf(ev.actor, sizeof ev.actor, "%s", actor);
+    if (store_event_add(c->store, g->id, &ev, e) < 0 || wire_mark(c, k, e) < 0)
+        return -1;
+    standing_move(c, g, k, now);
+    if (is_sign(k)) {
+        g->standing.sign_ms = now.real_ms;
+        snprintf(g->standing.last_sign, sizeof g->standing.last_sign, "%s%s%.60s", event_kind_name(k),
+                 ev.detail[0] ? " " : "", ev.detail);
+    }
+    if (k == EV_FAILED || k == EV_STOPPED || k == EV_LAUNCH_FAILED)
+        snprintf(g->standing.note, sizeof g->standing.note, "%.199s", ev.detail);
+    if (g->standing.phase != was || k == EV_LAUNCHING || k == EV_LAUNCHED)
+        verdict_set(c, g);
+    log_of(event_kind_level(k) == 'e'   ? LOG_ERROR_
+           : event_kind_level(k) == 'w' ? LOG_WARN_
+           : event_kind_level(k) == 'i' ? LOG_INFO_
+                                        : LOG_DEBUG_,
+           g->name.s, "%s%s%s", event_kind_name(k), ev.detail[0] ? ": " : "", ev.detail);
+    return 0;
+}
+
+int core_guest_save(struct core *c, const struct guest *g, struct err *e)
+{
+    return store_guest_update(c->store, g, e);
+}
+
+void core_note(struct core *c, int64_t id, enum event_kind k, const char *actor, const char *fmt, ...)
+{
+    char text[EVENT_DETAIL_MAX + 1];
+    struct guest g;
+    struct err e;
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (core_write(c, true, &e) < 0 || store_guest_by_id(c->store, id, &g, &e) < 0 ||
+        core_event(c, &g, k, actor, &e, "%s", text) < 0 || core_guest_save(c, &g, &e) < 0)
+        core_fault(c, "event %s could not be recorded: %s", event_kind_name(k), e.text);
+}
+
+int core_guest(struct core *c, const char *name, struct guest *ret, struct err *e)
+{
+    struct name n;
+
+    if (name_parse(name, "instance name", &n, e) < 0)
+        return -1;
+    if (store_guest_by_name(c->store, n.s, ret, e) == 0)
+        return 0;
+    if (e->kind == ERR_NOT_FOUND)
+        return err_set(e, ERR_NOT_FOUND, "no instance %s; see: roost instance list", n.s);
+    return -1;
+}
+
+int64_t core_usual(struct core *c, enum phase p)
+{
+    int64_t ms = store_usual_get(c->store, p, c->accel.accel);
+
+    return ms ? ms : phase_usual_default(p, c->accel.accel == ACCEL_TCG);
+}
+
+int core_address(struct core *c, struct guest *g, const struct endpoint *at, const char *who,
+                 struct err *e)
+{
+    char text[ENDPOINT_TEXT];
+
+    if (ip_equal(&g->address.ip, &at->ip) && g->address.port == at->port)
+        return 0;
+    g->address = *at;
+    return core_event(c, g, EV_ADDRESS, "roost", e, "%s (%s)", endpoint_format(at, text), who);
+}

@@ -1,0 +1,184 @@
+/* Phone home: check, one transaction, 200 after the flush. */
+#include <stdio.h>
+#include <string.h>
+
+#include "seeds/homecoming.h"
+#include "server/core_priv.h"
+
+enum keys_are { KEYS_NEW, KEYS_SAME, KEYS_DIFFER, KEYS_ERROR };
+
+/* Compares with what is on record under this instance-id, and adds what is new to *on_record. */
+static enum keys_are compare(struct core *c, const struct guest *g, const struct homecoming *h,
+                             struct guest_keys *on_record, struct err *e)
+{
+    enum keys_are are = KEYS_SAME;
+
+    if (store_keys_get(c->store, g->id, on_record, e) < 0 || strcmp(on_record->iid, g->iid)) {
+        if (e->kind == ERR_IO || e->kind == ERR_INTERNAL)
+            return KEYS_ERROR;
+        memset(on_record->has, 0, sizeof on_record->has);
+        snprintf(on_record->iid, sizeof on_record->iid, "%s", g->iid);
+        are = KEYS_NEW;
+    }
+    for (int t = 0; t < HOSTKEY_TYPES; t++) {
+        if (!h->has[t])
+            continue;
+        if (on_record->has[t] && !hostkey_equal(&on_record->keys[t], &h->keys[t]))
+            return KEYS_DIFFER;
+        if (on_record->has[t])
+            continue;
+        on_record->has[t] = true;
+        on_record->keys[t] = h->keys[t];
+        are = KEYS_NEW;
+    }
+    return are;
+}
+
+/* Where a guest is found that roost's own networks do not tell about: where its post came from. */
+static int learn_address(struct core *c, struct guest *g, const struct caller *who, struct err *e)
+{
+    const struct network *n = core_network(c, g->network.s);
+    struct endpoint at = { .ip = who->peer.ip, .port = 22 };
+
+    if (g->launcher == LAUNCHER_ROOST && (!n || n->kind == NETWORK_USER))
+        return 0; /* its forward, which the launch found out */
+    return core_address(c, g, &at, "peer of its phone-home", e);
+}
+
+static int key_names(const struct homecoming *h, char *out, size_t size)
+{
+    size_t len = 0;
+    int n = 0;
+
+    for (int t = 0; t < HOSTKEY_TYPES; t++)
+        if (h->has[t] && len < size) {
+            len += snprintf(out + len, size - len, "%s%s", n ? ", " : "", hostkey_type_name(t));
+            n++;
+        }
+    return n;
+}
+
+/* With `seal`, what was secret in the seed goes after the first phone-home. */
+static void seal(struct core *c, struct guest *g)
+{
+    if (c->config.seal && !g->sealed) {
+        g->sealed = g->seed_stale = true;
+        core_invalidate(c, g->tag.s);
+    }
+}
+
+static int record(struct core *c, struct guest *g, const struct caller *who,
+                  const struct homecoming *h, const struct guest_keys *keys, enum keys_are are,
+                  struct err *e)
+{
+    bool first = !g->standing.ever_home || are == KEYS_NEW;
+    char agent[96], names[64];
+
+    /* The same words from a guest that is home: nothing to write down. */
+    if (!first && phase_is_home(g->standing.phase))
+        return 0;
+    core_agent(who, agent);
+    key_names(h, names, sizeof names);
+    if (core_write(c, true, e) < 0 || store_savepoint(c->store, e) < 0)
+        return -1;
+    seal(c, g);
+    if ((are == KEYS_NEW && store_keys_put(c->store, g->id, keys, e) < 0) ||
+        learn_address(c, g, who, e) < 0 ||
+        core_event(c, g, first ? EV_HOMED : EV_HOMED_AGAIN, agent, e, "host keys %s; hostname %s",
+                   names, h->hostname[0] ? h->hostname : "not told") < 0 ||
+        core_guest_save(c, g, e) < 0) {
+        store_rollback_to(c->store);
+        return -1;
+    }
+    store_release(c->store);
+    c->homed++;
+    return 0;
+}
+
+/* Alarms are events, at most one a minute for a guest. */
+static void alarm(struct core *c, struct guest *g, const struct caller *who, enum event_kind k,
+                  const char *text)
+{
+    struct sight *s = sight_open(c, g);
+    char agent[96];
+    struct err e;
+
+    c->refused++;
+    if (!s || !sight_refusal_due(s, loop_now(c->loop)))
+        return;
+    core_agent(who, agent);
+    if (core_write(c, true, &e) < 0 || core_event(c, g, k, agent, &e, "%s", text) < 0 ||
+        core_guest_save(c, g, &e) < 0)
+        core_fault(c, "alarm could not be recorded: %s", e.text);
+}
+
+static void wrong_iid(struct core *c, struct guest *g, const struct caller *who,
+                      const struct homecoming *h)
+{
+    char text[256];
+
+    if (!strcmp(h->iid, "iid-datasource-none"))
+        snprintf(text, sizeof text,
+                 "it booted without its seed and took itself for a new instance "
+                 "(iid-datasource-none); reboot it while roost answers, or rebuild it");
+    else
+        snprintf(text, sizeof text, "it says instance-id %.90s, on record is %s", h->iid, g->iid);
+    alarm(c, g, who, EV_WRONG_ID, text);
+}
+
+static uint16_t welcome(struct core *c, struct guest *g, const struct guest_post *m)
+{
+    static struct homecoming h; /* 12 KiB each: not on the stack of every call */
+    static struct guest_keys keys;
+    enum keys_are are;
+    struct err e;
+
+    if (homecoming_parse(m->body, m->len, &h, &e) < 0) {
+        alarm(c, g, &m->caller, EV_SEED_REFUSED, e.text);
+        return 400;
+    }
+    if (strcmp(h.iid, g->iid)) {
+        wrong_iid(c, g, &m->caller, &h);
+        return 409;
+    }
+    are = compare(c, g, &h, &keys, &e);
+    if (are == KEYS_DIFFER) {
+        alarm(c, g, &m->caller, EV_KEY_MISMATCH,
+              "other host keys than on record under the same instance-id; the old ones stay. If "
+              "the guest was reinstalled, rebuild it");
+        return 409;
+    }
+    if (are == KEYS_ERROR || record(c, g, &m->caller, &h, &keys, are, &e) < 0) {
+        core_fault(c, "instance %s: phone-home could not be recorded: %s", g->name.s, e.text);
+        return 503;
+    }
+    return 200;
+}
+
+void core_home(struct core *c, uint32_t id, const struct guest_post *m)
+{
+    struct guest g;
+    struct err e;
+
+    if (c->full) {
+        core_ack(c, id, 503);
+        return;
+    }
+    switch (core_claim(c, &m->caller, TOKEN_POST, &g, &e)) {
+    case CLAIM_OK:
+        core_ack(c, id, welcome(c, &g, m));
+        break;
+    case CLAIM_UNKNOWN:
+        unknown_seen(c, &m->caller, "phone-home");
+        core_ack(c, id, 503);
+        break;
+    case CLAIM_REFUSED:
+        alarm(c, &g, &m->caller, EV_SEED_REFUSED, e.text);
+        core_ack(c, id, 403);
+        break;
+    case CLAIM_ERROR:
+        core_fault(c, "phone-home: %s", e.text);
+        core_ack(c, id, 503);
+        break;
+    }
+}

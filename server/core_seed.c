@@ -1,0 +1,242 @@
+/* Seeds: a guest's documents, rendered when the instance changes, handed out to whom they belong. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "seeds/nocloud.h"
+#include "server/core_priv.h"
+
+/* Seed requests of a guest that is past its first one are worth an event only now and then. */
+#define AGAIN_MS 30000
+
+void core_invalidate(struct core *c, const char *tag)
+{
+    auto_buf struct buf b = BUF_INIT;
+    struct err e;
+
+    text_encode(tag, &b);
+    if (c->front && proto_send(c->front, P_INVALIDATE, 0, &b, NULL, 0, &e) < 0)
+        log_warn("front: %s", e.text);
+}
+
+/* ---- rendering ---- */
+
+struct accounts {
+    struct identity list[INSTANCE_IDENTITIES_MAX];
+    const struct identity *ptr[INSTANCE_IDENTITIES_MAX];
+    int n;
+};
+
+static void accounts_done(struct accounts *a)
+{
+    for (int i = 0; i < a->n; i++)
+        identity_done(&a->list[i]);
+}
+
+static int accounts_load(struct core *c, const struct spec *s, struct accounts *ret, struct err *e)
+{
+    for (int i = 0; i < s->n_identities; i++) {
+        json_t *j;
+        int r;
+
+        if (store_def_get(c->store, DEF_IDENTITY, s->identities[i].s, &j, e) < 0)
+            return err_wrap(e, "identity %s", s->identities[i].s);
+        r = identity_from_json(s->identities[i].s, j, &ret->list[ret->n], e);
+        json_decref(j);
+        if (r < 0)
+            return -1;
+        ret->ptr[ret->n] = &ret->list[ret->n];
+        ret->n++;
+    }
+    return 0;
+}
+
+static int render_all(const struct seed_input *in, struct buf docs[SEED_DOCS], struct err *e)
+{
+    for (int d = 0; d < SEED_DOCS; d++)
+        if (nocloud_render(d, in, &docs[d], e) < 0 || buf_check(&docs[d], e) < 0)
+            return err_wrap(e, "%s", seed_doc_name(d));
+    return 0;
+}
+
+static int render(struct core *c, const struct instance *i, const struct guest *g, struct err *e)
+{
+    const struct network *n = core_network(c, i->spec.network.s);
+    struct buf docs[SEED_DOCS] = { 0 };
+    struct accounts a = { .n = 0 };
+    struct seed_docs out;
+    struct seed_input in = {
+        .instance = i,
+        .network = n,
+        .base_url = n && n->advertise[0] ? n->advertise : c->base_url,
+        .phone_home_tries = c->config.phone_home_tries,
+        .reporting = c->config.reporting,
+        .seal = g->sealed ? (enum seal)c->config.seal : SEAL_NO,
+    };
+    int r = -1;
+
+    if (!n)
+        return err_set(e, ERR_NOT_FOUND, "network %s is not defined", i->spec.network.s);
+    core_token(c, TOKEN_POST, g, &in.post);
+    if (userdata_inspect(i->spec.user_data, i->spec.user_data_len, &in.facts, e) == 0 &&
+        accounts_load(c, &i->spec, &a, e) == 0) {
+        in.identities = a.ptr;
+        in.n_identities = a.n;
+        r = render_all(&in, docs, e);
+    }
+    if (r == 0) {
+        for (int d = 0; d < SEED_DOCS; d++) {
+            out.doc[d].data = buf_str(&docs[d]);
+            out.doc[d].len = docs[d].len;
+        }
+        r = store_seed_put(c->store, i->id, &out, e);
+    }
+    for (int d = 0; d < SEED_DOCS; d++)
+        buf_done(&docs[d]);
+    accounts_done(&a);
+    return r;
+}
+
+int core_render(struct core *c, int64_t id, struct err *e)
+{
+    struct instance i = { 0 };
+    struct guest g;
+    int r = -1;
+
+    if (store_instance_get(c->store, id, &i, e) == 0 &&
+        store_guest_by_id(c->store, id, &g, e) == 0 && render(c, &i, &g, e) == 0) {
+        g.seed_stale = false;
+        r = store_guest_update(c->store, &g, e);
+    }
+    if (r < 0)
+        err_wrap(e, "instance %s: seed", i.name.s);
+    instance_done(&i);
+    return r;
+}
+
+/* ---- answering ---- */
+
+static void reply(struct core *c, uint32_t id, const struct seed_reply *r)
+{
+    static struct buf b; /* one at a time; keeps its memory for the next */
+    struct err e;
+
+    seed_reply_encode(r, &b);
+    if (c->front && proto_send(c->front, P_SEED_REPLY, id, &b, NULL, 0, &e) < 0)
+        log_warn("seed reply: %s", e.text);
+    if (b.size > 256 * 1024)
+        buf_done(&b);
+}
+
+static void refuse(struct core *c, uint32_t id, uint16_t status, uint16_t retry_after)
+{
+    struct seed_reply r = { .status = status, .retry_after = retry_after };
+
+    reply(c, id, &r);
+}
+
+static void record_refusal(struct core *c, struct guest *g, const struct caller *who, const char *why)
+{
+    struct sight *s = sight_open(c, g);
+    char agent[96];
+    struct err e;
+
+    c->refused++;
+    /* A flood of wrong guesses is one event a minute, not a full disk. */
+    if (!s || !sight_refusal_due(s, loop_now(c->loop)))
+        return;
+    core_agent(who, agent);
+    if (core_write(c, false, &e) < 0 ||
+        core_event(c, g, EV_SEED_REFUSED, agent, &e, "%s, user agent \"%s\"", why, who->agent) < 0 ||
+        core_guest_save(c, g, &e) < 0)
+        core_fault(c, "refusal could not be recorded: %s", e.text);
+}
+
+static bool worth_an_event(struct core *c, const struct guest *g)
+{
+    enum phase p = g->standing.phase;
+
+    if (lifecycle_next(p, EV_SEED_SERVED) != p)
+        return true;
+    return loop_now(c->loop).real_ms - g->standing.sign_ms > AGAIN_MS;
+}
+
+static void record_served(struct core *c, struct guest *g, const struct caller *who)
+{
+    char agent[96];
+    struct err e;
+
+    c->seeds++;
+    if (!worth_an_event(c, g))
+        return;
+    core_agent(who, agent);
+    if (core_write(c, false, &e) < 0 ||
+        core_event(c, g, EV_SEED_SERVED, agent, &e, "user agent \"%s\"", who->agent) < 0 ||
+        core_guest_save(c, g, &e) < 0)
+        core_fault(c, "seed request could not be recorded: %s", e.text);
+}
+
+static int fetch(struct core *c, const struct guest *g, struct seed_docs *ret, struct err *e)
+{
+    int r = g->seed_stale ? -1 : store_seed_get(c->store, g->id, ret, e);
+
+    if (r == 0)
+        return 0;
+    if (!g->seed_stale && e->kind != ERR_NOT_FOUND)
+        return -1;
+    if (core_write(c, false, e) < 0 || core_render(c, g->id, e) < 0)
+        return -1;
+    return store_seed_get(c->store, g->id, ret, e);
+}
+
+static void serve(struct core *c, uint32_t id, struct guest *g, const struct seed_get *m)
+{
+    struct seed_reply r = { .status = 200, .keep_ms = c->config.cache_keep };
+    struct seed_docs docs;
+    struct err e;
+
+    if (fetch(c, g, &docs, &e) < 0) {
+        core_fault(c, "instance %s: seed: %s", g->name.s, e.text);
+        refuse(c, id, 503, 5);
+        return;
+    }
+    for (int d = 0; d < SEED_DOCS; d++) {
+        r.doc[d].data = docs.doc[d].data;
+        r.doc[d].len = docs.doc[d].len;
+    }
+    reply(c, id, &r);
+    g->seed_stale = false;
+    if (!m->head)
+        record_served(c, g, &m->caller);
+}
+
+void core_seed_get(struct core *c, uint32_t id, const struct seed_get *m)
+{
+    struct guest g;
+    struct err e;
+
+    switch (core_claim(c, &m->caller, TOKEN_SEED, &g, &e)) {
+    case CLAIM_OK:
+        serve(c, id, &g, m);
+        break;
+    case CLAIM_UNKNOWN:
+        unknown_seen(c, &m->caller, "seed");
+        refuse(c, id, 503, c->config.hold_retry / 1000);
+        break;
+    case CLAIM_REFUSED:
+        record_refusal(c, &g, &m->caller, e.text);
+        refuse(c, id, 403, 0);
+        break;
+    case CLAIM_ERROR:
+        core_fault(c, "seed request: %s", e.text);
+        refuse(c, id, 503, 5);
+        break;
+    }
+}
+
+/* Front answered these from its table: signs of life, nothing more. */
+void core_served(struct core *c, const struct served *m)
+{
+    for (int d = 0; d < SEED_DOCS; d++)
+        c->seeds += m->count[d];
+}

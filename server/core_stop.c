@@ -1,0 +1,345 @@
+/* Stopping a guest (ACPI, then quit, then kill), and what begins with a stop: restart, rebuild,
+ * remove. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/parse.h"
+#include "server/core_machine.h"
+
+#define POWERDOWN_EVERY_MS 5000 /* a guest that is still booting does not hear the first ones */
+#define QUIT_MS            3000
+
+/* ---- stop ---- */
+
+static void step(void *arg)
+{
+    struct machine *m = arg;
+    int64_t waited = loop_now(m->c->loop).boot_ms - m->stop_asked_ms;
+    bool graceful = m->qmp && m->qmp_ready && waited < m->c->config.stop_limit;
+    char took[24];
+    struct err e;
+
+    if (graceful && qmp_command(m->qmp, "system_powerdown", NULL, NULL, NULL, &e) == 0) {
+        int64_t left = m->c->config.stop_limit - waited;
+        loop_timer_set(m->stop_timer, left < POWERDOWN_EVERY_MS ? left : POWERDOWN_EVERY_MS);
+        return;
+    }
+    if (m->stop_step++ == 0 && m->qmp && m->qmp_ready &&
+        qmp_command(m->qmp, "quit", NULL, NULL, NULL, &e) == 0) {
+        snprintf(m->stop_how, sizeof m->stop_how, "did not shut down within %s; ended by QMP quit",
+                 format_duration(waited, took));
+        loop_timer_set(m->stop_timer, QUIT_MS);
+        return;
+    }
+    snprintf(m->stop_how, sizeof m->stop_how, "killed after %s", format_duration(waited, took));
+    machine_kill(m);
+    loop_timer_set(m->stop_timer, QUIT_MS);
+}
+
+static void begin(bool committed, void *arg)
+{
+    struct machine *m = arg;
+
+    (void)committed; /* a stop is carried out even when the disk is full */
+    if (m->stop_timer && !loop_timer_armed(m->stop_timer) && !m->has_exited)
+        step(m);
+}
+
+struct stopping {
+    struct core *c;
+    int64_t id;
+};
+
+static void begin_if_there(bool committed, void *arg)
+{
+    struct stopping *s = arg;
+    struct machine *m = machine_find(s->c, s->id);
+
+    if (m)
+        begin(committed, m);
+    free(s);
+}
+
+static int record_wish(struct machine *m, bool force, const char *actor, struct err *e)
+{
+    struct stopping *s = calloc(1, sizeof *s);
+    struct guest g;
+
+    if (!s)
+        return err_set(e, ERR_INTERNAL, "out of memory");
+    *s = (struct stopping){ m->c, m->id };
+    if (core_write(m->c, true, e) < 0 || store_guest_by_id(m->c->store, m->id, &g, e) < 0) {
+        free(s);
+        return -1;
+    }
+    g.stop_wanted = m->launch_id;
+    if (core_event(m->c, &g, EV_STOPPING, actor, e, "%s", force ? "at once" : "by ACPI") < 0 ||
+        core_guest_save(m->c, &g, e) < 0 || core_after(m->c, begin_if_there, s, e) < 0) {
+        free(s);
+        return -1;
+    }
+    return 0;
+}
+
+static int stop(struct core *c, const struct guest *g, bool force, const char *actor,
+                core_op_fn *done, void *arg, struct err *e)
+{
+    struct machine *m = machine_find(c, g->id);
+
+    if (g->launcher != LAUNCHER_ROOST)
+        return err_set(e, ERR_CONFLICT, "instance %s is stopped by whoever launched it", g->name.s);
+    if (!m)
+        return err_set(e, ERR_CONFLICT, "instance %s is not running", g->name.s);
+    if (m->state != MACHINE_RUNNING)
+        return err_set(e, ERR_BUSY, "instance %s is just being started", g->name.s);
+    if (!m->stop_timer && !(m->stop_timer = loop_timer_new(c->loop, step, m, e)))
+        return -1;
+    if (waiter_add(&m->on_end, done, arg, e) < 0)
+        return -1;
+    if (force || !m->stop_asked_ms)
+        m->stop_asked_ms =
+            force ? loop_now(c->loop).boot_ms - c->config.stop_limit : loop_now(c->loop).boot_ms;
+    if (force) {
+        m->stop_step = 1; /* straight to the kill */
+        loop_timer_set(m->stop_timer, -1);
+        snprintf(m->stop_how, sizeof m->stop_how, "killed as asked");
+    }
+    return record_wish(m, force, actor, e);
+}
+
+void core_stop(struct core *c, const char *name, bool force, const struct actor *who,
+               core_op_fn *done, void *arg)
+{
+    struct guest g;
+    struct err e;
+
+    if (core_guest(c, name, &g, &e) < 0 || stop(c, &g, force, who->text, done, arg, &e) < 0)
+        done(NULL, &e, arg);
+}
+
+/* ---- what follows a stop ---- */
+
+struct follow {
+    struct core *c;
+    struct name name;
+    struct actor who;
+    bool was_running;
+    core_op_fn *done;
+    void *arg;
+};
+
+static struct follow *follow_new(struct core *c, const char *name, const struct actor *who,
+                                 core_op_fn *done, void *arg, struct err *e)
+{
+    struct follow *f = calloc(1, sizeof *f);
+
+    if (!f) {
+        err_set(e, ERR_INTERNAL, "out of memory");
+        return NULL;
+    }
+    *f = (struct follow){ .c = c, .who = *who, .done = done, .arg = arg };
+    snprintf(f->name.s, sizeof f->name.s, "%s", name);
+    return f;
+}
+
+static void follow_end(struct follow *f, const struct err *err)
+{
+    f->done(NULL, err, f->arg);
+    free(f);
+}
+
+static void start_again(const json_t *result, const struct err *err, void *arg)
+{
+    struct follow *f = arg;
+
+    (void)result;
+    if (err) {
+        follow_end(f, err);
+        return;
+    }
+    core_start(f->c, f->name.s, &f->who, f->done, f->arg);
+    free(f);
+}
+
+/* `then` when the guest has ended, at once when it is not running. */
+static void when_down(struct follow *f, bool force, core_op_fn *then)
+{
+    struct guest g;
+    struct err e;
+
+    if (core_guest(f->c, f->name.s, &g, &e) < 0) {
+        follow_end(f, &e);
+        return;
+    }
+    f->was_running = machine_find(f->c, g.id) != NULL;
+    if (!f->was_running)
+        then(NULL, NULL, f);
+    else if (stop(f->c, &g, force, f->who.text, then, f, &e) < 0)
+        follow_end(f, &e);
+}
+
+void core_restart(struct core *c, const char *name, const struct actor *who, core_op_fn *done, void *arg)
+{
+    struct err e;
+    struct follow *f = follow_new(c, name, who, done, arg, &e);
+
+    if (!f)
+        done(NULL, &e, arg);
+    else
+        when_down(f, false, start_again);
+}
+
+/* ---- rebuild: a new generation on a fresh disk ---- */
+
+static int discard_disk(struct core *c, const char *name, struct err *e)
+{
+    static const char *const files[] = { FILE_DISK, FILE_VARS, FILE_CONSOLE, FILE_CONSOLE ".1" };
+    char path[PATH_SIZE + 160];
+
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        snprintf(path, sizeof path, "%s/%s/%s/%s", c->config.state, DIR_INSTANCES, name, files[i]);
+        if (unlink(path) < 0 && errno != ENOENT)
+            return err_sys(e, "%s", path);
+    }
+    return 0;
+}
+
+static int renew(struct core *c, const char *name, const char *actor, struct err *e)
+{
+    struct guest g;
+
+    if (core_guest(c, name, &g, e) < 0 || core_write(c, true, e) < 0 ||
+        discard_disk(c, name, e) < 0)
+        return -1;
+    g.generation++;
+    g.boots = 0;
+    g.sealed = false;
+    instance_iid(g.name.s, g.generation, g.iid);
+    if (core_event(c, &g, EV_REBUILT, actor, e, "generation %u, instance-id %s", g.generation,
+                   g.iid) < 0 ||
+        core_guest_save(c, &g, e) < 0 || store_keys_remove(c->store, g.id, e) < 0 ||
+        core_render(c, g.id, e) < 0)
+        return -1;
+    sight_boot(c, &g);
+    core_invalidate(c, g.tag.s);
+    return 0;
+}
+
+struct committed {
+    core_op_fn *done;
+    void *arg;
+};
+
+static void op_committed(bool committed, void *arg)
+{
+    struct committed *d = arg;
+    struct err e = { .kind = ERR_IO, .text = "it could not be written to the store" };
+
+    d->done(NULL, committed ? NULL : &e, d->arg);
+    free(d);
+}
+
+/* done after this turn's commit. */
+static void done_after_commit(struct core *c, core_op_fn *done, void *arg)
+{
+    struct committed *d = calloc(1, sizeof *d);
+    struct err e = { .kind = ERR_INTERNAL, .text = "out of memory" };
+
+    if (d) {
+        *d = (struct committed){ done, arg };
+        if (core_after(c, op_committed, d, &e) == 0)
+            return;
+        free(d);
+    }
+    done(NULL, &e, arg);
+}
+
+static void rebuild_down(const json_t *result, const struct err *err, void *arg)
+{
+    struct follow *f = arg;
+    struct err e;
+
+    (void)result;
+    if (!err && renew(f->c, f->name.s, f->who.text, &e) < 0)
+        err = &e;
+    if (err)
+        follow_end(f, err);
+    else if (f->was_running)
+        start_again(NULL, NULL, f);
+    else {
+        done_after_commit(f->c, f->done, f->arg);
+        free(f);
+    }
+}
+
+void core_rebuild(struct core *c, const char *name, const struct actor *who, core_op_fn *done, void *arg)
+{
+    struct err e;
+    struct follow *f = follow_new(c, name, who, done, arg, &e);
+
+    if (!f)
+        done(NULL, &e, arg);
+    else
+        when_down(f, true, rebuild_down); /* its disk goes: nothing is there to be saved */
+}
+
+/* ---- remove ---- */
+
+static int forget_guest(struct core *c, const char *name, const char *actor, struct err *e)
+{
+    char path[PATH_SIZE + 32];
+    auto_close int dir = -1;
+    struct guest g;
+
+    if (core_guest(c, name, &g, e) < 0 || core_write(c, true, e) < 0 ||
+        core_event(c, &g, EV_REMOVED, actor, e, "%s", g.iid) < 0 ||
+        store_instance_remove(c->store, g.id, e) < 0)
+        return -1;
+    sight_boot(c, &g);
+    core_invalidate(c, g.tag.s);
+    snprintf(path, sizeof path, "%s/%s", c->config.state, DIR_INSTANCES);
+    dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir >= 0 && dir_remove(dir, name, e) < 0)
+        return err_wrap(e, "%s/%s", path, name);
+    return 0;
+}
+
+static void remove_down(const json_t *result, const struct err *err, void *arg)
+{
+    struct follow *f = arg;
+    struct err e;
+
+    (void)result;
+    if (!err && forget_guest(f->c, f->name.s, f->who.text, &e) < 0)
+        err = &e;
+    if (err) {
+        follow_end(f, err);
+        return;
+    }
+    done_after_commit(f->c, f->done, f->arg);
+    free(f);
+}
+
+void core_remove(struct core *c, const char *name, bool force, const struct actor *who,
+                 core_op_fn *done, void *arg)
+{
+    struct follow *f;
+    struct guest g;
+    struct err e;
+
+    if (core_guest(c, name, &g, &e) < 0) {
+        done(NULL, &e, arg);
+    } else if (machine_find(c, g.id) && !force) {
+        err_set(&e, ERR_CONFLICT, "instance %s is running; stop it first, or remove it with --force",
+                g.name.s);
+        done(NULL, &e, arg);
+    } else if (!(f = follow_new(c, name, who, done, arg, &e))) {
+        done(NULL, &e, arg);
+    } else {
+        when_down(f, true, remove_down);
+    }
+}

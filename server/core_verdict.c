@@ -1,0 +1,159 @@
+/* Verdicts: a guest over the limit of its phase becomes overdue by itself. A heap of deadlines in
+ * memory; a deadline that no longer holds (the guest moved on) is dropped when it comes up. */
+#include <string.h>
+
+#include "base/parse.h"
+#include "server/core_priv.h"
+
+struct deadline {
+    int64_t at_ms; /* CLOCK_BOOTTIME */
+    int64_t id;
+};
+
+struct verdict {
+    struct loop_timer *timer;
+    struct deadline *heap;
+    size_t n, size;
+};
+
+static void due(void *arg);
+
+int verdict_new(struct core *c, struct err *e)
+{
+    if (!(c->verdict = calloc(1, sizeof *c->verdict)))
+        return err_set(e, ERR_INTERNAL, "out of memory");
+    c->verdict->timer = loop_timer_new(c->loop, due, c, e);
+    return c->verdict->timer ? 0 : -1;
+}
+
+void verdict_free(struct core *c)
+{
+    if (!c->verdict)
+        return;
+    loop_timer_free(c->verdict->timer);
+    free(c->verdict->heap);
+    free(c->verdict);
+    c->verdict = NULL;
+}
+
+static void sift_up(struct deadline *h, size_t i)
+{
+    while (i && h[(i - 1) / 2].at_ms > h[i].at_ms) {
+        struct deadline t = h[i];
+        h[i] = h[(i - 1) / 2];
+        h[(i - 1) / 2] = t;
+        i = (i - 1) / 2;
+    }
+}
+
+static void sift_down(struct deadline *h, size_t n, size_t i)
+{
+    for (;;) {
+        size_t least = i;
+        for (size_t k = 2 * i + 1; k <= 2 * i + 2 && k < n; k++)
+            if (h[k].at_ms < h[least].at_ms)
+                least = k;
+        if (least == i)
+            return;
+        struct deadline t = h[i];
+        h[i] = h[least];
+        h[least] = t;
+        i = least;
+    }
+}
+
+static void arm(struct core *c)
+{
+    struct verdict *v = c->verdict;
+    int64_t wait;
+
+    if (!v->n) {
+        loop_timer_set(v->timer, -1);
+        return;
+    }
+    wait = v->heap[0].at_ms - loop_now(c->loop).boot_ms;
+    loop_timer_set(v->timer, wait > 0 ? wait : 0);
+}
+
+void verdict_set(struct core *c, const struct guest *g)
+{
+    struct verdict *v = c->verdict;
+    int64_t limit = c->limits.ms[g->standing.phase];
+
+    if (limit <= 0 || g->standing.overdue)
+        return;
+    if (v->n == v->size) {
+        size_t size = v->size ? 2 * v->size : 256;
+        struct deadline *heap = reallocarray(v->heap, size, sizeof *heap);
+        if (!heap)
+            return;
+        v->heap = heap;
+        v->size = size;
+    }
+    v->heap[v->n] = (struct deadline){ g->standing.since_boot_ms + limit, g->id };
+    sift_up(v->heap, v->n++);
+    if (v->heap[0].id == g->id)
+        arm(c);
+}
+
+static void judge(struct core *c, struct guest *g, int64_t now_boot_ms)
+{
+    const struct standing *s = &g->standing;
+    int64_t limit = c->limits.ms[s->phase];
+    char note[256];
+    struct err e;
+
+    if (limit <= 0 || s->overdue)
+        return;
+    if (s->since_boot_ms + limit > now_boot_ms) {
+        verdict_set(c, g); /* the limit has grown since (TCG was found out later) */
+        return;
+    }
+    standing_note(s, g->name.s, loop_now(c->loop).real_ms, core_usual(c, s->phase), note, sizeof note);
+    if (core_write(c, true, &e) < 0 ||
+        core_event(c, g, EV_OVERDUE, "roost", &e, "%s: %s", phase_name(s->phase), note) < 0 ||
+        core_guest_save(c, g, &e) < 0)
+        core_fault(c, "verdict on %s: %s", g->name.s, e.text);
+}
+
+static void due(void *arg)
+{
+    struct core *c = arg;
+    struct verdict *v = c->verdict;
+    int64_t now = loop_now(c->loop).boot_ms;
+    struct guest g;
+
+    /* As many as were due when this began: judge() may put one back. */
+    for (size_t left = v->n; left && v->n && v->heap[0].at_ms <= now; left--) {
+        int64_t id = v->heap[0].id;
+        v->heap[0] = v->heap[--v->n];
+        sift_down(v->heap, v->n, 0);
+        if (store_guest_by_id(c->store, id, &g, NULL) == 0)
+            judge(c, &g, now);
+    }
+    arm(c);
+}
+
+/* After a reboot of the host CLOCK_BOOTTIME began anew: what the phase has lasted is taken from the
+ * wall clock, once. */
+static int load(const struct guest *g, void *arg)
+{
+    struct core *c = arg;
+    struct instant now = loop_now(c->loop);
+    struct guest moved = *g;
+    int64_t lasted = now.real_ms - g->standing.since_ms;
+
+    moved.standing.since_boot_ms = now.boot_ms - (lasted > 0 ? lasted : 0);
+    verdict_set(c, &moved);
+    return 0;
+}
+
+int verdict_load(struct core *c, struct err *e)
+{
+    unsigned mask = 0;
+
+    for (int p = 0; p < PHASES; p++)
+        if (phase_waits_for(p))
+            mask |= 1u << p;
+    return store_guests_in(c->store, mask, load, c, e);
+}

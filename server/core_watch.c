@@ -1,0 +1,86 @@
+/* Followers: who waits for the next event. */
+#include "server/core_priv.h"
+
+#define WATCHES_MAX 64
+
+struct core_watch {
+    struct core_watch *next;
+    struct core *c;
+    int64_t after;
+    core_watch_fn *fn;
+    void *arg;
+    struct loop_timer *limit;
+};
+
+static void call(struct core_watch *w)
+{
+    core_watch_fn *fn = w->fn;
+    void *arg = w->arg;
+
+    core_unwatch(w);
+    fn(arg);
+}
+
+static void over(void *arg)
+{
+    call(arg);
+}
+
+struct core_watch *core_watch(struct core *c, int64_t after, int64_t limit_ms, core_watch_fn *fn,
+                              void *arg, struct err *e)
+{
+    struct core_watch *w;
+
+    if (c->n_watches >= WATCHES_MAX) {
+        err_set(e, ERR_BUSY, "%d followers already; try again later", WATCHES_MAX);
+        return NULL;
+    }
+    if (!(w = calloc(1, sizeof *w))) {
+        err_set(e, ERR_INTERNAL, "out of memory");
+        return NULL;
+    }
+    *w = (struct core_watch){ .next = c->watches, .c = c, .after = after, .fn = fn, .arg = arg };
+    if (!(w->limit = loop_timer_new(c->loop, over, w, e))) {
+        free(w);
+        return NULL;
+    }
+    loop_timer_set(w->limit, store_last_event(c->store) > after ? 0 : limit_ms);
+    c->watches = w;
+    c->n_watches++;
+    return w;
+}
+
+void core_unwatch(struct core_watch *w)
+{
+    struct core_watch **at;
+
+    if (!w)
+        return;
+    for (at = &w->c->watches; *at != w; at = &(*at)->next)
+        ;
+    *at = w->next;
+    w->c->n_watches--;
+    loop_timer_free(w->limit);
+    free(w);
+}
+
+void watches_wake(struct core *c)
+{
+    int64_t last;
+    struct core_watch *w = c->watches, *next;
+
+    if (!w)
+        return;
+    last = store_last_event(c->store);
+    for (; w; w = next) {
+        next = w->next;
+        if (w->after < last)
+            call(w);
+    }
+}
+
+void watches_free(struct core *c)
+{
+    while (c->watches)
+        core_unwatch(c->watches);
+}
