@@ -38,6 +38,10 @@ void store_close(struct store *s); /* rolls back what was not committed; NULL is
 int store_begin(struct store *s, struct err *e);
 int store_commit(struct store *s, struct err *e);
 void store_rollback(struct store *s);
+/* Opens one snapshot for the reads of this loop turn, so that each need not take and release the lock on
+ * the log (3 system calls a SELECT). Idempotent; nothing when a transaction is open. Ended by begin, commit
+ * and rollback: whoever calls it makes sure that one of them ends the turn. */
+void store_read(struct store *s);
 bool store_in_transaction(const struct store *s);
 /* A point inside the transaction that one request can be rolled back to. */
 int store_savepoint(struct store *s, struct err *e);
@@ -92,7 +96,8 @@ bool store_identity_taken(struct store *s, const struct uuid *u, const struct ma
 /* Iteration in order of name; fn returning non-zero ends it (and that value is returned). */
 typedef int store_guest_fn(const struct guest *g, void *arg);
 int store_guests(struct store *s, store_guest_fn *fn, void *arg, struct err *e);
-/* Only those in a phase of the mask (1u << PHASE_…), by an index. */
+/* Only those in a phase of the mask (1u << PHASE_…), by an index, in order of their number. In both fn
+ * may read and write the store; nobody is shown twice. */
 int store_guests_in(struct store *s, unsigned phase_mask, store_guest_fn *fn, void *arg, struct err *e);
 /* Counts by phase, and how many are overdue. O(phases), not O(instances). */
 int store_counts(struct store *s, uint64_t by_phase[PHASES], uint64_t *ret_overdue, struct err *e);

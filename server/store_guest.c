@@ -139,17 +139,37 @@ static int update(struct store *s, enum stmt id, const struct guest *g, const ch
                        (int64_t)g->boots, (int64_t)g->stop_wanted);
 }
 
+int store_guest_standing(struct store *s, int64_t id, int *ret_key, struct err *e)
+{
+    sqlite3_stmt *st;
+    int n = store_row(s, S_GUEST_STANDING, &st, e, "i", id);
+    if (n == 1) {
+        int64_t key = sqlite3_column_int64(st, 0) * 2 + sqlite3_column_int64(st, 1);
+        if (key < 0 || key >= 2 * PHASES)
+            n = store_damaged(s, e, "phase of an instance");
+        else
+            *ret_key = (int)key;
+    }
+    store_reset(s->stmt[S_GUEST_STANDING]);
+    return n;
+}
+
 int store_guest_update(struct store *s, const struct guest *g, struct err *e)
 {
     char address[ENDPOINT_TEXT] = "";
-    if (g->address.ip.family)
-        endpoint_format(&g->address, address);
-    int n = update(s, S_GUEST_UPDATE, g, address, e);
-    if (n == 0)
-        n = update(s, S_GUEST_UPDATE_PHASE, g, address, e);
+    int was, is = (int)g->standing.phase * 2 + g->standing.overdue;
+    int n = store_guest_standing(s, g->id, &was, e);
     if (n == 0)
         return err_set(e, ERR_NOT_FOUND, "there is no instance number %lld", (long long)g->id);
-    return n < 0 ? -1 : 0;
+    if (n < 0)
+        return -1;
+    if (g->address.ip.family)
+        endpoint_format(&g->address, address);
+    if (update(s, was / 2 == is / 2 ? S_GUEST_UPDATE : S_GUEST_UPDATE_PHASE, g, address, e) < 0)
+        return -1;
+    s->mirror.counts[was]--;
+    s->mirror.counts[is]++;
+    return 0;
 }
 
 bool store_identity_taken(struct store *s, const struct uuid *u, const struct mac *m)
@@ -178,77 +198,102 @@ int store_guests(struct store *s, store_guest_fn *fn, void *arg, struct err *e)
     }
 }
 
-/* The next name in one phase, "" at the end. */
-static int next_in(struct store *s, enum phase p, const char *after, struct name *ret,
-                   struct err *e)
+/* The next number in one phase, INT64_MAX at the end. */
+static int next_in(struct store *s, int phase, int64_t after, int64_t *ret, struct err *e)
 {
     sqlite3_stmt *st;
-    int n = store_row(s, S_GUEST_AFTER_IN, &st, e, "it", (int64_t)p, after);
-    if (n == 1 && !store_text(st, 0, ret->s, sizeof(ret->s)))
-        n = store_damaged(s, e, "name of an instance");
-    else if (n == 0)
-        ret->s[0] = '\0';
+    int n = store_row(s, S_GUEST_AFTER_IN, &st, e, "ii", (int64_t)phase, after);
+    if (n >= 0)
+        *ret = n == 1 ? sqlite3_column_int64(st, 0) : INT64_MAX;
     store_reset(s->stmt[S_GUEST_AFTER_IN]);
     return n < 0 ? -1 : 0;
 }
 
-/* The phase whose next name is the smallest, or -1. */
-static int smallest(const struct name next[PHASES])
+/* Fills in what follows `after` in each phase whose next number is not beyond it, and finds the
+ * smallest. */
+static int advance(struct store *s, unsigned mask, int64_t next[PHASES], int64_t *after,
+                   struct err *e)
 {
-    int best = -1;
-    for (int p = 0; p < PHASES; p++)
-        if (next[p].s[0] && (best < 0 || strcmp(next[p].s, next[best].s) < 0))
-            best = p;
-    return best;
+    int64_t least = INT64_MAX;
+    for (int p = 0; p < PHASES; p++) {
+        if (!(mask & 1u << p))
+            continue;
+        if (next[p] <= *after && next_in(s, p, *after, &next[p], e) < 0)
+            return -1;
+        least = next[p] < least ? next[p] : least;
+    }
+    *after = least;
+    return 0;
 }
 
-/* Merges the phases' parts of the index by name. */
+/* Merges the phases' parts of the index by number. */
 int store_guests_in(struct store *s, unsigned phase_mask, store_guest_fn *fn, void *arg,
                     struct err *e)
 {
-    struct name next[PHASES] = { 0 };
-    for (int p = 0; p < PHASES; p++)
-        if (phase_mask & 1u << p && next_in(s, (enum phase)p, "", &next[p], e) < 0)
-            return -1;
-    for (int p; (p = smallest(next)) >= 0;) {
+    int64_t next[PHASES] = { 0 }, id = 0;
+    for (;;) {
         struct guest g;
-        struct name name = next[p];
-        struct err own = { 0 };
-        int r = store_guest_by_name(s, name.s, &g, &own);
-        /* It may have left the phase, or life, while fn saw the ones before. */
-        if (r == 0 && phase_mask & 1u << g.standing.phase && (r = fn(&g, arg)) != 0)
-            return r;
-        if (r < 0 && own.kind != ERR_NOT_FOUND) {
-            if (e)
-                *e = own;
+        sqlite3_stmt *st = NULL;
+        if (advance(s, phase_mask, next, &id, e) < 0)
             return -1;
-        }
-        for (int q = 0; q < PHASES; q++)
-            if (next[q].s[0] && strcmp(next[q].s, name.s) <= 0 &&
-                next_in(s, (enum phase)q, name.s, &next[q], e) < 0)
-                return -1;
+        if (id == INT64_MAX)
+            return 0;
+        int found = store_row(s, S_GUEST_BY_ID, &st, e, "i", id);
+        if (found < 0 || (found && take(s, found, st, &g, e) < 0))
+            return -1;
+        /* It may have left the phase, or life, while fn saw the ones before. */
+        if (!found || !(phase_mask & 1u << g.standing.phase))
+            continue;
+        int r = fn(&g, arg);
+        if (r != 0)
+            return r;
     }
+}
+
+/* Adds up what S_COUNTS gives. */
+static int counts_read(struct store *s, int64_t ret[2 * PHASES], struct err *e)
+{
+    sqlite3_stmt *st;
+    int n = store_row(s, S_COUNTS, &st, e, "");
+    memset(ret, 0, 2 * PHASES * sizeof(*ret));
+    while (n == 1) {
+        int64_t key = sqlite3_column_int64(st, 0);
+        if (key >= 0 && key < 2 * PHASES)
+            ret[key] = sqlite3_column_int64(st, 1);
+        int rc = sqlite3_step(st);
+        n = rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : store_fail(s, e);
+    }
+    store_reset(s->stmt[S_COUNTS]);
+    return n;
+}
+
+int store_counts_load(struct store *s, struct err *e)
+{
+    return counts_read(s, s->mirror.counts, e);
+}
+
+int store_counts_save(struct store *s, struct err *e)
+{
+    for (int k = 0; k < 2 * PHASES; k++)
+        if (s->mirror.counts[k] != s->at_begin.counts[k] &&
+            store_write(s, S_COUNT_SET, e, "ii", (int64_t)k, s->mirror.counts[k]) < 0)
+            return -1;
     return 0;
 }
 
 int store_counts(struct store *s, uint64_t by_phase[PHASES], uint64_t *ret_overdue, struct err *e)
 {
-    sqlite3_stmt *st;
-    uint64_t n_of[PHASES] = { 0 }, overdue = 0;
-    int n = store_row(s, S_COUNTS, &st, e, "");
-    while (n == 1) {
-        int64_t key = sqlite3_column_int64(st, 0), count = sqlite3_column_int64(st, 1);
-        if (key >= 0 && key < 2 * PHASES && count > 0) {
-            n_of[key / 2] += (uint64_t)count;
-            overdue += key % 2 ? (uint64_t)count : 0;
-        }
-        int rc = sqlite3_step(st);
-        n = rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : store_fail(s, e);
+    int64_t read[2 * PHASES];
+    const int64_t *n = s->mirror.counts;
+    if (s->reader) {
+        if (counts_read(s, read, e) < 0)
+            return -1;
+        n = read;
     }
-    store_reset(s->stmt[S_COUNTS]);
-    if (n < 0)
-        return -1;
-    memcpy(by_phase, n_of, sizeof(n_of));
-    *ret_overdue = overdue;
+    *ret_overdue = 0;
+    for (int p = 0; p < PHASES; p++) {
+        by_phase[p] = (uint64_t)n[2 * p] + (uint64_t)n[2 * p + 1];
+        *ret_overdue += (uint64_t)n[2 * p + 1];
+    }
     return 0;
 }

@@ -97,6 +97,7 @@ int store_instance_insert(struct store *s, struct instance *i, struct err *e)
     int64_t id = sqlite3_last_insert_rowid(s->db);
     if (spec_save(s, id, &i->spec, e) < 0)
         return -1;
+    s->mirror.counts[PHASE_DEFINED * 2]++;
     i->id = id;
     return 0;
 }
@@ -112,10 +113,11 @@ int store_instance_set_spec(struct store *s, int64_t id, const struct spec *spec
 int store_instance_remove(struct store *s, int64_t id, struct err *e)
 {
     /* Keys, specification and timelines go with the row; documents are counted. */
-    if (store_seed_remove(s, id, e) < 0)
-        return -1;
-    int n = store_write(s, S_GUEST_REMOVE, e, "i", id);
+    int was, n = store_guest_standing(s, id, &was, e);
     if (n == 0)
         return err_set(e, ERR_NOT_FOUND, "there is no instance number %lld", (long long)id);
-    return n < 0 ? -1 : 0;
+    if (n < 0 || store_seed_remove(s, id, e) < 0 || store_write(s, S_GUEST_REMOVE, e, "i", id) < 0)
+        return -1;
+    s->mirror.counts[was]--;
+    return 0;
 }

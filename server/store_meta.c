@@ -65,7 +65,9 @@ int store_mirror_load(struct store *s, struct err *e)
     if (store_meta_get(s, SEED_VERSION, text, sizeof(text), e) < 0)
         return -1;
     s->mirror.seed_version = strtoll(text, NULL, 10);
-    return s->reader ? 0 : load_dirty(s, e);
+    if (s->reader)
+        return 0;
+    return load_dirty(s, e) < 0 ? -1 : store_counts_load(s, e);
 }
 
 /* One number for all: a guest's documents are fresh when they bear it, so that making a million of

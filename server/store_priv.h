@@ -15,6 +15,7 @@
 /* All statements, prepared at first use and kept; their text is one table in store_stmt.c. */
 enum stmt {
     S_BEGIN,
+    S_READ,
     S_COMMIT,
     S_ROLLBACK,
     S_SAVEPOINT,
@@ -27,6 +28,7 @@ enum stmt {
     S_GUEST_BY_ID,
     S_GUEST_AFTER,
     S_GUEST_AFTER_IN,
+    S_GUEST_STANDING,
     S_GUEST_UPDATE,
     S_GUEST_UPDATE_PHASE,
     S_GUEST_INSERT,
@@ -34,6 +36,7 @@ enum stmt {
     S_GUEST_REMOVE,
     S_GUEST_SEEDED,
     S_COUNTS,
+    S_COUNT_SET,
     S_IDENTITY_TAKEN,
     S_TAKEN_NAME,
     S_TAKEN_TAG,
@@ -83,8 +86,9 @@ enum stmt {
 
 /* Small facts that the hot path must not read again. They follow every rollback. */
 struct mirror {
-    uint32_t dirty;       /* bit per name in store.reactors */
-    int64_t seed_version; /* what guests.seed_version must equal not to be stale */
+    uint32_t dirty;             /* bit per name in store.reactors */
+    int64_t counts[2 * PHASES]; /* of instances by phase * 2 + overdue; saved at commit */
+    int64_t seed_version;       /* what guests.seed_version must equal not to be stale */
 };
 
 #define STORE_REACTORS 32
@@ -93,7 +97,7 @@ struct store {
     char path[PATH_SIZE];
     bool reader;
     bool unclean; /* a WAL was left behind when it was opened */
-    bool in_transaction, in_savepoint;
+    bool in_transaction, in_savepoint, in_read;
     /* A write failed for a reason that is not the caller's: SQLite may have rolled back already, so
      * nothing may be written or committed until the transaction was ended. */
     bool doomed;
@@ -156,7 +160,13 @@ int store_mirror_load(struct store *s, struct err *e);
     "phase, overdue, ever_home, since_ms, sign_ms, since_boot_ms, last_sign, note, seed_version, " \
     "sealed, boots, stop_wanted"
 #define GUEST_COLUMN_COUNT 24
+/* Counts by phase and overdue: read at opening, saved as part of the transaction. */
+int store_counts_load(struct store *s, struct err *e);
+int store_counts_save(struct store *s, struct err *e);
 int store_guest_read(struct store *s, sqlite3_stmt *st, struct guest *ret, struct err *e);
+
+/* Phase and overdue of one row as stored: 1, 0 none, -1. */
+int store_guest_standing(struct store *s, int64_t id, int *ret_key, struct err *e);
 
 /* --- store_key.c --- */
 /* Columns iid and one per type from `first` on. 1: read, 0: NULL (no row in a left join), -1. */

@@ -11,12 +11,14 @@
 /* What store_guest_update() changes. The phase stands in an index and has a trigger, so it is left
  * out when it stays: SQLite rewrites index entries of every column that is named. */
 #define GUEST_SET                                                                                  \
-    "UPDATE guests SET iid = ?4, generation = ?5, epoch = ?6, launch_id = ?7, address = ?8, "      \
+    "UPDATE guests SET overdue = ?3, iid = ?4, generation = ?5, epoch = ?6, launch_id = ?7, "      \
+    "address = ?8, "                                                                               \
     "ever_home = ?9, since_ms = ?10, sign_ms = ?11, since_boot_ms = ?12, last_sign = ?13, "        \
     "note = ?14, seed_version = ?15, sealed = ?16, boots = ?17, stop_wanted = ?18"
 
 static const char *const sql[STMTS] = {
     [S_BEGIN] = "BEGIN IMMEDIATE",
+    [S_READ] = "BEGIN",
     [S_COMMIT] = "COMMIT",
     [S_ROLLBACK] = "ROLLBACK",
     [S_SAVEPOINT] = "SAVEPOINT request",
@@ -30,10 +32,10 @@ static const char *const sql[STMTS] = {
     [S_GUEST_BY_TAG] = GUEST_SELECT "tag = ?1",
     [S_GUEST_BY_ID] = GUEST_SELECT "id = ?1",
     [S_GUEST_AFTER] = GUEST_SELECT "name > ?1 ORDER BY name LIMIT 1",
-    [S_GUEST_AFTER_IN] = "SELECT name FROM guests WHERE phase = ?1 AND name > ?2 "
-                         "ORDER BY name LIMIT 1",
-    [S_GUEST_UPDATE] = GUEST_SET " WHERE id = ?1 AND phase = ?2 AND overdue = ?3",
-    [S_GUEST_UPDATE_PHASE] = GUEST_SET ", phase = ?2, overdue = ?3 WHERE id = ?1",
+    [S_GUEST_AFTER_IN] = "SELECT id FROM guests WHERE phase = ?1 AND id > ?2 ORDER BY id LIMIT 1",
+    [S_GUEST_STANDING] = "SELECT phase, overdue FROM guests WHERE id = ?1",
+    [S_GUEST_UPDATE] = GUEST_SET " WHERE id = ?1",
+    [S_GUEST_UPDATE_PHASE] = GUEST_SET ", phase = ?2 WHERE id = ?1",
     [S_GUEST_INSERT] = "INSERT INTO guests(name, tag, iid, generation, epoch, uuid, mac, launcher, "
                        "network) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [S_GUEST_NETWORK] = "UPDATE guests SET network = ?2, launcher = ?3, seed_version = 0 "
@@ -41,6 +43,7 @@ static const char *const sql[STMTS] = {
     [S_GUEST_REMOVE] = "DELETE FROM guests WHERE id = ?1",
     [S_GUEST_SEEDED] = "UPDATE guests SET seed_version = ?2 WHERE id = ?1",
     [S_COUNTS] = "SELECT key, n FROM counts",
+    [S_COUNT_SET] = "INSERT INTO counts VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET n = ?2",
     [S_IDENTITY_TAKEN] = "SELECT 1 FROM guests WHERE uuid = ?1 UNION ALL "
                          "SELECT 1 FROM guests WHERE mac = ?2 LIMIT 1",
     [S_TAKEN_NAME] = "SELECT name FROM guests WHERE name = ?1",

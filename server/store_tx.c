@@ -20,12 +20,26 @@ static int doomed(const struct store *s, struct err *e)
     return -1;
 }
 
+void store_read(struct store *s)
+{
+    if (!s->in_transaction && !s->in_read)
+        s->in_read = run(s, S_READ, NULL) == 0;
+}
+
+static void read_end(struct store *s)
+{
+    if (s->in_read)
+        run(s, S_COMMIT, NULL);
+    s->in_read = false;
+}
+
 int store_begin(struct store *s, struct err *e)
 {
     if (s->doomed)
         return doomed(s, e);
     if (s->in_transaction)
         return 0;
+    read_end(s);
     if (run(s, S_BEGIN, e) < 0)
         return -1;
     s->in_transaction = true;
@@ -35,6 +49,7 @@ int store_begin(struct store *s, struct err *e)
 
 void store_rollback(struct store *s)
 {
+    read_end(s);
     if (!s->in_transaction)
         return;
     /* After some errors SQLite has done it by itself. */
@@ -46,6 +61,7 @@ void store_rollback(struct store *s)
 
 int store_commit(struct store *s, struct err *e)
 {
+    read_end(s);
     if (!s->in_transaction)
         return 0;
     if (s->doomed) {
@@ -53,7 +69,7 @@ int store_commit(struct store *s, struct err *e)
         store_rollback(s);
         return -1;
     }
-    if (run(s, S_COMMIT, e) < 0) {
+    if (store_counts_save(s, e) < 0 || run(s, S_COMMIT, e) < 0) {
         store_rollback(s);
         return -1;
     }
