@@ -24,3 +24,7 @@ unit: $(unit_bin)
 	@sh tests/run-unit.sh $(BUILD) $(sort $(unit_bin))
 corpus: $(fuzz_bin)
 	@sh tests/run-corpus.sh $(BUILD) $(sort $(fuzz_bin))
+
+# The seeds room as a program, for tests/integration/test_seed_documents.py.
+$(BUILD)/tests/integration/render_seed: $(BUILD)/tests/integration/render_seed.o $(call rooms,seeds model base)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
