@@ -148,8 +148,8 @@ static int read_count(const json_t *j, const struct spot *at, int *ret, struct e
         if ((spec_field(i)->flags & FIELD_OWN) && strcmp(word, "count") != 0 &&
             json_object_get(j, word))
             return spot_bad(&own, e,
-                            "one %s cannot be that of %d instances: leave it out, or count: %d",
-                            word, *ret, *ret);
+                            "one %s cannot be that of %d instances: leave out %s: or count:", word,
+                            *ret, word);
     }
     return 0;
 }

@@ -106,7 +106,7 @@ const char *nearest_name(const char *s, const char *const *names, size_t n)
         if (name_len > NEAREST_MAX)
             continue;
         unsigned d = distance(s, len, names[i], name_len);
-        if (d < best_distance && d < len) {
+        if (d < best_distance && 2 * d <= len) {
             best = names[i];
             best_distance = d;
         }

@@ -42,7 +42,7 @@ int words_unknown(const struct words *t, const char *name, const struct spot *at
 json_t *words_emit(const struct words *t, const void *obj);
 
 /* The name among names[0..n-1] at the smallest edit distance (optimal string alignment) if that is
- * at most 2 and smaller than the word itself is long; NULL: none is near. */
+ * at most 2 and at most half of the word's length; NULL: none is near. */
 const char *nearest_name(const char *s, const char *const *names, size_t n);
 
 /* Values of one type each; outputs are untouched on failure. */
