@@ -1,0 +1,345 @@
+#include "server/front_table.h"
+
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "base/cleanup.h"
+#include "base/encode.h"
+
+#define SEAT_COST   1600 /* a seat and its four responses beside the documents, about */
+#define BUCKETS_MIN 256
+#define BUCKETS_MAX (1 << 16)
+
+struct seat {
+    struct front_key key;
+    uint64_t hash;
+    TAILQ_ENTRY(seat) by_key, by_tag, by_age, by_row;
+    struct MHD_Response *doc[SEED_DOCS];
+    size_t bytes;
+    int64_t expires_ms;
+    unsigned refs;
+    bool in_table, counted;
+    uint32_t count[SEED_DOCS];
+};
+TAILQ_HEAD(seats, seat);
+
+struct front_table {
+    size_t cap, bytes, n;
+    size_t buckets;     /* a power of two */
+    struct seats *keys; /* by hash of the key */
+    struct seats *tags; /* by hash of the tag */
+    struct seats age;   /* the oldest first */
+    struct seats rows;  /* with counts to report */
+    unsigned n_rows;
+    front_served_fn *served;
+    void *arg;
+};
+
+/* --- keys ---------------------------------------------------------------------------------- */
+
+_Static_assert(sizeof(struct front_key) == 64 + 32 + 16 + 4, "keys are compared as bytes");
+
+void front_key(const struct peer *p, const struct route *r, struct front_key *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    ret->listener = p->listener;
+    ret->family = p->ip.family;
+    memcpy(ret->ip, p->ip.b, p->ip.family == 4 ? 4 : 16);
+    ret->claim = (uint8_t)r->claim;
+    if (r->claim == CLAIM_TAG)
+        memcpy(ret->tag, r->tag.s, strlen(r->tag.s));
+    if (r->has_token)
+        memcpy(ret->token, r->token.s, TOKEN_LEN);
+}
+
+static uint64_t secret(void)
+{
+    static uint64_t s;
+
+    while (!s)
+        random_bytes(&s, sizeof(s));
+    return s;
+}
+
+/* Multiply and fold: words of a secret start, well mixed; the table is small and capped. */
+static uint64_t hash_bytes(const void *data, size_t len)
+{
+    uint64_t h = secret();
+    const uint8_t *p = data;
+
+    for (; len > 0; p += 4, len -= 4) {
+        uint32_t w;
+        memcpy(&w, p, sizeof(w));
+        h = (h ^ w) * UINT64_C(0x9fb21c651e98df25);
+        h ^= h >> 29;
+    }
+    return h ^ (h >> 32);
+}
+_Static_assert(sizeof(struct front_key) % 4 == 0 && TAG_MAX_LEN + 1 == 64, "hashed by words");
+
+uint64_t front_key_hash(const struct front_key *k)
+{
+    return hash_bytes(k, sizeof(*k));
+}
+
+/* Constant time: the key holds a token. */
+static bool key_equal(const struct front_key *a, const struct front_key *b)
+{
+    return equal_secret(a, b, sizeof(*a));
+}
+
+/* --- seats --------------------------------------------------------------------------------- */
+
+static const char *const content_types[SEED_DOCS] = {
+    [SEED_META] = "text/yaml",
+    [SEED_USER] = "text/plain",
+    [SEED_VENDOR] = "text/plain",
+    [SEED_NETWORK] = "text/yaml",
+};
+
+static struct MHD_Response *doc_response(enum seed_doc d, const char *data, size_t len)
+{
+    /* MHD copies; its interface takes what it does not change without const. */
+    struct MHD_Response *r = MHD_create_response_from_buffer(
+        len, (void *)(uintptr_t)(len ? data : ""), MHD_RESPMEM_MUST_COPY);
+
+    if (r &&
+        MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, content_types[d]) != MHD_YES) {
+        MHD_destroy_response(r);
+        return NULL;
+    }
+    return r;
+}
+
+struct seat *seat_new(const struct front_key *k, const struct seed_reply *m)
+{
+    struct seat *s = calloc(1, sizeof(*s));
+
+    if (!s)
+        return NULL;
+    s->key = *k;
+    s->hash = front_key_hash(k);
+    s->refs = 1;
+    s->bytes = SEAT_COST;
+    for (int d = 0; d < SEED_DOCS; d++) {
+        s->doc[d] = doc_response((enum seed_doc)d, m->doc[d].data, m->doc[d].len);
+        s->bytes += m->doc[d].len;
+        if (!s->doc[d]) {
+            seat_unref(s);
+            return NULL;
+        }
+    }
+    return s;
+}
+
+struct seat *seat_ref(struct seat *s)
+{
+    s->refs++;
+    return s;
+}
+
+void seat_unref(struct seat *s)
+{
+    if (!s || --s->refs > 0)
+        return;
+    for (int d = 0; d < SEED_DOCS; d++) {
+        if (s->doc[d])
+            MHD_destroy_response(s->doc[d]);
+    }
+    free(s);
+}
+
+struct MHD_Response *seat_response(struct seat *s, enum seed_doc d)
+{
+    return s->doc[d];
+}
+
+/* --- the table ----------------------------------------------------------------------------- */
+
+static size_t buckets_for(size_t cap)
+{
+    size_t n = BUCKETS_MIN;
+
+    while (n < cap / (2 * SEAT_COST) && n < BUCKETS_MAX)
+        n *= 2;
+    return n;
+}
+
+struct front_table *front_table_new(size_t cap, front_served_fn *served, void *arg)
+{
+    struct front_table *t = calloc(1, sizeof(*t));
+
+    if (!t)
+        return NULL;
+    t->cap = cap;
+    t->served = served;
+    t->arg = arg;
+    t->buckets = buckets_for(cap);
+    t->keys = calloc(2 * t->buckets, sizeof(*t->keys));
+    if (!t->keys) {
+        free(t);
+        return NULL;
+    }
+    t->tags = t->keys + t->buckets;
+    for (size_t i = 0; i < 2 * t->buckets; i++)
+        TAILQ_INIT(&t->keys[i]);
+    TAILQ_INIT(&t->age);
+    TAILQ_INIT(&t->rows);
+    return t;
+}
+
+static struct seats *key_bucket(const struct front_table *t, uint64_t hash)
+{
+    return &t->keys[hash & (t->buckets - 1)];
+}
+
+/* `tag` has 64 bytes, zeros behind the text. */
+static struct seats *tag_bucket(const struct front_table *t, const char *tag)
+{
+    return &t->tags[hash_bytes(tag, TAG_MAX_LEN + 1) & (t->buckets - 1)];
+}
+
+static void report(struct front_table *t, struct seat *s)
+{
+    struct served m = { 0 };
+
+    if (!s->counted)
+        return;
+    memcpy(m.tag.s, s->key.tag, sizeof(m.tag.s));
+    memcpy(m.token.s, s->key.token, TOKEN_LEN);
+    memcpy(m.count, s->count, sizeof(m.count));
+    memset(s->count, 0, sizeof(s->count));
+    s->counted = false;
+    TAILQ_REMOVE(&t->rows, s, by_row);
+    t->n_rows--;
+    t->served(&m, t->arg);
+}
+
+static void drop(struct front_table *t, struct seat *s)
+{
+    report(t, s);
+    TAILQ_REMOVE(key_bucket(t, s->hash), s, by_key);
+    TAILQ_REMOVE(tag_bucket(t, s->key.tag), s, by_tag);
+    TAILQ_REMOVE(&t->age, s, by_age);
+    s->in_table = false;
+    t->bytes -= s->bytes;
+    t->n--;
+    seat_unref(s);
+}
+
+void front_table_free(struct front_table *t)
+{
+    if (!t)
+        return;
+    front_table_drop(t, "");
+    free(t->keys);
+    free(t);
+}
+
+static struct seat *find(const struct front_table *t, const struct front_key *k, uint64_t hash)
+{
+    struct seat *s;
+
+    TAILQ_FOREACH(s, key_bucket(t, hash), by_key)
+    {
+        if (s->hash == hash && key_equal(&s->key, k))
+            return s;
+    }
+    return NULL;
+}
+
+struct seat *front_table_get(struct front_table *t, const struct front_key *k, int64_t now_ms)
+{
+    struct seat *s = find(t, k, front_key_hash(k));
+
+    if (s && s->expires_ms <= now_ms) {
+        drop(t, s);
+        return NULL;
+    }
+    return s;
+}
+
+void front_table_put(struct front_table *t, struct seat *s, int64_t expires_ms)
+{
+    struct seat *old = find(t, &s->key, s->hash);
+
+    if (old)
+        drop(t, old);
+    if (s->bytes > t->cap || s->in_table)
+        return;
+    while (t->bytes + s->bytes > t->cap)
+        drop(t, TAILQ_FIRST(&t->age));
+    s->expires_ms = expires_ms;
+    s->in_table = true;
+    seat_ref(s);
+    TAILQ_INSERT_HEAD(key_bucket(t, s->hash), s, by_key);
+    TAILQ_INSERT_HEAD(tag_bucket(t, s->key.tag), s, by_tag);
+    TAILQ_INSERT_TAIL(&t->age, s, by_age);
+    t->bytes += s->bytes;
+    t->n++;
+}
+
+void front_table_count(struct front_table *t, struct seat *s, enum seed_doc d)
+{
+    s->count[d]++;
+    if (s->counted || !s->in_table)
+        return;
+    s->counted = true;
+    TAILQ_INSERT_TAIL(&t->rows, s, by_row);
+    t->n_rows++;
+}
+
+unsigned front_table_rows(const struct front_table *t)
+{
+    return t->n_rows;
+}
+
+void front_table_report(struct front_table *t)
+{
+    while (!TAILQ_EMPTY(&t->rows))
+        report(t, TAILQ_FIRST(&t->rows));
+}
+
+static void drop_tag(struct front_table *t, const char tag[TAG_MAX_LEN + 1])
+{
+    struct seat *next;
+
+    for (struct seat *s = TAILQ_FIRST(tag_bucket(t, tag)); s; s = next) {
+        next = TAILQ_NEXT(s, by_tag);
+        if (memcmp(s->key.tag, tag, TAG_MAX_LEN + 1) == 0)
+            drop(t, s);
+    }
+}
+
+void front_table_drop(struct front_table *t, const char *tag)
+{
+    char padded[TAG_MAX_LEN + 1] = "";
+
+    while (!*tag && !TAILQ_EMPTY(&t->age))
+        drop(t, TAILQ_FIRST(&t->age));
+    drop_tag(t, padded);
+    if (!*tag || strlen(tag) > TAG_MAX_LEN)
+        return;
+    memcpy(padded, tag, strlen(tag));
+    drop_tag(t, padded);
+}
+
+/* Seats are kept about equally long, so that the oldest end first; one that ends before an older
+ * one is noticed when it is asked for, or when that one goes. */
+void front_table_sweep(struct front_table *t, int64_t now_ms)
+{
+    while (!TAILQ_EMPTY(&t->age) && TAILQ_FIRST(&t->age)->expires_ms <= now_ms)
+        drop(t, TAILQ_FIRST(&t->age));
+}
+
+size_t front_table_bytes(const struct front_table *t)
+{
+    return t->bytes;
+}
+
+size_t front_table_seats(const struct front_table *t)
+{
+    return t->n;
+}
