@@ -4,13 +4,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fs.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -204,23 +202,6 @@ int file_replace(int dirfd, const char *name, const void *data, size_t len, mode
     if (ret_changed)
         *ret_changed = true;
     return 0;
-}
-
-int file_open_beneath(int dirfd, const char *path, int flags, mode_t mode, struct err *e)
-{
-    bool makes = (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;
-    struct open_how how = {
-        .flags = (uint64_t)(flags | O_CLOEXEC),
-        .mode = makes ? mode & MODE_BITS : 0, /* openat2(2): EINVAL without O_CREAT */
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-    };
-    long fd;
-
-    /* EAGAIN: a rename beside us made the kernel unsure; the manual page says to try again. */
-    do
-        fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
-    while (fd < 0 && (errno == EINTR || errno == EAGAIN));
-    return fd < 0 ? err_sys(e, "cannot open %s", path) : (int)fd;
 }
 
 /* One extent. The kernel may refuse the pair of files at the first call only. */

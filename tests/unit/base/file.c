@@ -371,8 +371,14 @@ static void test_open_beneath(void **state)
     static const char *const bad[] = { "link", "dirlink/f", "../x", "d/../../x", "/etc/passwd" };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         assert_int_equal(file_open_beneath(dirfd_, bad[i], O_RDONLY, 0, &e), -1);
-        assert_true(e.os == ELOOP || e.os == EXDEV);
+        assert_true(e.os == ELOOP || e.os == EXDEV || e.os == ENOTDIR);
     }
+    auto_close int dir = file_open_beneath(dirfd_, "d//", O_RDONLY | O_DIRECTORY, 0, &e);
+    assert_true(dir >= 0);
+    assert_int_equal(file_open_beneath(dirfd_, "", O_RDONLY, 0, &e), -1);
+    assert_int_equal(e.kind, ERR_NOT_FOUND);
+    assert_int_equal(file_open_beneath(dirfd_, "d/f/x", O_RDONLY, 0, &e), -1);
+    assert_int_equal(e.os, ENOTDIR);
     assert_int_equal(file_open_beneath(dirfd_, "none", O_RDONLY, 0, &e), -1);
     assert_int_equal(e.kind, ERR_NOT_FOUND);
     auto_close int made = file_open_beneath(dirfd_, "d/new", O_WRONLY | O_CREAT, 0600, &e);
