@@ -2,27 +2,18 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include "base/chan_inbox.h"
 #include "base/chan_queue.h"
-#include "base/cleanup.h"
-#include "base/pages.h"
 
 enum {
-    READ_IDLE = 64 << 10,  /* receive buffer between large frames */
     READ_TURN = 512 << 10, /* bytes read per turn, so that one channel cannot starve the loop */
     READ_CALLS = 16,       /* a receive ends behind descriptors: they cost a call each */
     WRITE_TURN = 1 << 20,
-};
-
-/* Descriptors as they arrived, and where in the buffer the frame that owns them may start. A
- * receive call returns those of at most one send, together with that send's first byte (unix(7)),
- * and possibly with bytes of earlier sends in front. */
-struct batch {
-    int fds[CHAN_FDS_MAX];
-    int n;
-    size_t lo, hi; /* within [lo, hi) */
 };
 
 struct chan {
@@ -42,35 +33,21 @@ struct chan {
     int inside;    /* callbacks that run: the memory must outlive them */
     bool released; /* chan_free() came during the callback */
 
-    struct pages in;
-    size_t in_start, in_end;
-    struct batch batch[2]; /* of the frame that is not complete yet, and of the next */
-    int n_batch;
-
+    struct chan_inbox in;
     struct chan_queue out;
 };
-
-static void fds_close(int *fds, int n)
-{
-    for (int i = 0; i < n; i++) {
-        if (fds[i] >= 0)
-            close(fds[i]);
-    }
-}
 
 /* --- end ----------------------------------------------------------------------------------- */
 
 static void chan_destroy(struct chan *c)
 {
-    pages_resize(&c->in, 0);
+    chan_inbox_done(&c->in);
     free(c);
 }
 
 static void chan_release(struct chan *c)
 {
-    for (int i = 0; i < c->n_batch; i++)
-        fds_close(c->batch[i].fds, c->batch[i].n);
-    c->n_batch = 0;
+    chan_inbox_reject(&c->in);
     chan_queue_done(&c->out);
     loop_fd_free(c->watch);
     loop_hook_free(c->hook);
@@ -242,144 +219,39 @@ void chan_flush(struct chan *c, int64_t ms)
 
 /* --- reading ------------------------------------------------------------------------------- */
 
-/* Takes the descriptors of one receive call and returns their number, -1 when it cannot be right.
- */
-static int take_fds(struct chan *c, struct msghdr *h, size_t lo, size_t hi)
+/* False when the owner freed the channel. */
+static bool deliver(struct chan *c, const struct chan_msg *m)
 {
-    struct batch b = { .lo = lo, .hi = hi };
-    for (struct cmsghdr *m = CMSG_FIRSTHDR(h); m; m = CMSG_NXTHDR(h, m)) {
-        if (m->cmsg_level != SOL_SOCKET || m->cmsg_type != SCM_RIGHTS)
-            continue;
-        b.n = (int)((m->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-        memcpy(b.fds, CMSG_DATA(m), (size_t)b.n * sizeof(int));
-    }
-    if (h->msg_flags & MSG_CTRUNC || (b.n > 0 && c->n_batch == (int)ARRAY_SIZE(c->batch))) {
-        fds_close(b.fds, b.n);
-        return -1;
-    }
-    if (b.n > 0)
-        c->batch[c->n_batch++] = b;
-    return b.n;
-}
-
-static void drop_batch(struct chan *c)
-{
-    c->batch[0] = c->batch[1];
-    c->n_batch--;
-}
-
-enum frame { FRAME_READY, FRAME_PARTIAL, FRAME_BROKEN };
-
-/* Looks at the frame at the start of the buffer. */
-static enum frame look(const struct chan *c, struct chan_head *head, const char **why)
-{
-    const struct batch *b = c->n_batch > 0 ? &c->batch[0] : NULL;
-    bool owner = b && b->lo <= c->in_start && c->in_start < b->hi;
-    *why = "descriptors that belong to no message";
-    if (b && b->hi <= c->in_start)
-        return FRAME_BROKEN;
-    if (c->in_end - c->in_start < sizeof(*head))
-        return FRAME_PARTIAL;
-    memcpy(head, c->in.p + c->in_start, sizeof(*head));
-    *why = "a message over the size limit";
-    if (head->len > CHAN_FRAME_MAX)
-        return FRAME_BROKEN;
-    *why = "a message with other descriptors than it announces";
-    if (head->n_fds > 0 && (!owner || b->n != head->n_fds))
-        return FRAME_BROKEN;
-    return c->in_end - c->in_start < sizeof(*head) + head->len ? FRAME_PARTIAL : FRAME_READY;
-}
-
-/* False when the channel was freed. */
-static bool deliver(struct chan *c, const struct chan_head *head)
-{
-    struct chan_msg m = { .type = head->type, .id = head->id, .len = head->len };
-    int fds[CHAN_FDS_MAX];
-    if (head->n_fds > 0) {
-        memcpy(fds, c->batch[0].fds, sizeof(fds));
-        drop_batch(c);
-    }
-    m.data = c->in.p + c->in_start + sizeof(*head);
-    m.fds = fds;
-    m.n_fds = head->n_fds;
-    c->in_start += sizeof(*head) + head->len;
     enter(c);
-    c->msg(&m, c->arg);
-    fds_close(fds, head->n_fds);
+    c->msg(m, c->arg);
+    for (int i = 0; i < m->n_fds; i++) {
+        if (m->fds[i] >= 0)
+            close(m->fds[i]);
+    }
     return leave(c);
 }
 
-/* Moves what is left to the front. A partial frame moves once, however large it grows. */
-static void compact(struct chan *c)
-{
-    size_t gone = c->in_start;
-    if (gone == 0)
-        return;
-    if (c->in_end > gone)
-        memmove(c->in.p, c->in.p + gone, c->in_end - gone);
-    c->in_end -= gone;
-    c->in_start = 0;
-    for (int i = 0; i < c->n_batch; i++) {
-        struct batch *b = &c->batch[i];
-        b->lo = b->lo > gone ? b->lo - gone : 0;
-        b->hi = b->hi > gone ? b->hi - gone : 0;
-    }
-}
-
-/* Room for the rest of the frame at the front, and no more than idle size when that is enough. */
-static int fit(struct chan *c)
-{
-    compact(c);
-    size_t need = c->in_end > READ_IDLE ? c->in_end : READ_IDLE;
-    struct chan_head head;
-    if (c->in_end >= sizeof(head)) {
-        memcpy(&head, c->in.p, sizeof(head));
-        if (sizeof(head) + head.len > need)
-            need = sizeof(head) + head.len;
-    }
-    return pages_resize(&c->in, need);
-}
-
-/* Delivers the whole frames of the buffer. False when the channel ended (do not touch it). */
-static bool parse(struct chan *c)
+/* Delivers the whole frames that were read. False when the channel ended (do not touch it). */
+static bool deliver_all(struct chan *c)
 {
     while (!c->paused) {
-        struct chan_head head;
+        struct chan_msg m;
+        int fds[CHAN_FDS_MAX];
         const char *why;
-        enum frame f = look(c, &head, &why);
-        if (f == FRAME_BROKEN) {
+        int rc = chan_inbox_next(&c->in, &m, fds, &why);
+        if (rc < 0) {
             broken(c, why);
             return false;
         }
-        if (f == FRAME_PARTIAL)
+        if (rc == 0)
             break;
-        if (!deliver(c, &head) || c->over)
+        if (!deliver(c, &m) || c->over)
             return false;
     }
-    if (fit(c) == 0)
+    if (chan_inbox_fit(&c->in) == 0)
         return true;
     broken(c, "no memory for a message");
     return false;
-}
-
-/* As recvmsg(2); *ret_fds as take_fds(). */
-static ssize_t receive(struct chan *c, int *ret_fds)
-{
-    union {
-        char room[CMSG_SPACE(CHAN_FDS_MAX * sizeof(int))];
-        struct cmsghdr align;
-    } control;
-    struct iovec iov = { c->in.p + c->in_end, c->in.size - c->in_end };
-    struct msghdr h = {
-        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
-    };
-    ssize_t n = recvmsg(c->fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (n <= 0)
-        return n;
-    size_t lo = c->in_end;
-    c->in_end += (size_t)n;
-    *ret_fds = take_fds(c, &h, lo, c->in_end);
-    return n;
 }
 
 static void read_failed(struct chan *c, ssize_t n)
@@ -396,13 +268,13 @@ static void read_failed(struct chan *c, ssize_t n)
 static void chan_read(struct chan *c)
 {
     size_t share = READ_TURN;
-    /* After a pause the buffer may be full of whole frames. */
-    if (c->in_end > 0 && !parse(c))
+    /* After a pause the inbox may be full of whole frames. */
+    if (c->in.end > 0 && !deliver_all(c))
         return;
-    for (int i = 0; i < READ_CALLS && !c->paused; i++) {
+    bool more = true;
+    for (int i = 0; i < READ_CALLS && more && !c->paused; i++) {
         int fds = 0;
-        size_t room = c->in.size - c->in_end;
-        ssize_t n = receive(c, &fds);
+        ssize_t n = chan_inbox_receive(&c->in, c->fd, &fds, &more);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         if (n <= 0) {
@@ -413,10 +285,7 @@ static void chan_read(struct chan *c)
             broken(c, "more descriptors than a message may have, or than this process may open");
             return;
         }
-        if (!parse(c))
-            return;
-        /* A short read without descriptors emptied the socket: no call just to hear EAGAIN. */
-        if ((fds == 0 && (size_t)n < room) || (size_t)n >= share)
+        if (!deliver_all(c) || (size_t)n >= share)
             return;
         share -= (size_t)n;
     }
@@ -438,7 +307,7 @@ static void later_cb(void *arg)
     if (c->paused && c->deaf)
         chan_over(c, NULL);
     else if (!c->paused)
-        parse(c);
+        deliver_all(c);
 }
 
 void chan_pause(struct chan *c, bool paused)
@@ -447,7 +316,7 @@ void chan_pause(struct chan *c, bool paused)
         return;
     c->paused = paused;
     want(c);
-    loop_timer_set(c->later, (paused && !c->deaf) || (!paused && c->in_end == 0) ? -1 : 0);
+    loop_timer_set(c->later, (paused && !c->deaf) || (!paused && c->in.end == 0) ? -1 : 0);
 }
 
 /* --- beginning ----------------------------------------------------------------------------- */
@@ -466,7 +335,7 @@ struct chan *chan_new(struct loop *l, int fd, chan_msg_fn *msg, chan_gone_fn *go
     struct chan *c = malloc(sizeof(*c));
     if (c)
         *c = (struct chan){ .loop = l, .fd = fd, .msg = msg, .gone = gone, .arg = arg };
-    if (!c || fit(c) < 0) {
+    if (!c || chan_inbox_fit(&c->in) < 0) {
         err_sys(e, "channel");
         free(c);
         return NULL;

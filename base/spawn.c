@@ -15,6 +15,7 @@
 enum {
     CAPTURE_DEFAULT = 64 << 10,
     CAPTURE_TURN = 64 << 10, /* bytes read per turn and output */
+    PROBE_MS = 20,
 };
 
 struct output {
@@ -25,7 +26,8 @@ struct output {
 };
 
 struct child {
-    struct loop_fd *watch;
+    struct loop_fd *watch;    /* of the pidfd */
+    struct loop_timer *probe; /* instead, where there are no pidfds */
     struct loop_timer *limit;
     int pidfd;
     pid_t pid;
@@ -53,6 +55,7 @@ static void child_destroy(struct child *c)
         buf_done(&c->out[i].text);
     }
     loop_fd_free(c->watch);
+    loop_timer_free(c->probe);
     loop_timer_free(c->limit);
     if (c->pidfd >= 0)
         close(c->pidfd);
@@ -111,13 +114,9 @@ static void output_cb(int fd, int what, void *arg)
     finish_if_over(o->child);
 }
 
-static void exit_cb(int fd, int what, void *arg)
+static void child_exited(struct child *c)
 {
-    (void)fd;
-    (void)what;
-    struct child *c = arg;
     c->exited = true;
-    loop_fd_want(c->watch, 0);
     /* Of a child that was killed at its limit, what lies in the pipes; others may hold them open.
      */
     for (int i = 0; c->timed_out && i < 2; i++) {
@@ -127,15 +126,34 @@ static void exit_cb(int fd, int what, void *arg)
     finish_if_over(c);
 }
 
+static void exit_cb(int fd, int what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct child *c = arg;
+    loop_fd_want(c->watch, 0);
+    child_exited(c);
+}
+
+/* valgrind 3.19 has no pidfd_open(2): there, and only there, the child is looked at now and then.
+ */
+static void probe_cb(void *arg)
+{
+    struct child *c = arg;
+    siginfo_t si = { 0 };
+    int rc = waitid(P_PID, (id_t)c->pid, &si, WEXITED | WNOHANG | WNOWAIT);
+    if (rc == 0 && si.si_pid == 0)
+        loop_timer_set(c->probe, PROBE_MS);
+    else
+        child_exited(c);
+}
+
 static void limit_cb(void *arg)
 {
     struct child *c = arg;
     c->timed_out = true;
-    /* The pid and so the group are the child's until it is reaped. */
-    if (c->own_session)
-        kill(-c->pid, SIGKILL);
-    else
-        pidfd_send_signal(c->pidfd, SIGKILL, NULL, 0);
+    /* The pid and so the group are the child's until it is reaped, which is the last thing. */
+    kill(c->own_session ? -c->pid : c->pid, SIGKILL);
     finish_if_over(c);
 }
 
@@ -173,7 +191,6 @@ static struct child *child_new(const struct spawn_opts *o, child_done_fn *done, 
     return c;
 }
 
-/* Runs the program; `held` are what only the child needs. */
 static int child_start(struct child *c, struct loop *l, const struct argv *a,
                        const struct spawn_opts *o, struct err *e)
 {
@@ -202,6 +219,12 @@ static int child_start(struct child *c, struct loop *l, const struct argv *a,
 static int child_watch(struct child *c, struct loop *l, struct err *e)
 {
     c->pidfd = pidfd_open(c->pid, 0);
+    if (c->pidfd < 0 && errno == ENOSYS) {
+        c->probe = loop_timer_new(l, probe_cb, c, e);
+        if (c->probe)
+            loop_timer_set(c->probe, 0);
+        return c->probe ? 0 : -1;
+    }
     if (c->pidfd < 0)
         return err_sys(e, "cannot watch process %d", (int)c->pid);
     c->watch = loop_fd_new(l, c->pidfd, LOOP_READ, exit_cb, c, e);
@@ -257,7 +280,7 @@ int child_kill(struct child *c, int signo, struct err *e)
 {
     if (c->exited)
         return err_set(e, ERR_NOT_FOUND, "process %d has ended", (int)c->pid);
-    if (pidfd_send_signal(c->pidfd, signo, NULL, 0) < 0)
+    if (kill(c->pid, signo) < 0)
         return err_sys(e, "cannot send signal %d to process %d", signo, (int)c->pid);
     return 0;
 }

@@ -55,14 +55,16 @@ struct child;
 typedef void child_done_fn(const struct spawn_exit *x, void *arg);
 
 /* argv[0] is a path, or a name looked up in PATH. Every other descriptor is closed in the child;
- * signals are at their defaults and unblocked there. What fails up to and including exec is returned
- * here (ERR_NOT_FOUND: no such program). `done` is called once from the loop; the handle is gone
- * after it. `done` may be NULL. */
+ * signals are at their defaults and unblocked there. What fails up to and including exec is
+ * returned here (ERR_NOT_FOUND: no such program). `done` is called once from the loop; the handle
+ * is gone after it. `done` may be NULL. */
 struct child *child_spawn(struct loop *l, const struct argv *a, const struct spawn_opts *o,
                           child_done_fn *done, void *arg, struct err *e);
 pid_t child_pid(const struct child *c);
-int child_kill(struct child *c, int signo, struct err *e); /* by pidfd: never another process */
-/* Stops watching; the child runs on, `done` is not called. Captured output is closed. NULL is fine. */
+/* Never another process: the pid is the child's until it is reaped. ERR_NOT_FOUND: it has ended. */
+int child_kill(struct child *c, int signo, struct err *e);
+/* Stops watching; the child runs on, `done` is not called, captured output is closed. When it ends
+ * before this process does, nobody reaps it. NULL is fine. */
 void child_forget(struct child *c);
 /* "exit code 2", "killed by signal 9 (Killed)", "timed out". */
 const char *child_status_text(int status, bool timed_out, char out[64]);
