@@ -28,3 +28,11 @@ corpus: $(fuzz_bin)
 # The seeds room as a program, for tests/integration/test_seed_documents.py.
 $(BUILD)/tests/integration/render_seed: $(BUILD)/tests/integration/render_seed.o $(call rooms,seeds model base)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
+
+# roost-core over a disk that loses power when it is killed (tests/powercut/vfs.h). A roostd whose
+# helpers directory holds a link of this name uses it.
+powercut_obj := $(BUILD)/tests/powercut/vfs.o $(BUILD)/tests/powercut/pending.o
+$(BUILD)/powercut/roost-core: $(BUILD)/tests/powercut/core_main.o $(powercut_obj) $(call rooms,server ansible bootstrap netcfg seeds model base)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
+$(BUILD)/tests/unit/server/powercut: $(powercut_obj)
