@@ -595,6 +595,20 @@ static void descriptors_in_the_middle_of_a_message_are_nobodys(void **state)
     assert_int_equal(f->n_inodes, 0);
 }
 
+/* Descriptors come with a message's first byte or not at all: these came with a later one. */
+static void late_descriptors_are_not_the_announced_ones(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t data[64];
+    const int fds[1] = { 0 };
+    size_t n = frame(data, 1, 1, 20);
+    raw_send(f, data, 6, NULL, 0);
+    turn(f, 0);
+    raw_send(f, data + 6, n - 6, fds, 1);
+    refused(f, "other descriptors");
+    assert_int_equal(f->got, 0);
+}
+
 static void an_end_inside_a_message_is_an_end(void **state)
 {
     struct fixture *f = *state;
@@ -633,6 +647,7 @@ int main(void)
         R(descriptors_that_were_not_announced),
         R(announced_descriptors_that_are_missing),
         R(descriptors_in_the_middle_of_a_message_are_nobodys),
+        R(late_descriptors_are_not_the_announced_ones),
         R(an_end_inside_a_message_is_an_end),
     };
     return cmocka_run_group_tests_name("base/chan", tests, NULL, NULL);
