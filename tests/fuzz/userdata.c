@@ -1,0 +1,22 @@
+/* An operator's user-data, in all its forms, MIME included. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "seeds/userdata.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct userdata_facts f;
+
+    if (userdata_inspect((const char *)data, size, &f, NULL) < 0)
+        return 0;
+    /* What roost cannot see may hold a phone_home: it must count on that. */
+    if (!userdata_form_name(f.form) || (f.opaque && !f.has_phone_home) ||
+        (f.vendor_off && !f.warning[0]))
+        abort();
+    return 0;
+}
