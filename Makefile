@@ -22,6 +22,9 @@ SANFLAGS := -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
 WARN     := $(filter-out -Wnull-dereference,$(WARN)) -Wno-maybe-uninitialized
 endif
 
+# V=1 shows the whole commands.
+say       = $(if $(V),,@echo '  $(1)  $(2)';)
+
 ROOMS    := base model seeds netcfg bootstrap ansible server cli
 PROGRAMS := roostd roost-core roost-front roost-single roost
 
@@ -44,7 +47,7 @@ all: $(addprefix $(BUILD)/,$(PROGRAMS))
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -ffunction-sections -fdata-sections -MMD -MP -c -o $@ $<
+	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -ffunction-sections -fdata-sections -MMD -MP -c -o $@ $<
 
 # The build id: programs of different builds refuse to talk to each other.
 ID_SOURCES := $(sort $(foreach r,$(ROOMS),$(wildcard $(r)/*.c $(r)/*.h))) Makefile
@@ -58,13 +61,13 @@ $(BUILD)/build_id.o: $(BUILD)/build_id.c
 define room_rule
 $(call archive,$(1)): $(call room_obj,$(1))
 	@rm -f $$@
-	ar rcsD $$@ $$^
+	$$(call say,AR,$$@)ar rcsD $$@ $$^
 endef
 $(foreach r,$(ROOMS),$(eval $(call room_rule,$(r))))
 $(call archive,server): $(BUILD)/build_id.o
 
 rooms    = $(foreach r,$(1),$(call archive,$(r)))
-link     = $(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
+link     = $(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
 
 $(BUILD)/roostd: $(BUILD)/server/roostd_main.o $(call rooms,server bootstrap netcfg model base)
 	$(link)

@@ -113,6 +113,9 @@ static void end_of_turn(void *arg)
         watches_wake(c);
     }
     send_acks(c, true);
+    if (c->reading && !store_in_transaction(c->store))
+        store_rollback(c->store); /* the turn's snapshot */
+    c->reading = false;
 }
 
 static void lazy_due(void *arg)
@@ -281,7 +284,8 @@ static void say_ready(struct core *c)
 static void fail(struct core *c, const struct err *e)
 {
     log_error("%s", e->text);
-    c->gone = true;
+    c->gone = c->failed = true;
+    c->why = *e;
     c->done(c->done_arg);
 }
 
@@ -535,6 +539,8 @@ static void front_message(const struct chan_msg *m, void *arg)
 
     if (c->gone || !c->store)
         return; /* front answers 503 by itself */
+    store_read(c->store);
+    c->reading = true;
     if (from_front(c, m, &e) < 0) {
         err_wrap(&e, "front");
         fail(c, &e);

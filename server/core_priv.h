@@ -39,6 +39,8 @@ struct core {
     void (*done)(void *);
     void *done_arg;
     bool configured, ready, quitting, gone;
+    bool failed; /* ended because of `why` */
+    struct err why;
 
     struct store *store;
     struct worker *worker;
@@ -46,6 +48,7 @@ struct core {
     struct loop_timer *lazy; /* commits what may wait */
     struct loop_timer *housekeeping;
     struct loop_timer *full_retry; /* while the disk is full */
+    bool reading;            /* a snapshot of this turn is open */
     bool commit_due;         /* something of this turn must be durable before it is answered */
     bool full;               /* the store cannot grow: phone-homes get 503 */
     struct ack *acks;
@@ -175,7 +178,9 @@ int core_image(struct core *c, const char *name, struct image *ret, struct err *
 
 /* --- core_image.c: files of images into the state directory --- */
 void core_image_import(struct core *c, const struct image *i, const struct image_source *src,
-                       core_op_fn *done, void *arg); /* result: image as canonical JSON with source */
+                       core_op_fn *done, void *arg); /* result: image as canonical JSON */
+/* Changes when the files behind the source do (path, inode, size, mtime) or its checksum. */
+void core_image_stamp(const struct image_source *src, char hex[65]);
 
 /* --- core_full.c: a full disk --- */
 int reserve_make(struct core *c, struct err *e);

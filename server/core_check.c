@@ -1,0 +1,116 @@
+/* roost check: what is missing on this host, and the mend. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/parse.h"
+#include "server/core_priv.h"
+
+#define LOW_DISK (1ull << 30)
+
+static void row(json_t *list, const char *name, const char *level, const char *detail,
+                const char *mend)
+{
+    json_array_append_new(list, json_pack("{s:s, s:b, s:s, s:s, s:s}", "name", name, "ok",
+                                          !strcmp(level, "ok"), "level", level, "detail", detail,
+                                          "mend", mend));
+}
+
+static bool in_path(const char *program)
+{
+    const char *path = getenv("PATH"), *end;
+    char full[PATH_SIZE];
+
+    if (strchr(program, '/'))
+        return access(program, X_OK) == 0;
+    for (; path && *path; path = *end ? end + 1 : end) {
+        end = strchrnul(path, ':');
+        snprintf(full, sizeof full, "%.*s/%s", (int)(end - path), path, program);
+        if (access(full, X_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void check_qemu(struct core *c, json_t *list)
+{
+    char text[300];
+
+    if (!c->config.launch) {
+        row(list, "qemu", "ok", "this roost launches no guests", "");
+        return;
+    }
+    if (!c->accel_known) {
+        row(list, "qemu", "ok", "the accelerator is still being probed", "");
+        return;
+    }
+    if (!c->accel.qemu_version[0]) {
+        row(list, "qemu", "error", c->accel.reason, "apt install qemu-system-x86");
+        return;
+    }
+    row(list, "qemu", "ok", c->accel.qemu_version, "");
+    snprintf(text, sizeof text, "%s: %s", accel_name(c->accel.accel), c->accel.reason);
+    row(list, "accelerator", c->accel.accel == ACCEL_KVM ? "ok" : "warn", text,
+        c->accel.accel == ACCEL_KVM ? ""
+                                    : "guests boot several times slower under TCG; limits allow for it");
+}
+
+static void check_program(json_t *list, const char *name, const char *program, const char *mend,
+                          const char *level)
+{
+    char text[PATH_SIZE + 32];
+    bool there = in_path(program);
+
+    snprintf(text, sizeof text, "%s%s", program, there ? "" : " is missing");
+    row(list, name, there ? "ok" : level, text, there ? "" : mend);
+}
+
+static void check_disk(struct core *c, json_t *list)
+{
+    char text[PATH_SIZE + 64], size[24];
+    struct statvfs v;
+    uint64_t left;
+
+    if (statvfs(c->config.state, &v) < 0)
+        return;
+    left = (uint64_t)v.f_bavail * v.f_frsize;
+    snprintf(text, sizeof text, "%s left in %s", format_size(left, size), c->config.state);
+    row(list, "disk", c->full ? "error" : left < LOW_DISK ? "warn" : "ok", text,
+        left < LOW_DISK ? "free some space: guests' disks grow" : "");
+}
+
+static void check_guests(struct core *c, json_t *list)
+{
+    uint64_t n[PHASES], overdue = 0;
+    char text[96];
+
+    if (store_counts(c->store, n, &overdue, NULL) < 0)
+        return;
+    snprintf(text, sizeof text, "%llu overdue, %llu failed", (unsigned long long)overdue,
+             (unsigned long long)n[PHASE_FAILED]);
+    row(list, "guests", overdue || n[PHASE_FAILED] ? "warn" : "ok", text,
+        overdue || n[PHASE_FAILED] ? "roost instance list tells why" : "");
+    snprintf(text, sizeof text, "%zu caller%s that nobody knows", unknown_count(c),
+             unknown_count(c) == 1 ? "" : "s");
+    row(list, "unknown", unknown_count(c) ? "warn" : "ok", text,
+        unknown_count(c) ? "roost unknown lists them; define those that are yours" : "");
+}
+
+json_t *core_check(struct core *c, struct err *e)
+{
+    json_t *list = json_array();
+
+    (void)e;
+    check_qemu(c, list);
+    if (c->config.launch)
+        check_program(list, "qemu-img", c->config.qemu_img[0] ? c->config.qemu_img : "qemu-img",
+                      "apt install qemu-utils", "error");
+    check_program(list, "ssh", "ssh", "apt install openssh-client", "warn");
+    check_program(list, "ansible", "ansible-inventory", "apt install ansible-core", "warn");
+    check_disk(c, list);
+    check_guests(c, list);
+    if (wire_fault(c)[0])
+        row(list, "projections", "error", wire_fault(c), "roost sync, when the cause is gone");
+    return json_pack("{s:o}", "checks", list);
+}

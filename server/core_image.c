@@ -1,0 +1,280 @@
+/* The files of images: copied into the state directory (so that they cannot change below their
+ * overlays), checked, looked at by content. Copying and hashing run in the worker. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/encode.h"
+#include "base/file.h"
+#include "bootstrap/disk.h"
+#include "server/core_priv.h"
+
+#define QEMU_IMG_LIMIT_MS 60000
+#define QEMU_IMG_MEMORY   (2ull << 30)
+#define KERNEL_MAX        (512ull << 20)
+
+enum part { PART_DISK, PART_KERNEL, PART_INITRD, PARTS };
+static const char *const part_file[PARTS] = { FILE_IMAGE_DISK, FILE_IMAGE_KERNEL,
+                                              FILE_IMAGE_INITRD };
+
+struct import {
+    struct core *c;
+    struct image image;
+    char want_sha256[65];
+    int from[PARTS];
+    char tmp[PATH_SIZE + 128], dir[PATH_SIZE + 128];
+    bool failed;
+    struct err err;
+    core_op_fn *done;
+    void *arg;
+};
+
+static void import_free(struct import *m)
+{
+    for (int p = 0; p < PARTS; p++)
+        if (m->from[p] >= 0)
+            close(m->from[p]);
+    free(m);
+}
+
+static void end(struct import *m, const json_t *result, const struct err *err)
+{
+    char parent[PATH_SIZE + 32];
+    auto_close int dir = -1;
+
+    if (err) {
+        snprintf(parent, sizeof parent, "%s/%s", m->c->config.state, DIR_IMAGES);
+        dir = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (dir >= 0)
+            dir_remove(dir, strrchr(m->tmp, '/') + 1, NULL);
+    }
+    m->done(result, err, m->arg);
+    import_free(m);
+}
+
+/* ---- step 3: it is whole; put it in place ---- */
+
+static void put_in_place(struct import *m)
+{
+    json_t *j;
+    struct err e;
+
+    /* An image of that name that nobody uses is replaced (the caller has checked). */
+    char parent[PATH_SIZE + 32];
+    snprintf(parent, sizeof parent, "%s/%s", m->c->config.state, DIR_IMAGES);
+    auto_close int dir = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0 || dir_remove(dir, m->image.name.s, &e) < 0 || rename(m->tmp, m->dir) < 0 ||
+        fsync(dir) < 0) {
+        err_sys(&e, "%s", m->dir);
+        end(m, NULL, &e);
+        return;
+    }
+    j = image_to_json(&m->image);
+    end(m, j, NULL);
+    json_decref(j);
+}
+
+/* ---- step 2: what is the disk, by content ---- */
+
+static int judge(struct import *m, const struct spawn_exit *x, struct err *e)
+{
+    struct disk_info info;
+    char status[64];
+
+    if (x->status != 0 || x->timed_out)
+        return err_set(e, ERR_INVALID, "qemu-img cannot read it: %s: %.300s",
+                       child_status_text(x->status, x->timed_out, status), buf_str(x->err));
+    if (disk_info_parse(buf_str(x->out), x->out->len, &info, e) < 0)
+        return -1;
+    m->image.format = info.format;
+    m->image.virtual_size = info.virtual_size;
+    return 0;
+}
+
+static void looked_at(const struct spawn_exit *x, void *arg)
+{
+    struct import *m = arg;
+    struct err e;
+
+    if (judge(m, x, &e) < 0) {
+        err_wrap(&e, "image %s", m->image.name.s);
+        end(m, NULL, &e);
+        return;
+    }
+    put_in_place(m);
+}
+
+static void copied(void *arg)
+{
+    struct import *m = arg;
+    struct core *c = m->c;
+    struct spawn_opts o = SPAWN_OPTS_INIT;
+    auto_argv struct argv a = ARGV_INIT;
+    char file[PATH_SIZE + 160];
+    struct err e;
+
+    if (m->failed) {
+        end(m, NULL, &m->err);
+        return;
+    }
+    if (m->from[PART_DISK] < 0) {
+        m->image.format = DISK_NONE;
+        put_in_place(m);
+        return;
+    }
+    snprintf(file, sizeof file, "%s/%s", m->tmp, FILE_IMAGE_DISK);
+    disk_info_argv(c->config.qemu_img[0] ? c->config.qemu_img : "qemu-img", file, &a);
+    o.capture = true;
+    o.limit_ms = QEMU_IMG_LIMIT_MS;
+    o.max_memory = QEMU_IMG_MEMORY;
+    if (!child_spawn(c->loop, &a, &o, looked_at, m, &e)) {
+        if (e.kind == ERR_NOT_FOUND)
+            err_set(&e, ERR_NOT_FOUND, "qemu-img is missing: apt install qemu-utils");
+        end(m, NULL, &e);
+    }
+}
+
+/* ---- step 1: copy, in the worker ---- */
+
+static int hash_file(int fd, char hex[65], struct err *e)
+{
+    struct sha256_stream *s = sha256_new();
+    uint8_t digest[SHA256_SIZE];
+    static char chunk[1 << 20]; /* the worker is one thread */
+    off_t at = 0;
+    ssize_t n;
+
+    if (!s)
+        return err_set(e, ERR_INTERNAL, "out of memory");
+    while ((n = pread(fd, chunk, sizeof chunk, at)) > 0) {
+        sha256_update(s, chunk, n);
+        at += n;
+    }
+    sha256_final(s, digest);
+    if (n < 0)
+        return err_sys(e, "read");
+    hex_encode(digest, sizeof digest, hex);
+    return 0;
+}
+
+static int copy_part(struct import *m, enum part p, struct err *e)
+{
+    char path[PATH_SIZE + 160];
+    auto_close int to = -1;
+
+    snprintf(path, sizeof path, "%s/%s", m->tmp, part_file[p]);
+    to = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (to < 0)
+        return err_sys(e, "%s", path);
+    if (file_copy(m->from[p], to, e) < 0)
+        return err_wrap(e, "%s", path);
+    if (p == PART_DISK && hash_file(to, m->image.sha256, e) < 0)
+        return err_wrap(e, "%s", path);
+    /* Base images never change: nobody, QEMU included, opens them for writing. */
+    return fchmod(to, 0444) < 0 ? err_sys(e, "%s", path) : 0;
+}
+
+static void copy(void *arg)
+{
+    struct import *m = arg;
+    auto_close int dir = -1;
+
+    m->failed = true;
+    for (int p = 0; p < PARTS; p++)
+        if (m->from[p] >= 0 && copy_part(m, p, &m->err) < 0)
+            return;
+    if (m->want_sha256[0] && strcmp(m->want_sha256, m->image.sha256)) {
+        err_set(&m->err, ERR_INVALID, "image %s: checksum is sha256:%s, expected sha256:%s",
+                m->image.name.s, m->image.sha256, m->want_sha256);
+        return;
+    }
+    dir = open(m->tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir >= 0 && dir_sync(dir, &m->err) == 0)
+        m->failed = false;
+}
+
+/* ---- begin ---- */
+
+static int open_part(struct import *m, enum part p, const char *file, struct err *e)
+{
+    struct stat st;
+
+    if (!file)
+        return 0;
+    if ((m->from[p] = open(file, O_RDONLY | O_CLOEXEC)) < 0 || fstat(m->from[p], &st) < 0)
+        return err_sys(e, "image %s: %s", m->image.name.s, file);
+    if (!S_ISREG(st.st_mode))
+        return err_set(e, ERR_INVALID, "image %s: %s is no regular file", m->image.name.s, file);
+    if (p != PART_DISK && (uint64_t)st.st_size > KERNEL_MAX)
+        return err_set(e, ERR_TOO_BIG, "image %s: %s is over 512 MiB, that is no %s",
+                       m->image.name.s, file, part_file[p]);
+    return 0;
+}
+
+static int begin(struct import *m, const struct image_source *src, struct err *e)
+{
+    char parent[PATH_SIZE + 32];
+    auto_close int dir = -1;
+
+    if (open_part(m, PART_DISK, src->file, e) < 0 ||
+        open_part(m, PART_KERNEL, src->kernel, e) < 0 ||
+        open_part(m, PART_INITRD, src->initrd, e) < 0)
+        return -1;
+    snprintf(parent, sizeof parent, "%s/%s", m->c->config.state, DIR_IMAGES);
+    snprintf(m->dir, sizeof m->dir, "%s/%s", parent, m->image.name.s);
+    snprintf(m->tmp, sizeof m->tmp, "%s/.%s.new", parent, m->image.name.s);
+    if (dir_make_all(parent, 0700, e) < 0)
+        return -1;
+    dir = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0 || dir_remove(dir, strrchr(m->tmp, '/') + 1, e) < 0 || mkdir(m->tmp, 0755) < 0)
+        return err_sys(e, "%s", m->tmp);
+    return worker_post(m->c->worker, copy, copied, m, e);
+}
+
+void core_image_import(struct core *c, const struct image *i, const struct image_source *src,
+                       core_op_fn *done, void *arg)
+{
+    struct import *m = calloc(1, sizeof *m);
+    struct err e = { .kind = ERR_INTERNAL, .text = "out of memory" };
+
+    if (!m) {
+        done(NULL, &e, arg);
+        return;
+    }
+    *m = (struct import){ .c = c, .image = *i, .from = { -1, -1, -1 }, .done = done, .arg = arg };
+    snprintf(m->want_sha256, sizeof m->want_sha256, "%s", src->sha256);
+    if (begin(m, src, &e) < 0)
+        end(m, NULL, &e);
+}
+
+/* ---- has it changed? ---- */
+
+static void stamp(struct buf *b, const char *file)
+{
+    struct stat st;
+
+    if (!file)
+        buf_puts(b, "-\n");
+    else if (stat(file, &st) < 0)
+        buf_printf(b, "%s ?\n", file);
+    else
+        buf_printf(b, "%s %llu %llu %lld.%09ld\n", file, (unsigned long long)st.st_ino,
+                   (unsigned long long)st.st_size, (long long)st.st_mtim.tv_sec,
+                   st.st_mtim.tv_nsec);
+}
+
+void core_image_stamp(const struct image_source *src, char hex[65])
+{
+    auto_buf struct buf b = BUF_INIT;
+    uint8_t digest[SHA256_SIZE];
+
+    stamp(&b, src->file);
+    stamp(&b, src->kernel);
+    stamp(&b, src->initrd);
+    buf_printf(&b, "%s", src->sha256);
+    sha256(buf_str(&b), b.len, digest);
+    hex_encode(digest, sizeof digest, hex);
+}

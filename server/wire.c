@@ -1,0 +1,305 @@
+#include "server/wire.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "server/core_priv.h"
+#include "server/project.h"
+
+#define BIT(k) (1u << EV_##k)
+/* Which hosts there are and where: what every file of Ansible's and ssh's shows. */
+#define FLEET_CHANGED                                                                              \
+    (BIT(DEFINED) | BIT(CHANGED) | BIT(HOMED) | BIT(ADDRESS) | BIT(REBUILT) | BIT(REMOVED))
+/* The inventory shows states too. */
+#define STATE_CHANGED                                                                              \
+    (BIT(HOMED_AGAIN) | BIT(CONFIGURED) | BIT(CONFIG_FAILED) | BIT(STOPPED) | BIT(FAILED) |         \
+     BIT(LAUNCHED))
+#define CHECKPOINT_AT  (4u << 20) /* bytes of WAL */
+#define COALESCE_TIMES 20         /* not again before so many times the last duration … */
+#define COALESCE_MAX   60000      /* … at most, ms */
+#define RETRY_MS       5000
+
+typedef int project_fn(struct store *s, const struct config *c, struct buf *out, struct err *e);
+
+/* The table of reactors: what wakes it, the file it keeps, its mode, how it is rendered. */
+static const struct reactor {
+    const char *name;
+    uint32_t wakes;
+    const char *file;
+    mode_t mode;
+    project_fn *project;
+} reactors[] = {
+    { "known-hosts", FLEET_CHANGED, FILE_KNOWN_HOSTS, 0644, project_known_hosts },
+    { "inventory", FLEET_CHANGED | STATE_CHANGED, FILE_INVENTORY, 0640, project_inventory },
+    { "ssh-config", FLEET_CHANGED, FILE_SSH_CONFIG, 0644, project_ssh_config },
+};
+#define REACTORS ARRAY_SIZE(reactors)
+
+struct all { /* somebody waits for a full run */
+    struct all *next;
+    void (*done)(const struct err *, unsigned, void *);
+    void *arg;
+};
+
+struct wire {
+    struct core *c;
+    struct store *reader; /* the worker's own connection */
+    struct config config; /* as the worker reads it */
+    struct loop_timer *timer;
+    int dir;
+    bool running, again;
+    int64_t last_run_ms, last_took_ms; /* CLOCK_BOOTTIME */
+    bool marked_since[REACTORS]; /* marked again since the run began */
+    char fault[300];
+    struct all *all;
+
+    /* The job, the worker's while it runs. */
+    bool due[REACTORS];
+    unsigned changed;
+    struct err err;
+    bool failed;
+};
+
+/* ---- marks ---- */
+
+static int mark(struct core *c, size_t i, struct err *e)
+{
+    if (c->wire)
+        c->wire->marked_since[i] = true;
+    return store_dirty_mark(c->store, reactors[i].name, e);
+}
+
+int wire_mark(struct core *c, enum event_kind k, struct err *e)
+{
+    for (size_t i = 0; i < REACTORS; i++)
+        if (reactors[i].wakes & 1u << k && mark(c, i, e) < 0)
+            return -1;
+    return 0;
+}
+
+int wire_mark_all(struct core *c, struct err *e)
+{
+    for (size_t i = 0; i < REACTORS; i++)
+        if (mark(c, i, e) < 0)
+            return -1;
+    return 0;
+}
+
+static bool any_dirty(struct core *c)
+{
+    for (size_t i = 0; i < REACTORS; i++)
+        if (store_dirty_get(c->store, reactors[i].name))
+            return true;
+    return false;
+}
+
+/* ---- the run, in the worker ---- */
+
+static int run_one(struct wire *w, const struct reactor *r, struct err *e)
+{
+    auto_buf struct buf b = { .cap = 1u << 30 };
+    bool changed = false;
+
+    if (r->project(w->reader, &w->config, &b, e) < 0 ||
+        file_replace(w->dir, r->file, buf_str(&b), b.len, r->mode, &changed, e) < 0)
+        return err_wrap(e, "%s", r->file);
+    w->changed += changed;
+    return 0;
+}
+
+static void run(void *arg)
+{
+    struct wire *w = arg;
+    struct err e;
+    uint64_t wal;
+
+    w->changed = 0;
+    w->failed = false;
+    for (size_t i = 0; i < REACTORS; i++) {
+        if (!w->due[i] || run_one(w, &reactors[i], &e) == 0)
+            continue;
+        w->due[i] = false; /* stays dirty */
+        if (!w->failed)
+            w->err = e;
+        w->failed = true;
+    }
+    store_checkpoint(w->reader, &wal, &e);
+}
+
+static void all_done(struct wire *w)
+{
+    struct all *a = w->all;
+
+    w->all = NULL;
+    while (a) {
+        struct all *next = a->next;
+        a->done(w->failed ? &w->err : NULL, w->changed, a->arg);
+        free(a);
+        a = next;
+    }
+}
+
+static void start(struct wire *w);
+
+/* A mark goes when its work is done and nothing has marked it again: a crash anywhere before repeats
+ * the work, and none is lost. */
+static void unmark(struct wire *w)
+{
+    struct core *c = w->c;
+    struct err e;
+
+    for (size_t i = 0; i < REACTORS; i++)
+        if (w->due[i] && !w->marked_since[i] &&
+            (core_write(c, false, &e) < 0 ||
+             store_dirty_clear(c->store, reactors[i].name, &e) < 0))
+            log_warn("mark of %s: %s", reactors[i].name, e.text);
+}
+
+static void ran(void *arg)
+{
+    struct wire *w = arg;
+    struct core *c = w->c;
+    int64_t now = loop_now(c->loop).boot_ms;
+
+    w->running = false;
+    w->last_took_ms = now - w->last_run_ms;
+    w->last_run_ms = now;
+    unmark(w);
+    if (w->failed) {
+        snprintf(w->fault, sizeof w->fault, "%.290s", w->err.text);
+        core_fault(c, "generated files: %s", w->err.text);
+    } else {
+        w->fault[0] = '\0';
+    }
+    if (w->again) { /* somebody asked for all while this one was under way */
+        w->again = false;
+        start(w);
+        return;
+    }
+    all_done(w);
+    wire_arm(c);
+}
+
+/* The worker sees what is committed: so a run begins right after a commit. */
+static void start_committed(bool committed, void *arg)
+{
+    struct wire *w = arg;
+    struct core *c = w->c;
+    struct err e;
+
+    (void)committed;
+    if (w->running)
+        return;
+    for (size_t i = 0; i < REACTORS; i++) {
+        w->due[i] = w->all || store_dirty_get(c->store, reactors[i].name);
+        w->marked_since[i] = false;
+    }
+    w->running = true;
+    w->last_run_ms = loop_now(c->loop).boot_ms;
+    if (worker_post(c->worker, run, ran, w, &e) < 0) {
+        w->running = false;
+        core_fault(c, "generated files: %s", e.text);
+    }
+}
+
+static void start(struct wire *w)
+{
+    struct err e;
+
+    if (core_after(w->c, start_committed, w, &e) < 0)
+        core_fault(w->c, "generated files: %s", e.text);
+}
+
+static void timer(void *arg)
+{
+    struct wire *w = arg;
+
+    if (!w->running)
+        start(w);
+}
+
+void wire_arm(struct core *c)
+{
+    struct wire *w = c->wire;
+    int64_t wait, now;
+
+    if (!w || w->running || loop_timer_armed(w->timer) || !c->ready || !any_dirty(c))
+        return;
+    now = loop_now(c->loop).boot_ms;
+    wait = COALESCE_TIMES * w->last_took_ms;
+    wait = w->last_run_ms + (wait < COALESCE_MAX ? wait : COALESCE_MAX) - now;
+    if (w->fault[0] && wait < RETRY_MS)
+        wait = RETRY_MS;
+    loop_timer_set(w->timer, wait > c->config.coalesce ? wait : c->config.coalesce);
+}
+
+void wire_run_all(struct core *c, void (*done)(const struct err *, unsigned, void *), void *arg)
+{
+    struct wire *w = c->wire;
+    struct all *a = calloc(1, sizeof *a);
+    struct err e = { .kind = ERR_INTERNAL, .text = "out of memory" };
+
+    if (!a) {
+        done(&e, 0, arg);
+        return;
+    }
+    *a = (struct all){ w->all, done, arg };
+    w->all = a;
+    if (w->running)
+        w->again = true;
+    else
+        start(w);
+}
+
+const char *wire_fault(const struct core *c)
+{
+    return c->wire ? c->wire->fault : "";
+}
+
+/* ---- life ---- */
+
+int wire_new(struct core *c, struct err *e)
+{
+    char path[PATH_SIZE + 32];
+    struct wire *w = calloc(1, sizeof *w);
+
+    if (!w)
+        return err_set(e, ERR_INTERNAL, "out of memory");
+    c->wire = w;
+    w->c = c;
+    w->config = c->config;
+    w->dir = -1;
+    snprintf(path, sizeof path, "%s/%s", c->config.state, DIR_GENERATED);
+    if (dir_make_all(path, 0755, e) < 0 || store_commit(c->store, e) < 0)
+        return -1;
+    if ((w->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+        return err_sys(e, "%s", path);
+    if (!(w->timer = loop_timer_new(c->loop, timer, w, e)))
+        return -1;
+    return store_open_reader(c->config.state, &w->reader, e);
+}
+
+/* The worker must have ended. */
+void wire_free(struct core *c)
+{
+    struct wire *w = c->wire;
+
+    if (!w)
+        return;
+    while (w->all) {
+        struct all *next = w->all->next;
+        free(w->all);
+        w->all = next;
+    }
+    loop_timer_free(w->timer);
+    if (w->dir >= 0)
+        close(w->dir);
+    store_close(w->reader);
+    free(w);
+    c->wire = NULL;
+}
