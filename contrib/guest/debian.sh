@@ -1,0 +1,135 @@
+#!/bin/sh
+# debian.sh OUTDIR [--efi]: a Debian 12 cloud image from Debian packages, as root or as anybody.
+#
+#   OUTDIR/disk.qcow2   the image: one ext4 file system, or with --efi a GPT disk that boots by UEFI
+#   OUTDIR/vmlinuz      kernel and a small initrd for direct kernel boot
+#   OUTDIR/initrd
+#   OUTDIR/cmdline      the kernel command line that boots it fastest, also under emulation
+#   OUTDIR/image.yaml   the piece of a fleet file that names them
+#
+# It is any cloud image: cloud-init, openssh-server, python3, the cloud kernel. It holds no address,
+# key, user, URL, machine-id or host key. MIRROR=URL takes packages from there.
+set -eu
+PROG=debian.sh
+HERE=$(cd "$(dirname "$0")" && pwd)
+. "$HERE/lib.sh"
+
+EFI=no
+OUT=
+for arg; do
+    case $arg in
+    --efi) EFI=yes ;;
+    -*) die "unknown option $arg; usage: debian.sh OUTDIR [--efi]" ;;
+    *) OUT=$arg ;;
+    esac
+done
+[ -n "$OUT" ] || die "usage: debian.sh OUTDIR [--efi]"
+
+SUITE=bookworm
+DISK_SIZE=2G
+PACKAGES=linux-image-cloud-amd64,systemd-sysv,systemd-resolved,libnss-resolve,libnss-myhostname,\
+libpam-systemd,dbus,udev,kmod,cloud-init,cloud-guest-utils,openssh-server,python3,sudo,\
+ca-certificates,iproute2,iputils-ping,netbase,less,vim-tiny,busybox-static,e2fsprogs,fdisk
+CMDLINE='root=LABEL=root rw console=ttyS0 quiet nokaslr mitigations=off audit=0 apparmor=0 edd=off panic=-1'
+
+need mmdebstrap mmdebstrap
+need mke2fs e2fsprogs
+need qemu-img qemu-utils
+need cpio cpio
+[ "$EFI" = no ] || { need sfdisk fdisk; need mcopy mtools; need mkfs.vfat dosfstools; need objcopy binutils; }
+
+PATH=$PATH:/usr/sbin:/sbin
+BUILD_INPUTS="$EFI ${MIRROR:-}"
+STAMP=$(stamp "$HERE/debian.sh" "$HERE/lib.sh" "$HERE/debian/"*)
+mkdir -p "$(dirname "$OUT")"
+OUT=$(cd "$(dirname "$OUT")" && pwd)/$(basename "$OUT")
+keep_if_fresh "$OUT" "$STAMP"
+
+TMP=$(mktemp -d "$OUT.XXXXXX")
+trap 'rm -rf "$TMP"' EXIT
+trap 'exit 1' INT TERM HUP
+
+# as_root COMMAND…: root, or root of a user namespace.
+if [ "$(id -u)" = 0 ]; then
+    MODE=root
+    as_root() { "$@"; }
+else
+    MODE=unshare
+    as_root() { mmdebstrap --unshare-helper "$@"; }
+fi
+
+say "installing Debian $SUITE packages (about a minute)"
+# INITRD=No: the kernel package makes none, ours is smaller and needs no device database.
+INITRD=No mmdebstrap --mode=$MODE --variant=minbase --include="$PACKAGES" \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
+    --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' \
+    --aptopt='APT::Install-Recommends "false"' \
+    --customize-hook="copy-in '$HERE/debian/customize' /" \
+    --customize-hook='chroot "$1" /customize && rm "$1/customize"' \
+    --skip=cleanup/reproducible \
+    $SUITE "$TMP/root.tar" ${MIRROR:+"$MIRROR"} >"$TMP/log" 2>&1 || {
+    tail -n 20 "$TMP/log" >&2
+    die "mmdebstrap failed"
+}
+
+say "making the initrd"
+mkdir "$TMP/boot" "$TMP/initrd"
+tar -C "$TMP/boot" -xf "$TMP/root.tar" --wildcards './boot/vmlinuz-*' './lib/modules/*' './bin/busybox' 2>/dev/null ||
+    tar -C "$TMP/boot" -xf "$TMP/root.tar" --wildcards './boot/vmlinuz-*' './usr/lib/modules/*' './usr/bin/busybox'
+[ -d "$TMP/boot/lib" ] || { ln -s usr/lib "$TMP/boot/lib"; ln -s usr/bin "$TMP/boot/bin"; }
+KERNEL=$(cd "$TMP/boot/lib/modules" && ls)
+MODULES=$TMP/boot/lib/modules/$KERNEL
+cp "$TMP/boot/boot/vmlinuz-$KERNEL" "$TMP/vmlinuz"
+mkdir -p "$TMP/initrd/bin" "$TMP/initrd/lib/modules" "$TMP/initrd/dev" "$TMP/initrd/proc" \
+    "$TMP/initrd/sys" "$TMP/initrd/root"
+module_closure "$MODULES" virtio_pci virtio_blk crc32c_generic ext4 >"$TMP/initrd/modules"
+while read -r module; do
+    cp "$MODULES/$module" "$TMP/initrd/lib/modules/"
+done <"$TMP/initrd/modules"
+cp "$TMP/boot/bin/busybox" "$TMP/initrd/bin/busybox"
+cp "$HERE/debian/init" "$TMP/initrd/init"
+chmod 755 "$TMP/initrd/init" "$TMP/initrd/bin/busybox"
+initramfs "$TMP/initrd" "$TMP/initrd.img"
+printf '%s\n' "$CMDLINE" >"$TMP/cmdline"
+
+# The file system is made from an unpacked tree by mke2fs, so no mount and no loop device is needed;
+# owners are right because it is unpacked by a root, be it of a user namespace. That root may not write
+# to our directories, so the result comes out through a pipe.
+say "making the disk"
+as_root sh -eu -c '
+    dir=$(mktemp -d "${TMPDIR:-/tmp}/debian-disk.XXXXXX")
+    trap "rm -rf \"$dir\"" EXIT
+    mkdir "$dir/root"
+    tar -C "$dir/root" --numeric-owner --xattrs --xattrs-include="*" -xf -
+    rm -f "$dir/root/dev/"* 2>/dev/null || true
+    mke2fs -q -t ext4 -L root -E lazy_itable_init=0,lazy_journal_init=0,nodiscard \
+        -d "$dir/root" "$dir/disk" "$1" >&2
+    rm -rf "$dir/root"
+    qemu-img convert -O qcow2 "$dir/disk" "$dir/disk.qcow2"
+    cat "$dir/disk.qcow2"
+' sh $DISK_SIZE <"$TMP/root.tar" >"$TMP/disk.qcow2" 2>"$TMP/log" || {
+    cat "$TMP/log" >&2
+    die "the disk could not be made"
+}
+qemu-img check -q "$TMP/disk.qcow2" || die "the disk came out broken"
+
+if [ "$EFI" = yes ]; then
+    . "$HERE/debian/efi.sh"
+    efi_disk
+fi
+
+cat >"$TMP/image.yaml" <<END
+images:
+  debian:
+    file: $OUT/disk.qcow2
+    kernel: $OUT/vmlinuz
+    initrd: $OUT/initrd
+    cmdline: $CMDLINE
+    default-user: debian
+END
+rm -rf "$TMP/boot" "$TMP/initrd" "$TMP/root.tar" "$TMP/log"
+mv "$TMP/initrd.img" "$TMP/initrd"
+printf '%s\n' "$STAMP" >"$TMP/stamp"
+publish "$TMP" "$OUT"
+say "$OUT: Debian $SUITE, kernel $KERNEL, $(du -h "$OUT/disk.qcow2" | cut -f1)"
