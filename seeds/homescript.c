@@ -1,9 +1,10 @@
 #include "seeds/vendor.h"
 
-/* Why a script installs itself: cloud-init stores a text/x-shellscript-per-boot part of vendor-data
- * in /var/lib/cloud/scripts/vendor/per-boot (stages.Init._default_vendordata_handlers, all versions
- * up to 26.2), where nothing runs it; a text/x-shellscript part is run once per instance by
- * cc_scripts_vendor, which comes before cc_scripts_per_boot in the final stage. */
+/* Why a script installs itself: cloud-init (seen with 22.4.2) stores a text/x-shellscript-per-boot
+ * part of vendor-data in /var/lib/cloud/scripts/vendor/per-boot (script_path in
+ * stages.Init._default_vendordata_handlers), where nothing runs it. A text/x-shellscript part is
+ * run once per instance by cc_scripts_vendor, which comes before cc_scripts_per_boot in the final
+ * stage. */
 static const char head[] =
     "#!/bin/sh\n"
     "# Tells roost that this guest is home, on every boot, until roost has answered in that boot.\n"

@@ -36,7 +36,7 @@ struct route {
     enum claim claim;
     struct tag tag;   /* CLAIM_TAG */
     char claimed[64]; /* the claim as sent, decoded, cut, printable: for the list of unknown callers */
-    bool has_token;
+    bool has_token; /* one was given; a malformed one becomes 32 '-', which equal no token: 403, no fallback */
     struct token token;
 };
 
