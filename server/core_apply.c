@@ -547,7 +547,6 @@ static void imported(const json_t *j, const struct err *err, void *arg)
 {
     struct apply *a = arg;
     struct fleet_image *f = &a->fleet.images[a->next_image];
-    struct image_source none = { 0 };
     struct image image;
     struct err e;
 
@@ -555,11 +554,10 @@ static void imported(const json_t *j, const struct err *err, void *arg)
         refuse(a, err);
         return;
     }
-    if (image_from_json(f->image.name.s, j, &image, &none, &e) < 0) {
+    if (image_from_record(f->image.name.s, j, &image, &e) < 0) {
         refuse(a, &e);
         return;
     }
-    image_source_done(&none);
     f->image = image;
     a->next_image++;
     next_image(a);

@@ -89,14 +89,12 @@ void nets_free(struct core *c)
 
 int core_image(struct core *c, const char *name, struct image *ret, struct err *e)
 {
-    struct image_source src = { 0 };
     json_t *j;
     int r;
 
     if (store_def_get(c->store, DEF_IMAGE, name, &j, e) < 0)
         return e->kind == ERR_NOT_FOUND ? err_set(e, ERR_NOT_FOUND, "no image %s", name) : -1;
-    r = image_from_json(name, j, ret, &src, e);
-    image_source_done(&src);
+    r = image_from_record(name, j, ret, e);
     json_decref(j);
     return r;
 }

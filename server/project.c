@@ -33,7 +33,6 @@ struct projecting {
 
 static const char *image_user(struct projecting *p, const char *image)
 {
-    struct image_source src = { 0 };
     struct image i;
     struct login *l;
     json_t *j;
@@ -43,11 +42,10 @@ static const char *image_user(struct projecting *p, const char *image)
             return p->logins.list[k].user;
     if (store_def_get(p->store, DEF_IMAGE, image, &j, NULL) < 0)
         return "";
-    if (image_from_json(image, j, &i, &src, NULL) < 0) {
+    if (image_from_record(image, j, &i, NULL) < 0) {
         json_decref(j);
         return "";
     }
-    image_source_done(&src);
     json_decref(j);
     if (p->logins.n == p->logins.size) {
         size_t size = p->logins.size ? 2 * p->logins.size : 8;
