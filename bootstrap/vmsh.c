@@ -1,0 +1,79 @@
+#include "bootstrap/vmsh.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "model/layout.h"
+
+static const char head[] =
+    "#!/bin/sh\n"
+    "# Guest %s by hand: works without roost. Its console and QEMU's monitor are on this terminal\n"
+    "# (Ctrl-a c changes between them, Ctrl-a x ends QEMU at once, `poweroff` in the guest is "
+    "kinder);\n"
+    "# `info usernet` in the monitor tells the port on 127.0.0.1 that leads to its SSH.\n"
+    "# Written by roostd from the instance's definition; changes are lost: roost apply is the "
+    "way.\n"
+    "set -eu\n"
+    "cd \"$(dirname \"$0\")\"\n"
+    "\n"
+    "# Two QEMUs on one disk destroy it: whoever runs the guest holds this lock.\n"
+    "exec 9>>" FILE_LOCK_QEMU "\n"
+    "flock -n 9 || {\n"
+    "    echo \"%s runs already, under roost or another vm.sh: roost stop %s\" >&2\n"
+    "    exit 6\n"
+    "}\n"
+    "\n"
+    "# What roost found to work here (or ACCEL=kvm, ACCEL=tcg).\n"
+    "accel=${ACCEL:-$(head -n 1 ../../" FILE_ACCEL " 2>/dev/null || :)}\n"
+    "case $accel in\n"
+    "kvm) set -- -accel kvm -cpu host \"$@\" ;;\n"
+    "*) set -- -accel tcg,tb-size=256 -cpu max \"$@\" ;;\n"
+    "esac\n"
+    "\n";
+
+/* One option with its value per line. The accelerator is left out: "$@" has it, and what the person
+ * added. */
+static void put_command(struct buf *out, const struct argv *a)
+{
+    buf_puts(out, "exec ");
+    buf_shell(out, a->v[0]);
+    for (int i = 1; i < a->n; i++) {
+        if (strcmp(a->v[i], "-accel") == 0 || strcmp(a->v[i], "-cpu") == 0) {
+            i++;
+            continue;
+        }
+        buf_puts(out, a->v[i][0] == '-' ? " \\\n    " : " ");
+        buf_shell(out, a->v[i]);
+    }
+    buf_puts(out, " \\\n    \"$@\"\n");
+}
+
+int vmsh_render(const struct launch *l, const char *binary, const char *firmware_code,
+                struct buf *out, struct err *e)
+{
+    auto_buf struct buf dir = BUF_INIT;
+    char kernel[PATH_SIZE];
+    char initrd[PATH_SIZE];
+    char base[PATH_SIZE];
+    auto_argv struct argv a = ARGV_INIT;
+    struct qemu_place p;
+    qemu_place_init(&p);
+    buf_printf(&dir, "../../" DIR_IMAGES "/%s", l->image.s);
+    snprintf(kernel, sizeof(kernel), "%s/" FILE_IMAGE_KERNEL, buf_str(&dir));
+    snprintf(initrd, sizeof(initrd), "%s/" FILE_IMAGE_INITRD, buf_str(&dir));
+    snprintf(base, sizeof(base), "%s/" FILE_IMAGE_DISK, buf_str(&dir));
+    p.binary = binary;
+    p.accel = ACCEL_TCG;
+    p.path[QEMU_DISK] = FILE_DISK;
+    p.path[QEMU_BASE] = base;
+    p.path[QEMU_KERNEL] = kernel;
+    p.path[QEMU_INITRD] = initrd;
+    p.path[QEMU_SMBIOS] = FILE_SMBIOS;
+    p.path[QEMU_CODE] = firmware_code;
+    p.path[QEMU_VARS] = FILE_VARS;
+    if (qemu_args(l, &p, &a, e) < 0)
+        return -1;
+    buf_printf(out, head, l->instance.s, l->instance.s, l->instance.s);
+    put_command(out, &a);
+    return buf_check(out, e);
+}
