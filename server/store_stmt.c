@@ -115,10 +115,12 @@ static const char *const sql[STMTS] = {
     [S_DIRTY_MARK] = "INSERT OR IGNORE INTO dirty VALUES(?1)",
     [S_DIRTY_CLEAR] = "DELETE FROM dirty WHERE reactor = ?1",
 
-    [S_HOSTS] =
-        "SELECT " GUEST_COLUMNS ", hostkeys.iid, rsa, ecdsa, ed25519, dsa, json FROM guests "
-        "LEFT JOIN hostkeys ON hostkeys.instance = id JOIN specs ON specs.instance = id "
-        "WHERE ever_home OR sealed ORDER BY name",
+    /* Renamed, since iid and instance stand in several of them. */
+    [S_HOSTS] = "SELECT " GUEST_COLUMNS ", key_iid, rsa, ecdsa, ed25519, dsa, json FROM guests "
+                "LEFT JOIN (SELECT instance AS key_of, iid AS key_iid, rsa, ecdsa, ed25519, dsa "
+                "FROM hostkeys) ON key_of = id "
+                "CROSS JOIN (SELECT instance AS spec_of, json FROM specs) ON spec_of = id "
+                "WHERE ever_home OR sealed ORDER BY name",
 };
 
 const char *store_sql(enum stmt id)
@@ -141,9 +143,22 @@ int store_damaged(const struct store *s, struct err *e, const char *what)
                    s->path, what);
 }
 
+/* errno of the last failure. SQLite does not keep it when a COMMIT fails, but the log's file does.
+ */
+static int last_errno(sqlite3 *db, int code)
+{
+    sqlite3_file *log = NULL;
+    int os = 0;
+    if ((code & 0xff) == SQLITE_IOERR &&
+        sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK && log &&
+        log->pMethods)
+        log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &os);
+    return os ? os : sqlite3_system_errno(db);
+}
+
 int store_fail(struct store *s, struct err *e)
 {
-    int code = sqlite3_extended_errcode(s->db), os = sqlite3_system_errno(s->db);
+    int code = sqlite3_extended_errcode(s->db), os = last_errno(s->db, code);
     const char *text = sqlite3_errmsg(s->db);
     if (is_full(code, os)) {
         err_set(e, ERR_IO, "%s: no space left on the disk or in the quota", s->path);

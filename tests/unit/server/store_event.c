@@ -1,0 +1,191 @@
+/* Events: order, windows, pruning; and migrations. */
+#include "store_help.h"
+
+static void add_event(struct store *s, int64_t instance, int64_t ms, const char *detail)
+{
+    struct event ev = { .real_ms = ms, .instance = { "web1" }, .kind = EV_STAGE };
+    snprintf(ev.detail, sizeof(ev.detail), "%s", detail);
+    snprintf(ev.actor, sizeof(ev.actor), "guest");
+    must(store_event_add(s, instance, &ev, e));
+    assert_true(ev.seq > 0);
+}
+
+static int collect(const struct event *ev, void *arg)
+{
+    char *out = arg;
+    assert_string_equal(ev->instance.s, "web1");
+    assert_string_equal(ev->actor, "guest");
+    assert_int_equal(ev->kind, EV_STAGE);
+    strcat(out, ev->detail);
+    return strcmp(ev->detail, "!") == 0 ? 9 : 0;
+}
+
+static void expect_events(struct store *s, int64_t instance, int64_t after, int limit, bool newest,
+                          const char *want)
+{
+    char out[2000] = "";
+    must(store_events(s, instance, after, limit, newest, collect, out, e));
+    assert_string_equal(out, want);
+}
+
+static void test_windows(void **state)
+{
+    (void)state;
+    struct store *s = open_store();
+    char out[64] = "";
+    assert_int_equal(store_last_event(s), 0);
+    expect_events(s, 0, 0, 10, true, "");
+    for (int i = 0; i < 6; i++)
+        add_event(s, 1 + i % 2, 1000 + i, (char[]){ (char)('a' + i), 0 });
+    assert_int_equal(store_last_event(s), 6);
+    expect_events(s, 0, 0, 10, false, "abcdef");
+    expect_events(s, 0, 2, 2, false, "cd");
+    expect_events(s, 0, 0, 2, true, "ef");
+    expect_events(s, 0, 5, 4, true, "f");
+    expect_events(s, 0, 6, 4, true, "");
+    expect_events(s, 1, 0, 10, false, "ace");
+    expect_events(s, 2, 2, 1, false, "d");
+    expect_events(s, 2, 0, 2, true, "df");
+    expect_events(s, 3, 0, 2, true, "");
+    expect_events(s, 0, 0, 0, false, "");
+    add_event(s, 1, 0, "!");
+    assert_int_equal(store_events(s, 0, 5, 9, false, collect, out, NULL), 9);
+    store_close(s);
+}
+
+static void test_prune_by_age(void **state)
+{
+    (void)state;
+    struct store *s = open_store();
+    for (int i = 0; i < 10; i++)
+        add_event(s, 1, i, (char[]){ (char)('a' + i), 0 });
+    assert_int_equal(store_events_prune(s, 5, 100, 3, NULL), 3);
+    assert_int_equal(store_events_prune(s, 5, 100, 3, NULL), 2);
+    assert_int_equal(store_events_prune(s, 5, 100, 3, NULL), 0);
+    expect_events(s, 0, 0, 20, false, "fghij");
+    /* The newest stays, so that its number is not given again. */
+    while (store_events_prune(s, 5000, 100, 100, NULL) > 0)
+        continue;
+    expect_events(s, 0, 0, 20, false, "j");
+    must(store_commit(s, e));
+    store_close(s);
+    s = open_store();
+    add_event(s, 1, 0, "k");
+    assert_int_equal(store_last_event(s), 11);
+    store_close(s);
+}
+
+static void prune_all(struct store *s, unsigned keep, int batch)
+{
+    for (int i = 0; i < 50; i++)
+        assert_true(store_events_prune(s, 0, keep, batch, NULL) <= batch);
+}
+
+static void test_prune_by_number(void **state)
+{
+    (void)state;
+    struct store *s = open_store();
+    for (int i = 0; i < 20; i++)
+        add_event(s, i < 10 ? 1 : 2, 1, (char[]){ (char)('a' + i), 0 });
+    add_event(s, 0, 1, "x");
+    prune_all(s, 4, 3);
+    expect_events(s, 1, 0, 50, false, "ghij");
+    expect_events(s, 2, 0, 50, false, "qrst");
+    expect_events(s, 0, 0, 50, false, "ghijqrstx");
+    must(store_commit(s, e));
+    /* Looked at once: the next call finds the new ones only, a smaller share all of them again. */
+    assert_int_equal(store_events_prune(s, 0, 4, 100, NULL), 0);
+    add_event(s, 1, 1, "y");
+    assert_int_equal(store_events_prune(s, 0, 4, 100, NULL), 1);
+    expect_events(s, 1, 0, 50, false, "hijy");
+    prune_all(s, 2, 100);
+    expect_events(s, 1, 0, 50, false, "jy");
+    expect_events(s, 2, 0, 50, false, "st");
+    store_close(s);
+}
+
+/* --- migrations --- */
+
+static const struct migration steps[] = {
+    { 1, "CREATE TABLE a(x); INSERT INTO a VALUES('kept')" },
+    { 2, "ALTER TABLE a ADD COLUMN y; UPDATE a SET y = 'two'" },
+    { 3, "CREATE TABLE b(z); INSERT INTO b SELECT y FROM a" },
+};
+static const struct migration broken[] = {
+    { 1, "CREATE TABLE a(x)" },
+    { 2, "DELETE FROM a; CREATE TABLE c(x)" },
+    { 3, "INSERT INTO nowhere VALUES(1)" },
+};
+
+static sqlite3 *raw_open(const char *name)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(in_dir(name), &db), SQLITE_OK);
+    sqlite3_exec(db, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
+    return db;
+}
+
+static void migrate(sqlite3 *db, const struct migration *with, int n, struct err *ret, int want)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/m.db", dir);
+    assert_int_equal(store_migrate(db, path, with, n, ret), want);
+}
+
+static void expect_int(sqlite3 *db, const char *sql, int64_t want)
+{
+    int64_t v;
+    assert_int_equal(store_pragma_int(db, sql, &v), 0);
+    assert_int_equal(v, want);
+}
+
+static void test_migrates_with_a_copy(void **state)
+{
+    (void)state;
+    sqlite3 *db = raw_open("m.db");
+    migrate(db, steps, 1, NULL, 0);
+    assert_int_equal(access(in_dir("m.db.0.bak"), F_OK), -1);
+    migrate(db, steps, 3, NULL, 0);
+    expect_int(db, "PRAGMA user_version", 3);
+    expect_int(db, "SELECT count(*) FROM b WHERE z = 'two'", 1);
+    migrate(db, steps, 3, NULL, 0); /* nothing to do */
+    sqlite3_close(db);
+    struct stat st;
+    assert_int_equal(stat(in_dir("m.db.1.bak"), &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    assert_int_equal(access(in_dir("m.db.1.bak.tmp"), F_OK), -1);
+    db = raw_open("m.db.1.bak");
+    expect_int(db, "PRAGMA user_version", 1);
+    expect_int(db, "SELECT count(*) FROM a WHERE x = 'kept'", 1);
+    expect_int(db, "SELECT count(*) FROM pragma_table_info('a')", 1);
+    sqlite3_close(db);
+}
+
+static void test_failed_migration_changes_nothing(void **state)
+{
+    (void)state;
+    struct err bad = { 0 };
+    sqlite3 *db = raw_open("m.db");
+    migrate(db, steps, 1, NULL, 0);
+    migrate(db, broken, 3, &bad, -1);
+    assert_non_null(strstr(bad.text, "nowhere"));
+    expect_int(db, "PRAGMA user_version", 1);
+    expect_int(db, "SELECT count(*) FROM a", 1);
+    expect_int(db, "SELECT count(*) FROM sqlite_schema", 1);
+    migrate(db, steps, 3, NULL, 0);
+    migrate(db, steps, 2, &bad, -1);
+    assert_int_equal(bad.kind, ERR_CONFLICT);
+    sqlite3_close(db);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_DIR(test_windows),
+        WITH_DIR(test_prune_by_age),
+        WITH_DIR(test_prune_by_number),
+        WITH_DIR(test_migrates_with_a_copy),
+        WITH_DIR(test_failed_migration_changes_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
