@@ -65,6 +65,8 @@ $(call archive,$(1)): $(call room_obj,$(1))
 endef
 $(foreach r,$(ROOMS),$(eval $(call room_rule,$(r))))
 $(call archive,server): $(BUILD)/build_id.o
+# Embedded by .incbin, which the compiler's dependency list does not see.
+$(BUILD)/server/api_read.o: server/openapi.yaml
 
 rooms    = $(foreach r,$(1),$(call archive,$(r)))
 link     = $(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)

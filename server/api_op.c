@@ -1,0 +1,164 @@
+/* Operations: the request waits until core says how it ended. */
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "server/api_priv.h"
+
+static void done(const json_t *result, const struct err *err, void *arg)
+{
+    struct api_ticket *t = arg;
+    struct api_req *r = t->req;
+    json_t *empty = NULL;
+
+    json_decref(t->keep);
+    free(t);
+    if (!r)
+        return;
+    r->ticket = NULL;
+    if (r->reply)
+        return; /* told already that roost is stopping */
+    if (err)
+        api_answer_err(r, err);
+    else
+        api_answer_json(r, MHD_HTTP_OK, result ? result : (empty = json_object()));
+    json_decref(empty);
+    api_wake(r);
+}
+
+/* NULL with e when no more requests may wait. */
+static struct api_ticket *ticket(struct api_req *r, struct err *e)
+{
+    if (api_room(r->api, e) < 0)
+        return NULL;
+    r->ticket = calloc(1, sizeof *r->ticket);
+    if (!r->ticket)
+        err_set(e, ERR_INTERNAL, "out of memory");
+    else
+        r->ticket->req = r;
+    return r->ticket;
+}
+
+/* After core was asked: it may have answered at once. */
+static int wait(struct api_req *r)
+{
+    if (!r->reply)
+        api_park(r);
+    return 0;
+}
+
+/* Body {"force": bool} where the operation knows it, else an empty object or nothing. */
+static int read_force(const struct api_req *r, bool *ret, struct err *e)
+{
+    json_t *body = api_body(r, e);
+    json_error_t why;
+    int force = 0, bad;
+
+    if (!body)
+        return -1;
+    bad = ret ? json_unpack_ex(body, &why, JSON_STRICT, "{s?b}", "force", &force)
+              : json_unpack_ex(body, &why, JSON_STRICT, "{}");
+    json_decref(body);
+    if (bad)
+        return err_set(e, ERR_INVALID, "body: %s; %s", why.text,
+                       ret ? "{\"force\": true} or nothing is wanted" : "it has to be empty");
+    if (ret)
+        *ret = force != 0;
+    return 0;
+}
+
+typedef void name_op(struct core *c, const char *name, const struct actor *who, core_op_fn *done_fn,
+                     void *arg);
+
+static int run_name_op(struct api_req *r, name_op *op, struct err *e)
+{
+    struct api_ticket *t;
+
+    if (read_force(r, NULL, e) < 0 || !(t = ticket(r, e)))
+        return -1;
+    op(r->api->core, r->name, &r->who, done, t);
+    return wait(r);
+}
+
+int api_post_start(struct api_req *r, struct err *e)
+{
+    return run_name_op(r, core_start, e);
+}
+
+int api_post_restart(struct api_req *r, struct err *e)
+{
+    return run_name_op(r, core_restart, e);
+}
+
+int api_post_rebuild(struct api_req *r, struct err *e)
+{
+    return run_name_op(r, core_rebuild, e);
+}
+
+int api_post_stop(struct api_req *r, struct err *e)
+{
+    struct api_ticket *t;
+    bool force;
+
+    if (read_force(r, &force, e) < 0 || !(t = ticket(r, e)))
+        return -1;
+    core_stop(r->api->core, r->name, force, &r->who, done, t);
+    return wait(r);
+}
+
+int api_delete_instance(struct api_req *r, struct err *e)
+{
+    struct api_ticket *t;
+    bool force;
+
+    if (api_query_bool(r, "force", &force, e) < 0 || read_force(r, NULL, e) < 0 ||
+        !(t = ticket(r, e)))
+        return -1;
+    core_remove(r->api->core, r->name, force, &r->who, done, t);
+    return wait(r);
+}
+
+int api_post_sync(struct api_req *r, struct err *e)
+{
+    struct api_ticket *t;
+
+    if (read_force(r, NULL, e) < 0 || !(t = ticket(r, e)))
+        return -1;
+    core_sync(r->api->core, &r->who, done, t);
+    return wait(r);
+}
+
+int api_post_reprobe(struct api_req *r, struct err *e)
+{
+    struct api_ticket *t;
+
+    if (read_force(r, NULL, e) < 0 || !(t = ticket(r, e)))
+        return -1;
+    core_reprobe(r->api->core, done, t);
+    return wait(r);
+}
+
+int api_post_apply(struct api_req *r, struct err *e)
+{
+    json_t *body = api_body(r, e), *fleet;
+    json_error_t why;
+    struct api_ticket *t;
+    int dry_run = 0;
+
+    if (!body)
+        return -1;
+    if (json_unpack_ex(body, &why, JSON_STRICT, "{s:o, s?b}", "fleet", &fleet, "dry-run",
+                       &dry_run)) {
+        json_decref(body);
+        return err_set(e, ERR_INVALID,
+                       "body: %s; {\"fleet\": {…}, \"dry-run\": true or false} is wanted",
+                       why.text);
+    }
+    if (!(t = ticket(r, e))) {
+        json_decref(body);
+        return -1;
+    }
+    t->keep = body; /* core borrows the tree until it is done */
+    api_body_drop(r);
+    core_apply(r->api->core, fleet, dry_run != 0, &r->who, done, t);
+    return wait(r);
+}

@@ -1,0 +1,94 @@
+#include "server/api_routes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "server/api_priv.h"
+
+/* clang-format off */
+static const struct api_route routes[] = {
+    { "GET", "/v1/status", { NULL }, 0, api_get_status },
+    { "GET", "/v1/check", { NULL }, 0, api_get_check },
+    { "GET", "/v1/paths", { NULL }, 0, api_get_paths },
+    { "GET", "/v1/instances", { NULL }, 0, api_get_instances },
+    { "GET", "/v1/instances/{name}", { NULL }, 0, api_get_instance },
+    { "GET", "/v1/instances/{name}/console", { "lines" }, 0, api_get_console },
+    { "GET", "/v1/events", { "instance", "after", "limit", "newest", "wait" }, 0, api_get_events },
+    { "GET", "/v1/unknown", { NULL }, 0, api_get_unknown },
+    { "GET", "/v1/networks", { NULL }, 0, api_get_networks },
+    { "GET", "/v1/identities", { NULL }, 0, api_get_identities },
+    { "GET", "/v1/images", { NULL }, 0, api_get_images },
+    { "GET", "/v1/inventory", { NULL }, 0, api_get_inventory },
+    { "GET", "/v1/known-hosts", { "host" }, 0, api_get_known_hosts },
+    { "GET", "/v1/ssh-config", { NULL }, 0, api_get_ssh_config },
+    { "GET", "/v1/openapi", { NULL }, 0, api_get_openapi },
+    { "POST", "/v1/apply", { NULL }, API_APPLY_MAX, api_post_apply },
+    { "POST", "/v1/instances/{name}/start", { NULL }, API_BODY_MAX, api_post_start },
+    { "POST", "/v1/instances/{name}/stop", { NULL }, API_BODY_MAX, api_post_stop },
+    { "POST", "/v1/instances/{name}/restart", { NULL }, API_BODY_MAX, api_post_restart },
+    { "POST", "/v1/instances/{name}/rebuild", { NULL }, API_BODY_MAX, api_post_rebuild },
+    { "DELETE", "/v1/instances/{name}", { "force" }, 0, api_delete_instance },
+    { "POST", "/v1/sync", { NULL }, API_BODY_MAX, api_post_sync },
+    { "POST", "/v1/reprobe", { NULL }, API_BODY_MAX, api_post_reprobe },
+};
+/* clang-format on */
+
+const struct api_route *api_routes(size_t *ret_n)
+{
+    *ret_n = ARRAY_SIZE(routes);
+    return routes;
+}
+
+/* Does a path have the pattern's form? Its segment at "{name}" is copied; one that is too long for
+ * any name fits nothing. */
+static bool fits(const char *pattern, const char *path, char name[NAME_MAX_LEN + 1])
+{
+    const char *hole = strstr(pattern, "{name}");
+    size_t head = hole ? (size_t)(hole - pattern) : 0, len;
+
+    name[0] = '\0';
+    if (!hole)
+        return strcmp(pattern, path) == 0;
+    if (strncmp(pattern, path, head) != 0)
+        return false;
+    len = strcspn(path + head, "/");
+    if (len == 0 || len > NAME_MAX_LEN || strcmp(path + head + len, hole + strlen("{name}")) != 0)
+        return false;
+    memcpy(name, path + head, len);
+    name[len] = '\0';
+    return true;
+}
+
+static void allow(char *out, size_t size, const char *method)
+{
+    size_t len = strlen(out);
+
+    snprintf(out + len, size - len, "%s%s", len ? ", " : "", method);
+}
+
+int api_route_find(const char *method, const char *path, const struct api_route **ret,
+                   char ret_name[NAME_MAX_LEN + 1], char *ret_allow, size_t allow_size,
+                   struct err *e)
+{
+    char name[NAME_MAX_LEN + 1];
+
+    if (strcmp(method, "HEAD") == 0)
+        method = "GET";
+    ret_allow[0] = '\0';
+    for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
+        if (!fits(routes[i].path, path, name))
+            continue;
+        if (strcmp(routes[i].method, method) == 0) {
+            memcpy(ret_name, name, sizeof name);
+            ret_allow[0] = '\0';
+            *ret = &routes[i];
+            return 0;
+        }
+        allow(ret_allow, allow_size, routes[i].method);
+    }
+    if (ret_allow[0])
+        return err_set(e, ERR_INVALID, "%s cannot be done to %s, but %s can", method, path,
+                       ret_allow);
+    return err_set(e, ERR_NOT_FOUND, "the control API has no %.120s; see /v1/openapi", path);
+}
