@@ -36,3 +36,32 @@ $(BUILD)/powercut/roost-core: $(BUILD)/tests/powercut/core_main.o $(powercut_obj
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
 $(BUILD)/tests/unit/server/powercut: $(powercut_obj)
+
+# ---- the whole ----
+PYTEST := BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider -c tests/pytest.ini --rootdir=.
+helpers := $(BUILD)/tests/integration/render_seed $(BUILD)/powercut/roost-core
+
+.PHONY: deps check check-fast check-unit check-integration check-e2e asan
+deps:
+	@sh contrib/deps.sh build run demo test
+
+# Everything: installs what it needs (shows the line and asks; YES=1 does not ask).
+check: deps
+	@$(MAKE) --no-print-directory check-all
+
+.PHONY: check-all
+check-all: all $(unit_bin) $(fuzz_bin) $(helpers)
+	@sh tests/check.sh $(BUILD) unit corpus layers asan integration e2e
+
+# Under a minute: no real guests, no sanitizers.
+check-fast: all $(unit_bin) $(fuzz_bin) $(helpers)
+	@sh tests/check.sh $(BUILD) unit corpus layers fast
+
+check-integration: all $(helpers)
+	$(PYTEST) tests/integration
+check-e2e: all
+	$(PYTEST) tests/e2e
+
+# Unit tests and corpora under address and undefined behaviour sanitizers, in a tree of their own.
+asan:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)-asan SAN=address,undefined OPT='-O1 -g' unit corpus

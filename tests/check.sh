@@ -1,0 +1,45 @@
+#!/bin/sh
+# check.sh BUILD STEP…: the steps of `make check`, one after another, all of them even when one
+# fails; ends with what each said and one line of the form "N passed, N failed".
+set -u
+build=$1
+shift
+export BUILD="$build"
+passed=0
+failed=0
+report=
+
+pytest() {
+    /usr/bin/python3 -m pytest -q -ra -p no:cacheprovider -c tests/pytest.ini --rootdir=. "$@"
+}
+
+run_step() {
+    case $1 in
+    unit) make --no-print-directory BUILD="$build" unit ;;
+    corpus) make --no-print-directory BUILD="$build" corpus ;;
+    layers) make --no-print-directory BUILD="$build" layers ;;
+    asan) make --no-print-directory BUILD="$build" -j2 asan ;;
+    fast) pytest -m 'not slow and not e2e' tests/integration ;;
+    integration) pytest tests/integration ;;
+    e2e) pytest tests/e2e ;;
+    *) echo "check.sh: no step $1" >&2; return 2 ;;
+    esac
+}
+
+for step; do
+    echo "== $step"
+    start=$(date +%s)
+    if run_step "$step"; then
+        passed=$((passed + 1))
+        said=ok
+    else
+        failed=$((failed + 1))
+        said=FAILED
+    fi
+    report="$report$(printf '%-12s %-6s %4ss' "$step" "$said" $(($(date +%s) - start)))
+"
+done
+echo "== steps"
+printf '%s' "$report"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
