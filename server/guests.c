@@ -1,0 +1,514 @@
+#include "server/guests.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "server/guests_priv.h"
+
+#define FD_FIRST   10 /* QEMU's descriptors are FD_FIRST + role */
+#define TICK_MS    10000
+#define TCG_TB_MIB 256
+
+/* --- the list ------------------------------------------------------------------------------ */
+
+static struct running *find(const struct guests *g, const struct name *instance)
+{
+    struct running *r;
+
+    TAILQ_FOREACH(r, &g->running, order)
+    {
+        if (strcmp(r->instance.s, instance->s) == 0)
+            return r;
+    }
+    return NULL;
+}
+
+static struct running *running_new(struct guests *g, const struct name *instance,
+                                   uint64_t launch_id)
+{
+    struct running *r = calloc(1, sizeof(*r));
+
+    if (!r)
+        return NULL;
+    r->guests = g;
+    r->instance = *instance;
+    r->launch_id = launch_id;
+    r->pidfd = r->log = -1;
+    TAILQ_INSERT_TAIL(&g->running, r, order);
+    g->n_running++;
+    if (!loop_timer_armed(g->tick))
+        loop_timer_set(g->tick, TICK_MS);
+    return r;
+}
+
+/* The QEMU itself is left alone. */
+static void running_free(struct running *r)
+{
+    TAILQ_REMOVE(&r->guests->running, r, order);
+    r->guests->n_running--;
+    child_forget(r->child);
+    loop_fd_free(r->watch);
+    if (r->pidfd >= 0)
+        close(r->pidfd);
+    if (r->log >= 0)
+        close(r->log);
+    free(r);
+}
+
+static void send_launched(struct guests *g, enum proto_type t, uint32_t id, const struct running *r)
+{
+    struct launched m = { .instance = r->instance,
+                          .launch_id = r->launch_id,
+                          .pid = (uint32_t)r->pid,
+                          .accel = r->accel };
+
+    launched_encode(&m, &g->out);
+    g->send(t, id, &g->out, g->arg);
+}
+
+static void send_error(struct guests *g, enum proto_type t, uint32_t id, const struct launch *l,
+                       const struct err *err)
+{
+    struct error_msg m = { .instance = l->instance, .launch_id = l->launch_id, .kind = err->kind };
+
+    memcpy(m.text, err->text, sizeof(m.text));
+    error_msg_encode(&m, &g->out);
+    g->send(t, id, &g->out, g->arg);
+}
+
+/* --- ends ---------------------------------------------------------------------------------- */
+
+static void ended(struct running *r, bool known, int status)
+{
+    struct guests *g = r->guests;
+    struct exited m = {
+        .instance = r->instance, .launch_id = r->launch_id, .status_known = known, .status = status
+    };
+    char text[64];
+
+    guest_log_tail(r->log, m.tail, sizeof(m.tail));
+    log_of(LOG_INFO_, r->instance.s, "qemu %d ended%s%s", (int)r->pid, known ? ": " : "",
+           known ? child_status_text(status, false, text) : "");
+    exited_encode(&m, &g->out);
+    g->send(P_EXITED, 0, &g->out, g->arg);
+    running_free(r);
+}
+
+static void child_done(const struct spawn_exit *x, void *arg)
+{
+    struct running *r = arg;
+
+    ended(r, true, x->status);
+}
+
+static void adopted_done(int fd, int what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    ended(arg, false, 0);
+}
+
+/* Guests make QEMU complain; it must not fill the disk. The descriptor appends, so that a cut file
+ * goes on at its new end. */
+static void tick_cb(void *arg)
+{
+    struct guests *g = arg;
+    struct running *r;
+    struct stat st;
+
+    TAILQ_FOREACH(r, &g->running, order)
+    {
+        if (r->log >= 0 && fstat(r->log, &st) == 0 &&
+            (uint64_t)st.st_size > g->config->console_cap && ftruncate(r->log, 0) == 0)
+            log_of(LOG_WARN_, r->instance.s, "%s was over its cap and was cut", FILE_QEMU_LOG);
+    }
+    if (g->n_running)
+        loop_timer_set(g->tick, TICK_MS);
+}
+
+/* --- launch -------------------------------------------------------------------------------- */
+
+static int render(const struct guests *g, const struct launch *l, const struct guest_files *f,
+                  struct argv *out, struct err *e)
+{
+    char qmp[PATH_SIZE], console[PATH_SIZE];
+    struct qemu_place p;
+
+    qemu_place_init(&p);
+    p.binary = g->config->qemu;
+    p.accel = g->accel.accel;
+    for (int i = 0; i < QEMU_FILES; i++)
+        p.fd[i] = f->fd[i] < 0 ? -1 : FD_FIRST + i;
+    layout_socket(g->config->run, &l->instance, SUFFIX_QMP, qmp);
+    layout_socket(g->config->run, &l->instance, SUFFIX_CONSOLE, console);
+    p.qmp_socket = qmp;
+    p.console_socket = console;
+    p.run_as = g->config->mode == MODE_SYSTEM && g->config->run_as[0] ? g->config->run_as : NULL;
+    p.tcg_tb_mib = TCG_TB_MIB;
+    return qemu_args(l, &p, out, e);
+}
+
+static struct child *start(struct running *r, const struct argv *a, const struct guest_files *f,
+                           struct err *e)
+{
+    static const char *const env[] = { "PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", NULL };
+    struct spawn_opts o = SPAWN_OPTS_INIT;
+    struct spawn_fd fds[QEMU_FILES];
+
+    o.env = env;
+    o.fds = fds;
+    for (int i = 0; i < QEMU_FILES; i++) {
+        if (f->fd[i] >= 0)
+            fds[o.n_fds++] = (struct spawn_fd){ .from = f->fd[i], .to = FD_FIRST + i };
+    }
+    o.out = o.err = f->log;
+    o.own_session = true;
+    return child_spawn(r->guests->loop, a, &o, child_done, r, e);
+}
+
+static int spawn(struct running *r, const struct launch *l, struct guest_files *f, struct err *e)
+{
+    auto_argv struct argv a = ARGV_INIT;
+    struct err why = { 0 };
+
+    if (render(r->guests, l, f, &a, e) < 0)
+        return -1;
+    r->child = start(r, &a, f, e);
+    if (!r->child)
+        return -1;
+    r->pid = child_pid(r->child);
+    r->accel = r->guests->accel.accel;
+    r->log = steal_fd(&f->log);
+    /* Without the file it is still found by its lock. */
+    if (guest_pid_write(f->dir, r->pid, l->launch_id, &why) < 0)
+        log_of(LOG_WARN_, l->instance.s, "%s", why.text);
+    log_of(LOG_INFO_, l->instance.s, "qemu %d started (%s)", (int)r->pid, accel_name(r->accel));
+    return 0;
+}
+
+static int launch(struct guests *g, const struct launch *l, struct running **ret, struct err *e)
+{
+    struct guest_files f = GUEST_FILES_INIT;
+
+    if (!g->config->launch)
+        return err_set(e, ERR_DENIED, "this roost launches no guests ([launch] enabled = no)");
+    if (g->n_running >= g->config->max_guests)
+        return err_set(e, ERR_BUSY, "%u guests run already, [launch] max-guests allows no more",
+                       g->n_running);
+    if (!g->accel.qemu_version[0])
+        return err_set(e, ERR_NOT_FOUND, "%s", g->accel.reason);
+    if (guest_files_open(g, l, &f, e) < 0)
+        return -1;
+    struct running *r = running_new(g, &l->instance, l->launch_id);
+    int rc = r ? spawn(r, l, &f, e) : err_set(e, ERR_INTERNAL, "no memory");
+    guest_files_close(&f);
+    if (rc < 0 && r)
+        running_free(r);
+    *ret = r;
+    return rc;
+}
+
+static void launch_now(struct guests *g, uint32_t id, const struct launch *l)
+{
+    struct running *r = NULL;
+    struct err e = { 0 };
+
+    if (launch(g, l, &r, &e) == 0) {
+        send_launched(g, P_LAUNCHED, id, r);
+        return;
+    }
+    log_of(LOG_WARN_, l->instance.s, "not launched: %s", e.text);
+    send_error(g, P_LAUNCH_FAILED, id, l, &e);
+}
+
+int guests_launch(struct guests *g, uint32_t id, struct msg_cur *c, struct err *e)
+{
+    struct err full = { 0 };
+    struct launch l;
+
+    if (launch_decode(c, &l, e) < 0)
+        return -1;
+    if (g->probed) {
+        launch_now(g, id, &l);
+        return 0;
+    }
+    struct queued *q = g->n_queued < g->config->max_guests ? calloc(1, sizeof(*q)) : NULL;
+    if (!q) {
+        err_set(&full, ERR_BUSY, "too many launches wait for the probe of the accelerator");
+        send_error(g, P_LAUNCH_FAILED, id, &l, &full);
+        return 0;
+    }
+    q->id = id;
+    q->launch = l;
+    TAILQ_INSERT_TAIL(&g->queued, q, order);
+    g->n_queued++;
+    return 0;
+}
+
+static void queue_drop(struct guests *g, bool run)
+{
+    struct queued *q;
+
+    while ((q = TAILQ_FIRST(&g->queued))) {
+        TAILQ_REMOVE(&g->queued, q, order);
+        g->n_queued--;
+        if (run)
+            launch_now(g, q->id, &q->launch);
+        free(q);
+    }
+}
+
+int guests_vmsh(struct guests *g, uint32_t id, struct msg_cur *c, struct err *e)
+{
+    struct launch l;
+    struct err why = { 0 };
+
+    if (launch_decode(c, &l, e) < 0)
+        return -1;
+    auto_close int dir = guest_dir(g, &l.instance, &why);
+    if (dir >= 0)
+        (void)guest_files_write(g, dir, &l, &why);
+    send_error(g, P_DONE, id, &l, &why);
+    return 0;
+}
+
+/* --- adopt, kill --------------------------------------------------------------------------- */
+
+/* By the pid file, else by whoever has the lock open. -1: nobody was found. */
+static int holder(const struct verb_ref *v, int dir, pid_t *ret_pid, uint64_t *ret_launch_id,
+                  struct err *e)
+{
+    struct err why = { 0 };
+    uint64_t start;
+    pid_t pid;
+
+    *ret_launch_id = 0;
+    int fd = guest_pid_read(dir, ret_pid, &start, ret_launch_id, &why);
+    if (fd == 0 && (fd = proc_open(*ret_pid, start, &why)) >= 0)
+        return fd;
+    log_of(LOG_WARN_, v->instance.s, "%s; looking for the holder of its lock", why.text);
+    pid = guest_find_holder(dir, e);
+    if (pid < 0)
+        return -1;
+    if (pid == 0)
+        return err_set(e, ERR_NOT_FOUND, "%s is held, but by no process that can be seen",
+                       FILE_LOCK_QEMU);
+    /* Of which launch it is nobody knows: the file names an earlier one. */
+    *ret_launch_id = 0;
+    *ret_pid = pid;
+    return proc_start_time(pid, &start, e) < 0 ? -1 : proc_open(pid, start, e);
+}
+
+static struct running *watch_adopted(struct guests *g, const struct verb_ref *v, int dir,
+                                     struct err *e)
+{
+    uint64_t launch_id;
+    pid_t pid;
+    auto_close int fd = holder(v, dir, &pid, &launch_id, e);
+    struct running *r = fd < 0 ? NULL : running_new(g, &v->instance, launch_id);
+
+    if (!r)
+        return NULL;
+    r->pid = pid;
+    r->accel = guest_accel_of(pid);
+    r->pidfd = steal_fd(&fd);
+    r->log = file_open_beneath(dir, FILE_QEMU_LOG, O_RDWR | O_APPEND, 0, NULL);
+    r->watch = loop_fd_new(g->loop, r->pidfd, LOOP_READ, adopted_done, r, e);
+    if (r->watch)
+        return r;
+    running_free(r);
+    return NULL;
+}
+
+/* NULL with e->kind ERR_NONE: it does not run. */
+static struct running *adopt(struct guests *g, const struct verb_ref *v, struct err *e)
+{
+    struct running *r = find(g, &v->instance);
+
+    if (r)
+        return r;
+    auto_close int dir = guest_dir(g, &v->instance, e);
+    if (dir < 0) {
+        if (e->kind == ERR_NOT_FOUND)
+            *e = (struct err){ 0 };
+        return NULL;
+    }
+    int held = lock_probe(dir, FILE_LOCK_QEMU, e);
+    if (held <= 0)
+        return NULL;
+    r = watch_adopted(g, v, dir, e);
+    if (r)
+        log_of(LOG_INFO_, r->instance.s, "qemu %d found running", (int)r->pid);
+    return r;
+}
+
+static void not_running(struct guests *g, uint32_t id, const struct verb_ref *v,
+                        const struct err *why)
+{
+    if (why->kind != ERR_NONE)
+        log_of(LOG_ERROR_, v->instance.s, "cannot tell whether its QEMU runs: %s", why->text);
+    verb_ref_encode(v, &g->out);
+    g->send(P_NOT_RUNNING, id, &g->out, g->arg);
+}
+
+int guests_adopt(struct guests *g, uint32_t id, struct msg_cur *c, struct err *e)
+{
+    struct verb_ref v;
+    struct err why = { 0 };
+
+    if (verb_ref_decode(c, &v, e) < 0)
+        return -1;
+    struct running *r = adopt(g, &v, &why);
+    if (r)
+        send_launched(g, P_ADOPTED, id, r);
+    else
+        not_running(g, id, &v, &why);
+    return 0;
+}
+
+int guests_kill(struct guests *g, uint32_t id, struct msg_cur *c, struct err *e)
+{
+    struct verb_ref v;
+    struct err why = { 0 };
+    int rc;
+
+    if (verb_ref_decode(c, &v, e) < 0)
+        return -1;
+    struct running *r = adopt(g, &v, &why);
+    if (!r || (v.launch_id && r->launch_id && r->launch_id != v.launch_id)) {
+        not_running(g, id, &v, &why);
+        return 0;
+    }
+    if (r->child)
+        rc = child_kill(r->child, SIGKILL, &why);
+    else
+        rc =
+            pidfd_send_signal(r->pidfd, SIGKILL, NULL, 0) < 0 ? err_sys(&why, "cannot kill it") : 0;
+    if (rc < 0)
+        log_of(LOG_WARN_, r->instance.s, "qemu %d: %s", (int)r->pid, why.text);
+    return 0;
+}
+
+/* --- the accelerator ----------------------------------------------------------------------- */
+
+static void send_accel(struct guests *g, uint32_t id)
+{
+    accel_report_encode(&g->accel, &g->out);
+    g->send(P_ACCEL, id, &g->out, g->arg);
+}
+
+static void probe_done(const struct accel_report *r, void *arg)
+{
+    struct guests *g = arg;
+
+    g->probe = NULL;
+    g->accel = *r;
+    g->probed = true;
+    if (r->qemu_version[0])
+        log_info("accelerator %s: %s; QEMU %s", accel_name(r->accel), r->reason, r->qemu_version);
+    else
+        log_warn("guests cannot be launched: %s", r->reason);
+    send_accel(g, g->reprobe_id);
+    g->reprobe_id = 0;
+    queue_drop(g, true);
+}
+
+static int probe(struct guests *g, struct err *e)
+{
+    struct probe_opts o = { .qemu = g->config->qemu,
+                            .kvm = "/dev/kvm",
+                            .state_dir = g->place->state,
+                            .forced = g->config->accel != ACCEL_CHOICE_AUTO,
+                            .force = g->config->accel == ACCEL_CHOICE_KVM ? ACCEL_KVM : ACCEL_TCG,
+                            .limit_ms = g->config->probe_limit };
+
+    g->probed = false;
+    g->probe = probe_start(g->loop, &o, probe_done, g, e);
+    return g->probe || g->probed ? 0 : -1;
+}
+
+int guests_reprobe(struct guests *g, uint32_t id, struct msg_cur *c, struct err *e)
+{
+    struct err why = { 0 };
+
+    if (msg_end(c, "reprobe", e) < 0)
+        return -1;
+    g->reprobe_id = id;
+    if (g->probe)
+        return 0; /* one runs: its verdict is the answer */
+    (void)unlinkat(g->place->state, FILE_ACCEL, 0);
+    if (probe(g, &why) == 0)
+        return 0;
+    log_warn("probe of the accelerator: %s", why.text);
+    g->probed = true;
+    send_accel(g, id);
+    return 0;
+}
+
+/* --- life ---------------------------------------------------------------------------------- */
+
+struct guests *guests_new(struct loop *l, const struct config *c, const struct place *p,
+                          guests_send_fn *send, void *arg, struct err *e)
+{
+    struct guests *g = calloc(1, sizeof(*g));
+
+    if (!g) {
+        err_set(e, ERR_INTERNAL, "no memory");
+        return NULL;
+    }
+    g->loop = l;
+    g->config = c;
+    g->place = p;
+    g->send = send;
+    g->arg = arg;
+    TAILQ_INIT(&g->running);
+    TAILQ_INIT(&g->queued);
+    g->tick = loop_timer_new(l, tick_cb, g, e);
+    if (g->tick && probe(g, e) == 0)
+        return g;
+    guests_free(g);
+    return NULL;
+}
+
+void guests_free(struct guests *g)
+{
+    if (!g)
+        return;
+    probe_cancel(g->probe);
+    queue_drop(g, false);
+    while (!TAILQ_EMPTY(&g->running))
+        running_free(TAILQ_FIRST(&g->running));
+    loop_timer_free(g->tick);
+    buf_done(&g->out);
+    free(g);
+}
+
+void guests_core_came(struct guests *g)
+{
+    if (g->probed)
+        send_accel(g, 0);
+}
+
+void guests_core_gone(struct guests *g)
+{
+    queue_drop(g, false);
+    g->reprobe_id = 0;
+}
+
+void guests_dump(const struct guests *g)
+{
+    const struct running *r;
+
+    log_info("%u guests run, %u launches wait for the probe", g->n_running, g->n_queued);
+    TAILQ_FOREACH(r, &g->running, order)
+    log_of(LOG_INFO_, r->instance.s, "qemu %d, launch %" PRIx64 ", %s, %s", (int)r->pid,
+           r->launch_id, accel_name(r->accel), r->child ? "child" : "adopted");
+}

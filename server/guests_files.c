@@ -1,0 +1,259 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/parse.h"
+#include "bootstrap/smbios.h"
+#include "bootstrap/vmsh.h"
+#include "server/guests_priv.h"
+
+enum where { IN_INSTANCE, IN_IMAGE, IN_CONFIG };
+
+/* Each file of a guest: where it lies, how it is opened. The lock is not here, it comes first. */
+static const struct {
+    enum qemu_file file;
+    enum where where;
+    const char *name;
+    int flags;
+} rows[] = {
+    { QEMU_DISK, IN_INSTANCE, FILE_DISK, O_RDWR },
+    { QEMU_BASE, IN_IMAGE, FILE_IMAGE_DISK, O_RDONLY },
+    { QEMU_KERNEL, IN_IMAGE, FILE_IMAGE_KERNEL, O_RDONLY },
+    { QEMU_INITRD, IN_IMAGE, FILE_IMAGE_INITRD, O_RDONLY },
+    { QEMU_SMBIOS, IN_INSTANCE, FILE_SMBIOS, O_RDONLY },
+    { QEMU_CODE, IN_CONFIG, "firmware code", O_RDONLY },
+    { QEMU_VARS, IN_INSTANCE, FILE_VARS, O_RDWR },
+    { QEMU_CONSOLE, IN_INSTANCE, FILE_CONSOLE, O_WRONLY | O_CREAT | O_APPEND },
+};
+
+void guest_files_close(struct guest_files *f)
+{
+    for (int i = 0; i < QEMU_FILES; i++) {
+        if (f->fd[i] >= 0)
+            close(f->fd[i]);
+        f->fd[i] = -1;
+    }
+    if (f->log >= 0)
+        close(f->log);
+    if (f->dir >= 0)
+        close(f->dir);
+    f->log = f->dir = -1;
+}
+
+int guest_dir(const struct guests *g, const struct name *instance, struct err *e)
+{
+    int fd = file_open_beneath(g->place->instances, instance->s, O_RDONLY | O_DIRECTORY, 0, e);
+
+    return fd < 0 ? err_wrap(e, "%s", DIR_INSTANCES) : fd;
+}
+
+/* --- files that roostd writes -------------------------------------------------------------- */
+
+static int write_smbios(int dir, const struct launch *l, struct err *e)
+{
+    auto_buf struct buf serial = BUF_INIT, blob = BUF_INIT;
+
+    if (l->seed)
+        seed_serial(&serial, l->base_url, &l->tag, &l->seed_token);
+    if (buf_check(&serial, e) < 0 || smbios_type1(buf_str(&serial), &l->uuid, &blob, e) < 0 ||
+        buf_check(&blob, e) < 0)
+        return -1;
+    return file_replace(dir, FILE_SMBIOS, blob.data, blob.len, 0600, NULL, e);
+}
+
+/* vm.sh must find QEMU whatever PATH its user has. */
+static int find_binary(const char *name, char ret[PATH_MAX], struct err *e)
+{
+    const char *p = getenv("PATH");
+    struct stat st;
+
+    if (name[0] == '/') {
+        snprintf(ret, PATH_MAX, "%.*s", PATH_MAX - 1, name);
+        return 0;
+    }
+    for (p = p ? p : "/usr/local/bin:/usr/bin:/bin"; *p;) {
+        int len = (int)strcspn(p, ":");
+        int n = snprintf(ret, PATH_MAX, "%.*s/%s", len, p, name);
+        if (*p == '/' && n < PATH_MAX && stat(ret, &st) == 0 && S_ISREG(st.st_mode) &&
+            access(ret, X_OK) == 0)
+            return 0;
+        p += len + (p[len] == ':');
+    }
+    return err_set(e, ERR_NOT_FOUND,
+                   "%.100s is not in PATH: install it (package qemu-system-x86), or name it in "
+                   "[launch] qemu",
+                   name);
+}
+
+static int write_vmsh(const struct guests *g, int dir, const struct launch *l, struct err *e)
+{
+    auto_buf struct buf text = BUF_INIT;
+    char binary[PATH_MAX];
+    const char *code = g->config->firmware_code;
+
+    if (find_binary(g->config->qemu, binary, e) < 0 ||
+        vmsh_render(l, binary, *code ? code : NULL, &text, e) < 0 || buf_check(&text, e) < 0)
+        return -1;
+    return file_replace(dir, FILE_VM_SH, text.data, text.len, 0700, NULL, e);
+}
+
+int guest_files_write(const struct guests *g, int dir, const struct launch *l, struct err *e)
+{
+    return write_smbios(dir, l, e) < 0 || write_vmsh(g, dir, l, e) < 0 ? -1 : 0;
+}
+
+/* The guest's own UEFI variables begin as the template. A copy that was cut short is not taken for
+ * them: it gets its name when it is whole. */
+static int make_vars(const struct guests *g, int dir, struct err *e)
+{
+    struct stat st;
+
+    if (fstatat(dir, FILE_VARS, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        return 0;
+    auto_close int from = open(g->config->firmware_vars, O_RDONLY | O_CLOEXEC);
+    if (from < 0)
+        return err_sys(e, "[launch] firmware-vars %.200s", g->config->firmware_vars);
+    auto_close int to =
+        file_open_beneath(dir, FILE_VARS ".new", O_WRONLY | O_CREAT | O_TRUNC, 0600, e);
+    if (to < 0 || file_copy(from, to, e) < 0)
+        return err_wrap(e, "%s", FILE_VARS);
+    if (renameat(dir, FILE_VARS ".new", dir, FILE_VARS) < 0)
+        return err_sys(e, "%s", FILE_VARS);
+    return dir_sync(dir, e);
+}
+
+/* --- files that QEMU gets ------------------------------------------------------------------ */
+
+static int open_row(const struct guests *g, int dir, int image, size_t i, struct err *e)
+{
+    int fd;
+
+    switch (rows[i].where) {
+    case IN_INSTANCE:
+        return file_open_beneath(dir, rows[i].name, rows[i].flags, 0600, e);
+    case IN_IMAGE:
+        fd = file_open_beneath(image, rows[i].name, rows[i].flags, 0, e);
+        return fd < 0 ? err_wrap(e, "image") : fd;
+    case IN_CONFIG:
+        fd = open(g->config->firmware_code, rows[i].flags | O_CLOEXEC);
+        return fd < 0 ? err_sys(e, "[launch] firmware-code %.200s", g->config->firmware_code) : fd;
+    }
+    return -1;
+}
+
+static int open_rows(const struct guests *g, const struct launch *l, struct guest_files *f,
+                     struct err *e)
+{
+    auto_close int image =
+        file_open_beneath(g->place->images, l->image.s, O_RDONLY | O_DIRECTORY, 0, e);
+
+    if (image < 0)
+        return err_wrap(e, "%s", DIR_IMAGES);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        if (!qemu_needs(l, rows[i].file))
+            continue;
+        f->fd[rows[i].file] = open_row(g, f->dir, image, i, e);
+        if (f->fd[rows[i].file] < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int take_lock(struct guest_files *f, struct err *e)
+{
+    f->fd[QEMU_LOCK] = lock_take(f->dir, FILE_LOCK_QEMU, e);
+    if (f->fd[QEMU_LOCK] >= 0)
+        return 0;
+    if (e && e->kind == ERR_BUSY)
+        return err_set(e, ERR_CONFLICT, "already running");
+    return -1;
+}
+
+static int open_all(const struct guests *g, const struct launch *l, struct guest_files *f,
+                    struct err *e)
+{
+    f->dir = guest_dir(g, &l->instance, e);
+    if (f->dir < 0 || take_lock(f, e) < 0 || guest_files_write(g, f->dir, l, e) < 0)
+        return -1;
+    if (qemu_needs(l, QEMU_VARS) && make_vars(g, f->dir, e) < 0)
+        return -1;
+    if (open_rows(g, l, f, e) < 0)
+        return -1;
+    f->log =
+        file_open_beneath(f->dir, FILE_QEMU_LOG, O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0600, e);
+    return f->log < 0 ? -1 : 0;
+}
+
+int guest_files_open(const struct guests *g, const struct launch *l, struct guest_files *ret,
+                     struct err *e)
+{
+    struct guest_files f = GUEST_FILES_INIT;
+
+    if (open_all(g, l, &f, e) < 0) {
+        guest_files_close(&f);
+        return -1;
+    }
+    *ret = f;
+    return 0;
+}
+
+/* --- pid file, log ------------------------------------------------------------------------- */
+
+int guest_pid_write(int dir, pid_t pid, uint64_t launch_id, struct err *e)
+{
+    char text[80];
+    uint64_t start;
+
+    if (proc_start_time(pid, &start, e) < 0)
+        return -1;
+    int len =
+        snprintf(text, sizeof(text), "%d %" PRIu64 " %" PRIu64 "\n", (int)pid, start, launch_id);
+    return file_replace(dir, FILE_PID, text, (size_t)len, 0600, NULL, e);
+}
+
+int guest_pid_read(int dir, pid_t *ret_pid, uint64_t *ret_start, uint64_t *ret_launch_id,
+                   struct err *e)
+{
+    auto_buf struct buf text = BUF_INIT;
+    uint64_t v[3];
+    char *save = NULL;
+
+    if (file_read(dir, FILE_PID, 128, &text, e) < 0)
+        return -1;
+    if (!text.len || text.data[text.len - 1] != '\n')
+        return err_set(e, ERR_INVALID, "%s: cut short", FILE_PID);
+    text.data[--text.len] = '\0';
+    for (int i = 0; i < 3; i++) {
+        const char *word = strtok_r(i ? NULL : text.data, " ", &save);
+        if (parse_u64(word ? word : "", i == 0, i ? UINT64_MAX : INT_MAX, &v[i], e) < 0)
+            return err_wrap(e, "%s", FILE_PID);
+    }
+    *ret_pid = (pid_t)v[0];
+    *ret_start = v[1];
+    *ret_launch_id = v[2];
+    return 0;
+}
+
+void guest_log_tail(int log, char *ret, size_t size)
+{
+    struct stat st;
+    off_t at;
+
+    ret[0] = '\0';
+    if (log < 0 || fstat(log, &st) < 0)
+        return;
+    at = st.st_size > (off_t)size - 1 ? st.st_size - (off_t)size + 1 : 0;
+    ssize_t n = pread(log, ret, size - 1, at);
+    if (n < 0)
+        n = 0;
+    while (n > 0 && ret[n - 1] == '\n')
+        n--;
+    ret[n] = '\0';
+}

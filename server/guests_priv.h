@@ -1,0 +1,80 @@
+/* The inside of server/guests*.c. */
+#ifndef SERVER_GUESTS_PRIV_H
+#define SERVER_GUESTS_PRIV_H
+
+#include <sys/queue.h>
+
+#include "base/spawn.h"
+#include "bootstrap/probe.h"
+#include "bootstrap/qemu.h"
+#include "server/guests.h"
+
+/* A QEMU that runs. */
+struct running {
+    struct guests *guests;
+    TAILQ_ENTRY(running) order;
+    struct name instance;
+    uint64_t launch_id;
+    pid_t pid;
+    enum accel accel;
+    struct child *child; /* started by this roostd, or: */
+    int pidfd;           /* adopted; -1 */
+    struct loop_fd *watch;
+    int log; /* qemu.log, read and write; -1 */
+};
+
+/* A launch that waits for the probe. */
+struct queued {
+    TAILQ_ENTRY(queued) order;
+    uint32_t id;
+    struct launch launch;
+};
+
+struct guests {
+    struct loop *loop;
+    const struct config *config;
+    const struct place *place;
+    guests_send_fn *send;
+    void *arg;
+    TAILQ_HEAD(, running) running;
+    unsigned n_running;
+    TAILQ_HEAD(, queued) queued;
+    unsigned n_queued;
+    struct probe *probe;
+    bool probed;
+    struct accel_report accel;
+    uint32_t reprobe_id;     /* whose answer the verdict is; 0: nobody's */
+    struct loop_timer *tick; /* caps logs */
+    struct buf out;
+};
+
+/* --- guests_files.c: what a launch opens and writes --- */
+struct guest_files {
+    int dir;            /* the instance's */
+    int fd[QEMU_FILES]; /* -1: not needed */
+    int log;
+};
+#define GUEST_FILES_INIT ((struct guest_files){ -1, { -1, -1, -1, -1, -1, -1, -1, -1, -1 }, -1 })
+_Static_assert(QEMU_FILES == 9, "GUEST_FILES_INIT names each");
+void guest_files_close(struct guest_files *f);
+/* Takes the instance's lock (ERR_CONFLICT: it runs already), writes smbios.bin and vm.sh, opens all
+ * files below the state directory. On failure nothing is held. */
+int guest_files_open(const struct guests *g, const struct launch *l, struct guest_files *ret,
+                     struct err *e);
+/* smbios.bin and vm.sh alone. */
+int guest_files_write(const struct guests *g, int dir, const struct launch *l, struct err *e);
+int guest_dir(const struct guests *g, const struct name *instance, struct err *e);
+/* FILE_PID. */
+int guest_pid_write(int dir, pid_t pid, uint64_t launch_id, struct err *e);
+int guest_pid_read(int dir, pid_t *ret_pid, uint64_t *ret_start, uint64_t *ret_launch_id,
+                   struct err *e);
+/* The last bytes of a log as printable text. */
+void guest_log_tail(int log, char *ret, size_t size);
+
+/* --- guests_find.c --- */
+/* The process that holds the lock (by an open descriptor of that file), other than this one; 0
+ * none. */
+pid_t guest_find_holder(int dir, struct err *e);
+enum accel guest_accel_of(pid_t pid);
+
+#endif
