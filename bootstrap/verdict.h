@@ -1,0 +1,20 @@
+/* The cached verdict of the KVM probe (FILE_ACCEL): lines of accelerator, reason, QEMU's version,
+ * and the circumstances under which it holds. The first line is what vm.sh reads. */
+#ifndef BOOTSTRAP_VERDICT_H
+#define BOOTSTRAP_VERDICT_H
+
+#include "base/buf.h"
+#include "model/verb.h"
+
+struct circumstances {
+    char boot_id[40];
+    char qemu_path[4096]; /* found by PATH */
+    char qemu_version[64];
+    uint64_t qemu_size;
+    int64_t qemu_mtime_ns;
+};
+void verdict_render(const struct accel_report *r, const struct circumstances *c, struct buf *out);
+/* -1: of other circumstances, or not such a file. */
+int verdict_parse(const char *text, const struct circumstances *now, struct accel_report *ret);
+
+#endif
