@@ -99,3 +99,15 @@ int disk_overlay_argv(const char *qemu_img, const char *file, const struct name 
     argv_addf(out, "%" PRIu64, ((size ? size : virtual_size) + 511) / 512 * 512);
     return out->failed ? err_set(e, ERR_INTERNAL, "out of memory") : 0;
 }
+
+void disk_grow_argv(const char *qemu_img, const char *file, uint64_t size, struct argv *out)
+{
+    argv_add(out, qemu_img);
+    argv_add(out, "resize");
+    argv_add(out, "-q");
+    argv_add(out, "-f");
+    argv_add(out, "qcow2");
+    argv_add(out, "--");
+    argv_add(out, file);
+    argv_addf(out, "%" PRIu64, size);
+}

@@ -19,4 +19,7 @@ int disk_overlay_argv(const char *qemu_img, const char *file, const struct name 
                       enum disk_format format, uint64_t virtual_size, uint64_t size, struct argv *out,
                       struct err *e);
 
+/* `qemu-img resize` of a stopped guest's overlay to a larger size (a smaller one is refused by it). */
+void disk_grow_argv(const char *qemu_img, const char *file, uint64_t size, struct argv *out);
+
 #endif

@@ -58,10 +58,7 @@ set -- -o roost.mode=rootless -o seed.listen=127.0.0.1:0
 [ -z "${BREAK:-}" ] || set -- "$@" -o limits.seeded=30s
 roostd "$@" >"$demo/roostd.log" 2>&1 &
 roostd=$!
-# `roost status` answers as soon as it is ready; until then this waits for the word in the log.
-( tail -n +1 -F --pid="$roostd" "$demo/roostd.log" 2>/dev/null & echo $! >"$demo/tail.pid"; wait ) |
-    sed -n '/ready, /{p;q}'
-kill "$(cat "$demo/tail.pid")" 2>/dev/null || true
+tail -n +1 -f --pid="$roostd" "$demo/roostd.log" | sed '/ready, /q'
 kill -0 "$roostd" 2>/dev/null || { cat "$demo/roostd.log" >&2; exit 1; }
 roost status
 

@@ -116,6 +116,8 @@ static void send_launch(bool committed, void *arg)
 
 /* ---- step 2: the intent ---- */
 
+static int record_size(const struct machine *m, struct err *e);
+
 static int record_intent(struct machine *m, struct err *e)
 {
     struct core *c = m->c;
@@ -134,7 +136,7 @@ static int record_intent(struct machine *m, struct err *e)
     core_invalidate(c, g.tag.s);
     if (core_event(c, &g, EV_LAUNCHING, m->actor, e, "generation %u, boot %u", g.generation,
                    g.boots) < 0 ||
-        core_guest_save(c, &g, e) < 0)
+        core_guest_save(c, &g, e) < 0 || record_size(m, e) < 0)
         return -1;
     if (!(in = calloc(1, sizeof *in)))
         return err_set(e, ERR_INTERNAL, "out of memory");
@@ -156,65 +158,110 @@ static void go_on(struct machine *m)
 
 /* ---- step 1: the disk ---- */
 
-static void disk_made(const struct spawn_exit *x, void *arg)
+static void disk_path(const struct machine *m, char *out, size_t size)
+{
+    snprintf(out, size, "%s/%s/%s/%s", m->c->config.state, DIR_INSTANCES, m->name.s, FILE_DISK);
+}
+
+/* Made under another name first: a disk that is there is whole. */
+static int put_in_place(const struct machine *m, struct err *e)
+{
+    char path[PATH_SIZE + 160], tmp[PATH_SIZE + 164];
+
+    disk_path(m, path, sizeof path);
+    snprintf(tmp, sizeof tmp, "%s.new", path);
+    return rename(tmp, path) < 0 ? err_sys(e, "%s", path) : 0;
+}
+
+static void disk_done(const struct spawn_exit *x, void *arg)
 {
     struct machine *m = arg;
-    char status[64], path[PATH_SIZE + 128];
+    char status[64];
     struct err e;
+    int r;
 
     m->disk = NULL;
-    if (x->status == 0 && !x->timed_out) {
-        /* Made under another name first: a disk that is there is whole. */
-        char tmp[PATH_SIZE + 140];
-        snprintf(path, sizeof path, "%s/%s/%s/%s", m->c->config.state, DIR_INSTANCES, m->name.s,
-                 FILE_DISK);
-        snprintf(tmp, sizeof tmp, "%s.new", path);
-        if (rename(tmp, path) == 0) {
-            go_on(m);
-            return;
-        }
-        err_sys(&e, "%s", path);
-    } else {
-        err_set(&e, ERR_IO, "instance %s: qemu-img: %s: %.300s", m->name.s,
-                child_status_text(x->status, x->timed_out, status), buf_str(x->err));
+    if (x->status != 0 || x->timed_out)
+        r = err_set(&e, ERR_IO, "instance %s: qemu-img: %s: %.300s", m->name.s,
+                    child_status_text(x->status, x->timed_out, status), buf_str(x->err));
+    else
+        r = m->disk_fresh ? put_in_place(m, &e) : 0;
+    if (r == 0) {
+        go_on(m);
+        return;
     }
     core_note(m->c, m->id, EV_LAUNCH_FAILED, "roost", "%s", e.text);
     fail(m, &e);
 }
 
-static int image_of(struct core *c, const struct instance *i, struct image *image, struct err *e)
+static void size_key(const struct machine *m, char out[48])
 {
-    if (!i->spec.image.s[0])
-        return err_set(e, ERR_INVALID, "instance %s has no image", i->name.s);
-    return core_image(c, i->spec.image.s, image, e);
+    snprintf(out, 48, "disk-size:%lld", (long long)m->id);
 }
 
-/* 1: being made, disk_made() goes on; 0: nothing to make. */
+/* A definition that grew since the disk was made. */
+static bool must_grow(const struct machine *m)
+{
+    char key[48], was[24] = "0";
+
+    size_key(m, key);
+    store_meta_get(m->c->store, key, was, sizeof was, NULL);
+    return m->disk_size > strtoull(was, NULL, 10);
+}
+
+static int record_size(const struct machine *m, struct err *e)
+{
+    char key[48], text[24];
+
+    size_key(m, key);
+    snprintf(text, sizeof text, "%llu", (unsigned long long)m->disk_size);
+    return store_meta_set(m->c->store, key, text, e);
+}
+
+/* 1: qemu-img is needed, *a says how; 0: the disk is as it should be. */
+static int disk_argv(struct machine *m, const struct image *image, struct argv *a, struct err *e)
+{
+    const char *qemu_img = m->c->config.qemu_img[0] ? m->c->config.qemu_img : "qemu-img";
+    char path[PATH_SIZE + 160], tmp[PATH_SIZE + 164];
+    struct stat st;
+
+    disk_path(m, path, sizeof path);
+    m->disk_fresh = stat(path, &st) < 0;
+    if (!m->disk_fresh && !must_grow(m))
+        return 0;
+    snprintf(tmp, sizeof tmp, "%s.new", path);
+    if (!m->disk_fresh)
+        disk_grow_argv(qemu_img, path, m->disk_size, a);
+    else if (disk_overlay_argv(qemu_img, tmp, &image->name, image->format, image->virtual_size,
+                               m->disk_size, a, e) < 0)
+        return -1;
+    return 1;
+}
+
+/* 1: being made, disk_done() goes on; 0: nothing to make. */
 static int make_disk(struct machine *m, const struct instance *i, struct err *e)
 {
     struct core *c = m->c;
     struct spawn_opts o = SPAWN_OPTS_INIT;
     auto_argv struct argv a = ARGV_INIT;
-    char dir[PATH_SIZE + 128], file[PATH_SIZE + 160];
+    char dir[PATH_SIZE + 128];
     struct image image;
-    struct stat st;
+    int r;
 
-    if (image_of(c, i, &image, e) < 0)
-        return -1;
+    if (!i->spec.image.s[0])
+        return err_set(e, ERR_INVALID, "instance %s has no image", i->name.s);
     snprintf(dir, sizeof dir, "%s/%s/%s", c->config.state, DIR_INSTANCES, m->name.s);
-    if (dir_make_all(dir, 0700, e) < 0)
+    m->disk_size = i->spec.disk;
+    if (core_image(c, i->spec.image.s, &image, e) < 0 || dir_make_all(dir, 0700, e) < 0)
         return -1;
-    snprintf(file, sizeof file, "%s/%s", dir, FILE_DISK);
-    if (image.format == DISK_NONE || stat(file, &st) == 0)
+    if (image.format == DISK_NONE || (r = disk_argv(m, &image, &a, e)) == 0)
         return 0;
-    snprintf(file, sizeof file, "%s/%s.new", dir, FILE_DISK);
-    if (disk_overlay_argv(c->config.qemu_img[0] ? c->config.qemu_img : "qemu-img", file, &image.name,
-                          image.format, image.virtual_size, i->spec.disk, &a, e) < 0)
+    if (r < 0)
         return -1;
     o.capture = true;
     o.limit_ms = QEMU_IMG_LIMIT_MS;
     o.max_memory = QEMU_IMG_MEMORY;
-    if (!(m->disk = child_spawn(c->loop, &a, &o, disk_made, m, e)))
+    if (!(m->disk = child_spawn(c->loop, &a, &o, disk_done, m, e)))
         return e->kind == ERR_NOT_FOUND
                    ? err_set(e, ERR_NOT_FOUND, "qemu-img is missing: apt install qemu-utils")
                    : -1;

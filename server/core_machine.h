@@ -46,6 +46,8 @@ struct machine {
     char stop_how[64];
 
     struct child *disk; /* qemu-img at work */
+    uint64_t disk_size; /* asked for; 0: as the image */
+    bool disk_fresh;    /* it is made, not grown */
     char actor[64];
     struct waiter *on_start, *on_end;
 };
