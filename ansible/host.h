@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "base/buf.h"
 #include "model/addr.h"
 #include "model/hostkey.h"
 #include "model/name.h"
@@ -26,5 +27,14 @@ struct host_defaults {
     const char *known_hosts; /* file */
     const char *ssh_key;     /* IdentityFile */
 };
+
+/* Where ssh goes: `ssh`, at the port that the operator's ansible_port names where that is a number.
+ * False: no address is on record, *ret is untouched. */
+bool host_endpoint(const struct host *h, struct endpoint *ret);
+/* Whether the address is the host's now. That of a stopped guest is only what it had last: a user
+ * network's forward may have gone to another guest. */
+bool host_holds_address(const struct host *h);
+/* The comment at the top of each generated file. */
+void host_banner(struct buf *out, const char *what);
 
 #endif

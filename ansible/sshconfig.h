@@ -6,6 +6,8 @@
 #include "base/buf.h"
 
 void sshconfig_banner(struct buf *out);
+/* A host without an address gets a comment in place of an entry; so does what ssh cannot be told (a
+ * user that is a template, a path with "${"). */
 void sshconfig_add(struct buf *out, const struct host *h, const struct host_defaults *d);
 
 #endif

@@ -1,0 +1,37 @@
+#include "ansible/sshpath.h"
+
+#include <string.h>
+
+#include "base/parse.h"
+
+int sshpath_check(const char *path, struct err *e)
+{
+    bool control = false;
+
+    for (const char *s = path; *s; s++)
+        control |= (unsigned char)*s < 0x20 || *s == 0x7f;
+    if (control || strstr(path, "${") || !utf8_valid(path, strlen(path)))
+        return err_set(e, ERR_INVALID,
+                       "path \"%.200s\": ssh and Ansible cannot be told of one that holds \"${\", "
+                       "control characters or bytes that are not UTF-8",
+                       path);
+    return 0;
+}
+
+void sshpath_quoted(struct buf *out, const char *path)
+{
+    for (; *path; path++) {
+        if (*path == '%')
+            buf_putc(out, '%');
+        if (*path == '"' || *path == '\\')
+            buf_putc(out, '\\');
+        buf_putc(out, *path);
+    }
+}
+
+void sshpath_word(struct buf *out, const char *path)
+{
+    buf_putc(out, '"');
+    sshpath_quoted(out, path);
+    buf_putc(out, '"');
+}
