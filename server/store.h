@@ -96,9 +96,14 @@ bool store_identity_taken(struct store *s, const struct uuid *u, const struct ma
 /* Iteration in order of name; fn returning non-zero ends it (and that value is returned). */
 typedef int store_guest_fn(const struct guest *g, void *arg);
 int store_guests(struct store *s, store_guest_fn *fn, void *arg, struct err *e);
-/* Only those in a phase of the mask (1u << PHASE_…), by an index, in order of their number. In both fn
- * may read and write the store; nobody is shown twice. */
+/* Only those in a phase of the mask (1u << PHASE_…), in order of their number. By an index, but for HOMED
+ * and CONFIGURED, which read the fleet: not on the way to the first answer. In all of these fn may read
+ * and write the store; nobody is shown twice. */
 int store_guests_in(struct store *s, unsigned phase_mask, store_guest_fn *fn, void *arg, struct err *e);
+/* Those with a launch_id (whose QEMU may run, for adoption) and the overdue ones: by small indexes of
+ * their own, in order of their number. */
+int store_guests_launched(struct store *s, store_guest_fn *fn, void *arg, struct err *e);
+int store_guests_overdue(struct store *s, store_guest_fn *fn, void *arg, struct err *e);
 /* Counts by phase, and how many are overdue. O(phases), not O(instances). */
 int store_counts(struct store *s, uint64_t by_phase[PHASES], uint64_t *ret_overdue, struct err *e);
 

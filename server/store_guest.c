@@ -202,10 +202,11 @@ int store_guests(struct store *s, store_guest_fn *fn, void *arg, struct err *e)
 static int next_in(struct store *s, int phase, int64_t after, int64_t *ret, struct err *e)
 {
     sqlite3_stmt *st;
-    int n = store_row(s, S_GUEST_AFTER_IN, &st, e, "ii", (int64_t)phase, after);
+    enum stmt stmt = phase_is_home((enum phase)phase) ? S_GUEST_AFTER_HOME : S_GUEST_AFTER_AWAY;
+    int n = store_row(s, stmt, &st, e, "ii", (int64_t)phase, after);
     if (n >= 0)
         *ret = n == 1 ? sqlite3_column_int64(st, 0) : INT64_MAX;
-    store_reset(s->stmt[S_GUEST_AFTER_IN]);
+    store_reset(s->stmt[stmt]);
     return n < 0 ? -1 : 0;
 }
 
@@ -248,6 +249,32 @@ int store_guests_in(struct store *s, unsigned phase_mask, store_guest_fn *fn, vo
         if (r != 0)
             return r;
     }
+}
+
+static int walk(struct store *s, enum stmt id, store_guest_fn *fn, void *arg, struct err *e)
+{
+    struct guest g = { 0 };
+    for (;;) {
+        sqlite3_stmt *st = NULL;
+        int found = store_row(s, id, &st, e, "i", g.id);
+        if (found == 0)
+            return 0;
+        if (take(s, found, st, &g, e) < 0)
+            return -1;
+        int r = fn(&g, arg);
+        if (r != 0)
+            return r;
+    }
+}
+
+int store_guests_launched(struct store *s, store_guest_fn *fn, void *arg, struct err *e)
+{
+    return walk(s, S_GUEST_AFTER_LAUNCHED, fn, arg, e);
+}
+
+int store_guests_overdue(struct store *s, store_guest_fn *fn, void *arg, struct err *e)
+{
+    return walk(s, S_GUEST_AFTER_OVERDUE, fn, arg, e);
 }
 
 /* Adds up what S_COUNTS gives. */

@@ -27,8 +27,10 @@ _Static_assert(LAUNCHER_ROOST == 0 && LAUNCHER_EXTERNAL == 1, "launchers are sto
 _Static_assert(DEF_NETWORK == 0 && DEF_IDENTITY == 1 && DEF_IMAGE == 2, "stored by number");
 
 /* guests: the hot row, small, without specification and keys; ids are never used again, since
- * events of removed instances keep theirs. counts: kept by triggers, so that counting reads 18 rows
- * and not the fleet. bodies: keyed by the first 63 bits of the SHA-256, compared in full, next free
+ * events of removed instances keep theirs. guests_away leaves out those at home (HOMED,
+ * CONFIGURED), nearly all of a large fleet: an index of everybody costs a phone-home two more
+ * pages. counts: by phase and overdue, kept by store_commit(), so that counting reads 18 rows and
+ * not the fleet. bodies: keyed by the first 63 bits of the SHA-256, compared in full, next free
  * number on a collision; their counts of use stand apart, so that a second user does not rewrite a
  * megabyte. */
 static const char schema_1[] =
@@ -59,7 +61,9 @@ static const char schema_1[] =
     " boots INTEGER NOT NULL DEFAULT 0,"
     " stop_wanted INTEGER NOT NULL DEFAULT 0"
     ") STRICT;"
-    "CREATE INDEX guests_by_phase ON guests(phase);"
+    "CREATE INDEX guests_away ON guests(phase) WHERE phase NOT IN (4, 5);"
+    "CREATE INDEX guests_launched ON guests(id) WHERE launch_id <> 0;"
+    "CREATE INDEX guests_overdue ON guests(id) WHERE overdue <> 0;"
     "CREATE TABLE counts(key INTEGER PRIMARY KEY, n INTEGER NOT NULL) STRICT;"
     "CREATE TABLE specs("
     " instance INTEGER PRIMARY KEY REFERENCES guests(id) ON DELETE CASCADE,"

@@ -32,7 +32,13 @@ static const char *const sql[STMTS] = {
     [S_GUEST_BY_TAG] = GUEST_SELECT "tag = ?1",
     [S_GUEST_BY_ID] = GUEST_SELECT "id = ?1",
     [S_GUEST_AFTER] = GUEST_SELECT "name > ?1 ORDER BY name LIMIT 1",
-    [S_GUEST_AFTER_IN] = "SELECT id FROM guests WHERE phase = ?1 AND id > ?2 ORDER BY id LIMIT 1",
+    [S_GUEST_AFTER_AWAY] = "SELECT id FROM guests INDEXED BY guests_away WHERE phase = ?1 AND "
+                           "phase NOT IN (4, 5) AND id > ?2 ORDER BY id LIMIT 1",
+    [S_GUEST_AFTER_HOME] = "SELECT id FROM guests WHERE phase = ?1 AND id > ?2 ORDER BY id LIMIT 1",
+    [S_GUEST_AFTER_LAUNCHED] = "SELECT " GUEST_COLUMNS " FROM guests INDEXED BY guests_launched "
+                               "WHERE launch_id <> 0 AND id > ?1 ORDER BY id LIMIT 1",
+    [S_GUEST_AFTER_OVERDUE] = "SELECT " GUEST_COLUMNS " FROM guests INDEXED BY guests_overdue "
+                              "WHERE overdue <> 0 AND id > ?1 ORDER BY id LIMIT 1",
     [S_GUEST_STANDING] = "SELECT phase, overdue FROM guests WHERE id = ?1",
     [S_GUEST_UPDATE] = GUEST_SET " WHERE id = ?1",
     [S_GUEST_UPDATE_PHASE] = GUEST_SET ", phase = ?2 WHERE id = ?1",

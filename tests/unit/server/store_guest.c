@@ -93,8 +93,10 @@ static void test_update_keeps_all(void **state)
     g.standing.since_ms = INT64_MAX;
     g.standing.sign_ms = -1;
     g.standing.since_boot_ms = 5;
-    memset(g.standing.note, 'n', sizeof(g.standing.note) - 1);
-    memset(g.standing.last_sign, 's', sizeof(g.standing.last_sign) - 1);
+    snprintf(g.standing.note, sizeof(g.standing.note), "%*s|", (int)sizeof(g.standing.note) - 2,
+             "n");
+    snprintf(g.standing.last_sign, sizeof(g.standing.last_sign), "%*s|",
+             (int)sizeof(g.standing.last_sign) - 2, "s");
     g.seed_stale = false;
     g.boots = 9;
     must(store_guest_update(s, &g, e));
@@ -205,6 +207,23 @@ static void test_walks(void **state)
     assert_string_equal(some.names, "cad");
     assert_int_equal(store_guests_in(s, mask, note_and_move, &moved, NULL), 0);
     assert_string_equal(moved.names, "cad");
+    struct seen home = { 0 }, late = { 0 }, ran = { 0 };
+    assert_int_equal(store_guests_in(s, 1u << PHASE_HOMED | 1u << PHASE_FAILED, note, &home, NULL),
+                     0);
+    assert_string_equal(home.names, "cabd");
+    move(s, b, PHASE_HOMED, true);
+    move(s, c, PHASE_SEEDED, true);
+    assert_int_equal(store_guests_overdue(s, note, &late, NULL), 0);
+    assert_string_equal(late.names, "cb");
+    struct guest g;
+    for (int64_t id = a; id <= d; id += d - a) {
+        must(store_guest_by_id(s, id, &g, e));
+        g.launch_id = id == a ? UINT64_MAX : 5;
+        must(store_guest_update(s, &g, e));
+    }
+    assert_int_equal(store_guests_launched(s, note, &ran, NULL), 0);
+    assert_string_equal(ran.names, "ad");
+    move(s, c, PHASE_FAILED, false);
     struct seen none = { 0 };
     assert_int_equal(store_guests_in(s, 1u << PHASE_SEEDED, note, &none, NULL), 0);
     assert_int_equal(store_guests_in(s, 0, note, &none, NULL), 0);
