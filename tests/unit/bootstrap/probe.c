@@ -1,0 +1,277 @@
+#include "bootstrap/probe.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/spawn.h"
+#include "bootstrap/probe_boot.h"
+#include "model/layout.h"
+
+static struct loop *loop;
+static char dir[] = "/tmp/roost-probe-XXXXXX";
+static int dirfd_;
+
+static int setup(void **state)
+{
+    (void)state;
+    loop = loop_new(NULL);
+    if (!loop || !mkdtemp(dir))
+        return -1;
+    dirfd_ = open(dir, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+    return dirfd_ < 0 ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    loop_free(loop);
+    close(dirfd_);
+    char command[64];
+    snprintf(command, sizeof(command), "rm -rf '%s'", dir);
+    return system(command);
+}
+
+static const char *script(const char *name, const char *text)
+{
+    static char path[128];
+    assert_int_equal(file_replace(dirfd_, name, text, strlen(text), 0755, NULL, NULL), 0);
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    return path;
+}
+
+struct got {
+    int n;
+    struct accel_report r;
+};
+
+static void done_cb(const struct accel_report *r, void *arg)
+{
+    struct got *g = arg;
+    g->n++;
+    g->r = *r;
+}
+
+static struct accel_report probe(const struct probe_opts *o, int64_t *ret_ms)
+{
+    struct got g = { .n = 0 };
+    int64_t start = clock_now().boot_ms;
+    assert_non_null(probe_start(loop, o, done_cb, &g, NULL));
+    assert_int_equal(g.n, 0); /* never from probe_start itself */
+    while (!g.n)
+        assert_int_equal(loop_turn(loop, -1, NULL), 0);
+    assert_int_equal(g.n, 1);
+    if (ret_ms)
+        *ret_ms = clock_now().boot_ms - start;
+    return g.r;
+}
+
+static const struct probe_opts usual = {
+    .qemu = "qemu-system-x86_64", .kvm = "/dev/kvm", .state_dir = -1, .limit_ms = 5000
+};
+
+/* Whatever this machine is: an answer within the limit, with a reason that fits it. */
+static void test_here(void **state)
+{
+    (void)state;
+    int64_t ms;
+    struct accel_report r = probe(&usual, &ms);
+    assert_true(ms < 5500);
+    assert_true(strncmp(r.qemu_version, "7.", 2) >= 0);
+    if (r.accel == ACCEL_KVM)
+        assert_string_equal(r.reason, "KVM runs guest code");
+    else
+        assert_non_null(strstr(r.reason, "/dev/kvm"));
+}
+
+static void test_absent(void **state)
+{
+    (void)state;
+    struct probe_opts o = usual;
+    o.kvm = "/nonexistent/kvm";
+    struct accel_report r = probe(&o, NULL);
+    assert_int_equal(r.accel, ACCEL_TCG);
+    assert_int_equal(strncmp(r.reason, "no /nonexistent/kvm: the ", 25), 0);
+    assert_true(r.qemu_version[0] != '\0');
+}
+
+static void test_opens_but_is_none(void **state)
+{
+    (void)state;
+    struct probe_opts o = usual;
+    o.kvm = script("plain", "no device\n");
+    struct accel_report r = probe(&o, NULL);
+    assert_int_equal(r.accel, ACCEL_TCG);
+    assert_non_null(strstr(r.reason, "opens, but is no KVM"));
+}
+
+static void test_no_qemu(void **state)
+{
+    (void)state;
+    struct probe_opts o = usual;
+    o.qemu = "/nonexistent/qemu";
+    struct accel_report r = probe(&o, NULL);
+    assert_string_equal(r.qemu_version, "");
+    assert_int_equal(strncmp(r.reason, "QEMU is missing", 15), 0);
+    o.qemu = script("true", "#!/bin/sh\nexit 3\n");
+    r = probe(&o, NULL);
+    assert_string_equal(r.qemu_version, "");
+    assert_non_null(strstr(r.reason, "exit code 3"));
+}
+
+static void test_hangs_at_version(void **state)
+{
+    (void)state;
+    struct probe_opts o = usual;
+    int64_t ms;
+    o.qemu = script("hang", "#!/bin/sh\nexec sleep 60\n");
+    o.limit_ms = 300;
+    struct accel_report r = probe(&o, &ms);
+    assert_int_equal(r.accel, ACCEL_TCG);
+    assert_non_null(strstr(r.reason, "timed out"));
+    assert_true(ms >= 290 && ms < 2000);
+}
+
+/* A grandchild outside the process group keeps the output open for ever. */
+static void test_grandchild_hangs(void **state)
+{
+    (void)state;
+    struct probe_opts o = usual;
+    int64_t ms;
+    o.qemu = script("grand", "#!/bin/sh\nsetsid sleep 3 &\nexit 0\n");
+    o.limit_ms = 300;
+    struct accel_report r = probe(&o, &ms);
+    assert_int_equal(r.accel, ACCEL_TCG);
+    assert_true(ms >= 290 && ms < 2000);
+}
+
+/* The guest itself: needs a device that passes for KVM. */
+static void test_guest_runs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *then, *reason;
+        enum accel accel;
+    } cases[] = {
+        { "exec sleep 60", "hung", ACCEL_TCG },
+        { "setsid sleep 3 & wait", "hung", ACCEL_TCG },
+        { "echo 'no MSR' >&2; kill -ABRT $$", "(Aborted): no MSR", ACCEL_TCG },
+        { "exit 1", "exit code 1", ACCEL_TCG },
+        { "exit 33", "KVM runs guest code", ACCEL_KVM },
+    };
+    if (access("/dev/kvm", R_OK | W_OK) < 0)
+        skip();
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct probe_opts o = usual;
+        char text[300];
+        int64_t ms;
+        snprintf(text, sizeof(text),
+                 "#!/bin/sh\ncase $1 in --version) echo 'QEMU emulator version 9.9 (x)'; exit;; "
+                 "esac\n%s\n",
+                 cases[i].then);
+        o.qemu = script("fake", text);
+        o.limit_ms = 500;
+        struct accel_report r = probe(&o, &ms);
+        assert_int_equal(r.accel, cases[i].accel);
+        assert_string_equal(r.qemu_version, "9.9 (x)");
+        assert_non_null(strstr(r.reason, cases[i].reason));
+        assert_true(ms < 2000);
+    }
+}
+
+static void test_cached(void **state)
+{
+    (void)state;
+    static const char fake[] = "#!/bin/sh\ncase $1 in --version) echo 'QEMU emulator version 9.9'; "
+                               "exit;; esac\necho run >>%s/runs\nexit 33\n";
+    char text[300];
+    struct probe_opts o = usual;
+    auto_buf struct buf b = BUF_INIT;
+    if (access("/dev/kvm", R_OK | W_OK) < 0)
+        skip();
+    snprintf(text, sizeof(text), fake, dir);
+    o.qemu = script("counted", text);
+    o.state_dir = dirfd_;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(probe(&o, NULL).accel, ACCEL_KVM);
+    assert_int_equal(file_read(dirfd_, "runs", 100, &b, NULL), 0);
+    assert_string_equal(buf_str(&b), "run\n");
+    assert_int_equal(file_read(dirfd_, FILE_ACCEL, 10000, &b, NULL), 0);
+    assert_int_equal(strncmp(buf_str(&b), "kvm\n", 4), 0); /* what vm.sh reads */
+
+    strcat(text, "# another QEMU\n");
+    script("counted", text);
+    assert_int_equal(probe(&o, NULL).accel, ACCEL_KVM);
+    assert_int_equal(file_read(dirfd_, "runs", 100, &b, NULL), 0);
+    assert_string_equal(buf_str(&b), "run\nrun\n");
+}
+
+static void test_forced(void **state)
+{
+    (void)state;
+    struct probe_opts o = usual;
+    o.forced = true;
+    o.force = ACCEL_KVM;
+    o.kvm = "/nonexistent/kvm";
+    struct accel_report r = probe(&o, NULL);
+    assert_int_equal(r.accel, ACCEL_KVM);
+    assert_string_equal(r.reason, "kvm by configuration");
+    assert_true(r.qemu_version[0] != '\0');
+}
+
+static void test_cancel(void **state)
+{
+    (void)state;
+    struct got g = { .n = 0 };
+    struct probe_opts o = usual;
+    o.qemu = script("hang2", "#!/bin/sh\nexec sleep 60\n");
+    probe_cancel(probe_start(loop, &o, done_cb, &g, NULL));
+    probe_cancel(NULL);
+    assert_int_equal(loop_turn(loop, 0, NULL), 0);
+    assert_int_equal(g.n, 0);
+}
+
+/* The guest code itself does what its listing says: under TCG, with the real QEMU and BIOS. */
+static void test_boot_code(void **state)
+{
+    (void)state;
+    char command[600];
+    auto_buf struct buf disk = BUF_INIT;
+    buf_put(&disk, probe_boot, probe_boot_size);
+    assert_int_equal(file_replace(dirfd_, "boot", disk.data, disk.len, 0600, NULL, NULL), 0);
+    snprintf(
+        command, sizeof(command),
+        "truncate -s %d %s/boot && timeout 30 qemu-system-x86_64 -M q35 -accel tcg -cpu max -m 64 "
+        "-nodefaults -display none -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=4 "
+        "-blockdev driver=file,node-name=disk,filename=%s/boot "
+        "-device virtio-blk-pci,drive=disk </dev/null",
+        PROBE_BOOT_DISK, dir, dir);
+    assert_int_equal(system(command), PROBE_BOOT_EXIT << 8);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_here),
+        cmocka_unit_test(test_absent),
+        cmocka_unit_test(test_opens_but_is_none),
+        cmocka_unit_test(test_no_qemu),
+        cmocka_unit_test(test_hangs_at_version),
+        cmocka_unit_test(test_grandchild_hangs),
+        cmocka_unit_test(test_guest_runs),
+        cmocka_unit_test(test_cached),
+        cmocka_unit_test(test_forced),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_boot_code),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
