@@ -11,9 +11,9 @@
 
 #include "server/front_priv.h"
 
-/* 4 KiB of headers must pass: they, MHD's 56 bytes for each, and the answer's head share this.
- * Larger pools cost CPU, since MHD clears the whole pool after each request. */
-#define POOL_SIZE (10 << 10)
+/* 4 KiB of headers must pass, in lines of 40 bytes too: they, MHD's 72 bytes for each, and the answer's
+ * head share this. A larger pool costs CPU, since MHD clears the whole of it after each request. */
+#define POOL_SIZE (14 << 10)
 #define RUNS_MAX  8   /* of MHD per turn */
 #define SPARE_FDS 128 /* not for connections */
 
