@@ -1,0 +1,261 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "server/front_table.h"
+
+struct log {
+    unsigned rows;
+    uint32_t count[SEED_DOCS];
+    struct served last;
+};
+
+static void served_cb(const struct served *m, void *arg)
+{
+    struct log *l = arg;
+
+    l->rows++;
+    l->last = *m;
+    for (int d = 0; d < SEED_DOCS; d++)
+        l->count[d] += m->count[d];
+}
+
+static struct front_key key_of(const char *tag, const char *ip, const char *token)
+{
+    struct peer p = { .listener = 0 };
+    struct route r = { .kind = ROUTE_SEED, .claim = tag ? CLAIM_TAG : CLAIM_PLACEHOLDER };
+    struct front_key k;
+
+    assert_int_equal(ip_parse(ip, &p.ip, NULL), 0);
+    if (tag)
+        snprintf(r.tag.s, sizeof(r.tag.s), "%s", tag);
+    if (token) {
+        r.has_token = true;
+        snprintf(r.token.s, sizeof(r.token.s), "%s", token);
+    }
+    front_key(&p, &r, &k);
+    return k;
+}
+
+#define TOKEN_A "00112233445566778899aabbccddeeff"
+#define TOKEN_B "00112233445566778899aabbccddeefe"
+
+static void put(struct front_table *t, const struct front_key *k, size_t len, int64_t expires)
+{
+    static char bytes[100000];
+    struct seed_reply m = { .status = 200 };
+
+    for (int d = 0; d < SEED_DOCS; d++) {
+        m.doc[d].data = bytes;
+        m.doc[d].len = len;
+    }
+    struct seat *s = seat_new(k, &m);
+    assert_non_null(s);
+    front_table_put(t, s, expires);
+    seat_unref(s);
+}
+
+static void put_tag(struct front_table *t, int i, size_t len, int64_t expires)
+{
+    char tag[16];
+
+    snprintf(tag, sizeof(tag), "g%d", i);
+    struct front_key k = key_of(tag, "127.0.0.1", TOKEN_A);
+    put(t, &k, len, expires);
+}
+
+static bool has_tag(struct front_table *t, int i, int64_t now)
+{
+    char tag[16];
+
+    snprintf(tag, sizeof(tag), "g%d", i);
+    struct front_key k = key_of(tag, "127.0.0.1", TOKEN_A);
+    return front_table_get(t, &k, now) != NULL;
+}
+
+/* Whatever differs in the caller is another caller. */
+static void test_key(void **state)
+{
+    (void)state;
+    struct log l = { 0 };
+    struct front_table *t = front_table_new(1 << 20, served_cb, &l);
+    struct front_key k = key_of("web1", "192.0.2.1", TOKEN_A);
+    struct front_key others[] = {
+        key_of("web2", "192.0.2.1", TOKEN_A),
+        key_of("web1", "192.0.2.2", TOKEN_A),
+        key_of("web1", "192.0.2.1", TOKEN_B),
+        key_of("web1", "192.0.2.1", NULL),
+        key_of(NULL, "192.0.2.1", TOKEN_A),
+        key_of("web1", "2001:db8::1", TOKEN_A),
+        k,
+    };
+
+    others[ARRAY_SIZE(others) - 1].listener = 1;
+    put(t, &k, 10, 1000);
+    assert_non_null(front_table_get(t, &k, 0));
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+        assert_null(front_table_get(t, &others[i], 0));
+    front_table_free(t);
+    assert_int_equal(l.rows, 0);
+}
+
+static void test_expiry(void **state)
+{
+    (void)state;
+    struct log l = { 0 };
+    struct front_table *t = front_table_new(1 << 20, served_cb, &l);
+
+    put_tag(t, 1, 10, 1000);
+    put_tag(t, 2, 10, 3000);
+    put_tag(t, 3, 10, 2000);
+    assert_true(has_tag(t, 1, 999));
+    assert_false(has_tag(t, 1, 1000));
+    assert_int_equal(front_table_seats(t), 2);
+    front_table_sweep(t, 2500);
+    assert_int_equal(front_table_seats(t), 2); /* behind one that still holds */
+    assert_false(has_tag(t, 3, 2500));
+    front_table_sweep(t, 3000);
+    assert_int_equal(front_table_seats(t), 0);
+    assert_int_equal(front_table_bytes(t), 0);
+    front_table_free(t);
+}
+
+static void test_cap(void **state)
+{
+    (void)state;
+    struct log l = { 0 };
+    size_t cap = 100000;
+    struct front_table *t = front_table_new(cap, served_cb, &l);
+
+    for (int i = 0; i < 1000; i++) {
+        put_tag(t, i, 1000, 1000);
+        assert_true(front_table_bytes(t) <= cap);
+        assert_true(has_tag(t, i, 0));
+    }
+    assert_false(has_tag(t, 0, 0));
+    assert_true(front_table_seats(t) > 10);
+    size_t seats = front_table_seats(t);
+    for (int i = 999; i > 999 - (int)seats; i--)
+        assert_true(has_tag(t, i, 0)); /* the newest are those that are kept */
+    put_tag(t, 5000, 30000, 1000);     /* 120,000 bytes: over the cap alone */
+    assert_false(has_tag(t, 5000, 0));
+    assert_int_equal(front_table_seats(t), seats);
+    front_table_free(t);
+}
+
+static void test_nothing_is_kept(void **state)
+{
+    (void)state;
+    struct log l = { 0 };
+    struct front_table *t = front_table_new(0, served_cb, &l);
+
+    put_tag(t, 1, 0, 1000);
+    assert_false(has_tag(t, 1, 0));
+    front_table_free(t);
+}
+
+static void test_replaces(void **state)
+{
+    (void)state;
+    struct log l = { 0 };
+    struct front_table *t = front_table_new(1 << 20, served_cb, &l);
+
+    put_tag(t, 1, 5000, 1000);
+    size_t bytes = front_table_bytes(t);
+    put_tag(t, 1, 10, 2000);
+    assert_int_equal(front_table_seats(t), 1);
+    assert_int_equal(front_table_bytes(t), bytes - 4 * 4990);
+    assert_true(has_tag(t, 1, 1500));
+    front_table_free(t);
+}
+
+static void test_drop(void **state)
+{
+    (void)state;
+    struct log l = { 0 };
+    struct front_table *t = front_table_new(1 << 20, served_cb, &l);
+    struct front_key bare = key_of(NULL, "127.0.0.1", TOKEN_A);
+    struct front_key second = key_of("g1", "127.0.0.2", NULL);
+
+    for (int i = 0; i < 300; i++)
+        put_tag(t, i, 10, 1000);
+    put(t, &second, 10, 1000);
+    put(t, &bare, 10, 1000);
+    front_table_drop(t, "g1");
+    assert_false(has_tag(t, 1, 0));
+    assert_null(front_table_get(t, &second, 0));
+    assert_null(front_table_get(t, &bare, 0)); /* whose it is is not known here */
+    assert_int_equal(front_table_seats(t), 299);
+    front_table_drop(t, "nobody");
+    assert_int_equal(front_table_seats(t), 299);
+    front_table_drop(t, "");
+    assert_int_equal(front_table_seats(t), 0);
+    front_table_free(t);
+}
+
+/* No document that went out is forgotten in the report, also when its seat goes first. */
+static void test_report(void **state)
+{
+    (void)state;
+    struct log l = { 0 };
+    struct front_table *t = front_table_new(1 << 20, served_cb, &l);
+    struct front_key k = key_of("g1", "127.0.0.1", TOKEN_A);
+
+    put_tag(t, 1, 10, 1000);
+    put_tag(t, 2, 10, 1000);
+    for (int i = 0; i < 3; i++)
+        front_table_count(t, front_table_get(t, &k, 0), SEED_USER);
+    front_table_count(t, front_table_get(t, &k, 0), SEED_NETWORK);
+    assert_int_equal(front_table_rows(t), 1);
+    assert_int_equal(l.rows, 0);
+    front_table_report(t);
+    assert_int_equal(l.rows, 1);
+    assert_string_equal(l.last.tag.s, "g1");
+    assert_string_equal(l.last.token.s, TOKEN_A);
+    assert_int_equal(l.last.count[SEED_USER], 3);
+    front_table_report(t);
+    assert_int_equal(l.rows, 1);
+    front_table_count(t, front_table_get(t, &k, 0), SEED_META);
+    front_table_drop(t, "g1");
+    assert_int_equal(l.rows, 2);
+    assert_int_equal(l.count[SEED_META], 1);
+    k = key_of("g2", "127.0.0.1", TOKEN_A);
+    front_table_count(t, front_table_get(t, &k, 0), SEED_META);
+    front_table_free(t);
+    assert_int_equal(l.rows, 3);
+}
+
+/* A request that waits to be resumed keeps its document when the table lets go of it. */
+static void test_reference_outlives_table(void **state)
+{
+    (void)state;
+    struct log l = { 0 };
+    struct front_table *t = front_table_new(1 << 20, served_cb, &l);
+    struct front_key k = key_of("g1", "127.0.0.1", TOKEN_A);
+
+    put_tag(t, 1, 10, 1000);
+    struct seat *s = seat_ref(front_table_get(t, &k, 0));
+    front_table_drop(t, "g1");
+    front_table_count(t, s, SEED_META);
+    assert_int_equal(front_table_rows(t), 0);
+    assert_non_null(seat_response(s, SEED_META));
+    front_table_free(t);
+    seat_unref(s);
+    seat_unref(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_key),      cmocka_unit_test(test_expiry),
+        cmocka_unit_test(test_cap),      cmocka_unit_test(test_nothing_is_kept),
+        cmocka_unit_test(test_replaces), cmocka_unit_test(test_drop),
+        cmocka_unit_test(test_report),   cmocka_unit_test(test_reference_outlives_table),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
