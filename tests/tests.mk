@@ -65,3 +65,20 @@ check-e2e: all
 # Unit tests and corpora under address and undefined behaviour sanitizers, in a tree of their own.
 asan:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)-asan SAN=address,undefined OPT='-O1 -g' unit corpus
+
+-include tests/bench/bench.mk
+
+# libFuzzer on each parser of foreign bytes, FUZZ_TIME seconds each, from the corpus that the tests run.
+FUZZ_TIME ?= 60
+.PHONY: fuzz fuzz-programs
+fuzz:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)-fuzz CC=clang SAN=address,undefined,fuzzer-no-link OPT='-O1 -g' fuzz-programs
+	@for t in $(notdir $(basename $(fuzz_src))); do \
+	    mkdir -p $(BUILD)-fuzz/found/$$t; \
+	    $(BUILD)-fuzz/tests/libfuzzer/$$t -max_total_time=$(FUZZ_TIME) -print_final_stats=1 \
+	        $(BUILD)-fuzz/found/$$t tests/fuzz/corpus/$$t || exit 1; \
+	done
+fuzz-programs: $(patsubst tests/fuzz/%.c,$(BUILD)/tests/libfuzzer/%,$(fuzz_src))
+$(BUILD)/tests/libfuzzer/%: $(BUILD)/tests/fuzz/%.o $(call rooms,seeds bootstrap netcfg ansible model base)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
