@@ -106,6 +106,11 @@ static void end_of_turn(void *arg)
         return;
     /* What a callback asks for after the commit may itself write: until nothing is left over. */
     while (c->commit_due || c->afters) {
+#ifdef ROOST_FAULT_EARLY_ACK /* a build that tests/integration/test_powercut.py must catch */
+        send_acks(c, true);
+        if (c->front)
+            chan_flush(c->front, 1000);
+#endif
         ok = commit(c);
         send_acks(c, ok);
         call_afters(c, ok);
@@ -235,6 +240,15 @@ static int seeds_follow_config(struct core *c, struct err *e)
     return store_seed_stale_all(c->store, e);
 }
 
+/* When both are there: the socket, and the store that its answers come from. */
+static int api_start(struct core *c, struct err *e)
+{
+    if (c->control_fd < 0 || !c->store)
+        return 0;
+    c->api = api_new(c->loop, c, steal_fd(&c->control_fd), c->config.mode == MODE_SYSTEM, e);
+    return c->api ? 0 : -1;
+}
+
 static int open_all(struct core *c, struct err *e)
 {
     if (secret_load(c, e) < 0 || store_open(c->config.state, &c->store, e) < 0 ||
@@ -245,11 +259,8 @@ static int open_all(struct core *c, struct err *e)
     if (!(c->worker = worker_new(c->loop, e)) || sights_new(c, e) < 0 || unknown_new(c, e) < 0 ||
         verdict_new(c, e) < 0 || wire_new(c, e) < 0)
         return -1;
-    if (c->control_fd >= 0 && !c->api) {
-        c->api = api_new(c->loop, c, steal_fd(&c->control_fd), c->config.mode == MODE_SYSTEM, e);
-        if (!c->api)
-            return -1;
-    }
+    if (api_start(c, e) < 0)
+        return -1;
     loop_timer_set(c->housekeeping, HOUSEKEEPING_MS);
     return machines_adopt(c, e);
 }
@@ -347,7 +358,7 @@ static int on_control(struct core *c, const struct chan_msg *m, struct err *e)
 {
     if (c->control_fd >= 0 || c->api)
         return err_set(e, ERR_INTERNAL, "CONTROL twice");
-    return take_fd(m, &c->control_fd, e);
+    return take_fd(m, &c->control_fd, e) < 0 ? -1 : api_start(c, e);
 }
 
 static int on_accel(struct core *c, const struct chan_msg *m, struct err *e)
