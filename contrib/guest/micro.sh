@@ -1,0 +1,88 @@
+#!/bin/sh
+# micro.sh OUTDIR: a guest of 10 MB from Debian packages, for tests that need many of them. No root.
+#
+#   OUTDIR/vmlinuz      Debian's cloud kernel
+#   OUTDIR/initrd       busybox, dropbear and a handful of modules; there is no disk
+#   OUTDIR/cmdline
+#   OUTDIR/image.yaml   the piece of a fleet file that names them
+#
+# What it does is in micro/init.
+set -eu
+PROG=micro.sh
+HERE=$(cd "$(dirname "$0")" && pwd)
+. "$HERE/lib.sh"
+
+[ $# = 1 ] || die "usage: micro.sh OUTDIR"
+OUT=$1
+CMDLINE='console=ttyS0 quiet nokaslr mitigations=off audit=0 apparmor=0 edd=off panic=-1'
+MODULES='virtio_pci virtio_net virtio_rng evdev button pvpanic_mmio pvpanic qemu_fw_cfg'
+
+PATH=$PATH:/usr/sbin:/sbin
+need apt-get apt
+need dpkg-deb dpkg
+need depmod kmod
+need cpio cpio
+KERNEL_PACKAGE=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null |
+    sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
+[ -n "$KERNEL_PACKAGE" ] || die "no package linux-image-cloud-amd64 in sight: apt-get update"
+
+BUILD_INPUTS=$KERNEL_PACKAGE
+STAMP=$(stamp "$HERE/micro.sh" "$HERE/lib.sh" "$HERE/micro/"*)
+mkdir -p "$(dirname "$OUT")"
+OUT=$(cd "$(dirname "$OUT")" && pwd)/$(basename "$OUT")
+keep_if_fresh "$OUT" "$STAMP"
+
+TMP=$(mktemp -d "$OUT.XXXXXX")
+trap 'rm -rf "$TMP"' EXIT
+trap 'exit 1' INT TERM HUP
+
+say "fetching packages"
+mkdir "$TMP/deb" "$TMP/root" "$TMP/tree"
+# dropbear's libraries too: glibc and what dropbear-bin depends on.
+(cd "$TMP/deb" && apt-get download -q -o APT::Sandbox::User=root "$KERNEL_PACKAGE" busybox-static dropbear-bin \
+    libc6 libcrypt1 libtomcrypt1 libtommath1 libgmp10 zlib1g >../log 2>&1) || {
+    cat "$TMP/log" >&2
+    die "apt-get download failed"
+}
+for deb in "$TMP"/deb/*.deb; do
+    dpkg-deb -x "$deb" "$TMP/root"
+done
+
+say "making the initramfs"
+KERNEL=$(cd "$TMP/root/lib/modules" && ls)
+depmod -b "$TMP/root" "$KERNEL"
+TREE=$TMP/tree
+for dir in bin dev proc sys tmp root etc lib/modules lib64 lib/x86_64-linux-gnu; do
+    mkdir -p "$TREE/$dir"
+done
+install -m 755 "$TMP/root/bin/busybox" "$TMP/root/usr/sbin/dropbear" "$TMP/root/usr/bin/dropbearkey" \
+    "$HERE/micro/lease" "$HERE/micro/power_button" "$TREE/bin/"
+install -m 755 "$HERE/micro/init" "$TREE/init"
+# The loader and what it needs, wherever a package puts it.
+install -m 755 "$(find "$TMP/root" -name 'ld-linux-x86-64.so.2' | head -n 1)" "$TREE/lib64/"
+for library in libc.so.6 libcrypt.so.1 libtomcrypt.so.1 libtommath.so.1 libgmp.so.10 libz.so.1 \
+    libnss_files.so.2; do
+    cp -L "$(find "$TMP/root" -name "$library" | head -n 1)" "$TREE/lib/x86_64-linux-gnu/"
+done
+printf 'root::0:0:root:/root:/bin/sh\n' >"$TREE/etc/passwd"
+printf '/bin/sh\n' >"$TREE/etc/shells"
+# shellcheck disable=SC2086 # a list of words
+module_closure "$TMP/root/lib/modules/$KERNEL" $MODULES >"$TREE/modules"
+while read -r module; do
+    cp "$TMP/root/lib/modules/$KERNEL/$module" "$TREE/lib/modules/"
+done <"$TREE/modules"
+initramfs "$TREE" "$TMP/initrd"
+cp "$TMP/root/boot/vmlinuz-$KERNEL" "$TMP/vmlinuz"
+printf '%s\n' "$CMDLINE" >"$TMP/cmdline"
+cat >"$TMP/image.yaml" <<END
+images:
+  micro:
+    kernel: $OUT/vmlinuz
+    initrd: $OUT/initrd
+    cmdline: $CMDLINE
+    default-user: root
+END
+rm -rf "$TMP/deb" "$TMP/root" "$TMP/tree" "$TMP/log"
+printf '%s\n' "$STAMP" >"$TMP/stamp"
+publish "$TMP" "$OUT"
+say "$OUT: kernel $KERNEL, initrd $(du -h "$OUT/initrd" | cut -f1)"
