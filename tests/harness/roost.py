@@ -125,7 +125,9 @@ class Roost:
                 self._log.append(line.decode(errors="replace").rstrip("\n"))
                 self._news.notify_all()
         with self._news:
-            self._eof = True
+            # Children of a killed roostd may hold its pipe while the next one runs already.
+            if self.process.stdout is pipe:
+                self._eof = True
             self._news.notify_all()
         pipe.close()
 
@@ -185,8 +187,11 @@ class Roost:
             return self.process.pid
         for child in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children") \
                 .read_text().split():
-            exe = os.path.basename(os.readlink(f"/proc/{child}/exe"))
-            if exe.split(" ")[0] == ROLES[role]:
+            try:  # not exe: the roles are not dumpable, so only root may read that
+                name = Path(f"/proc/{child}/comm").read_text().rstrip("\n")
+            except OSError:
+                continue
+            if name == ROLES[role] and start_time(child):
                 return int(child)
         raise LookupError(f"no {role} process")
 

@@ -1,0 +1,84 @@
+"""Whatever is killed, and whenever: who was told "welcome home" is on record, and the generated files
+find their way by themselves.
+
+ROUNDS sets the number of rounds (200), SEED what is drawn; both are printed.
+"""
+import os
+import random
+import threading
+
+import pytest
+from harness import roost as harness
+from harness.guest import Guest, define, fleet, request
+from harness.storm import Storm
+from harness.watch import wait_file
+
+ROUNDS = int(os.environ.get("ROUNDS", 200))
+SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
+VICTIMS = ("core", "front", "roostd", "all")
+PER_ROUND = 16
+SPAN_MS = 25  # about what a round's storm takes
+CONF = {"launch": {"enabled": "no"}, "process": {"restart-first": "1ms", "restart-max": "20ms"}}
+
+
+def settled(r):
+    """Both children serve again: connections wait in roostd's sockets until then."""
+    assert r.api("GET", "/v1/status").status == 200
+    assert request(r.seed_port, "GET", "/").status == 200
+
+
+def strike(r, victim):
+    r.kill(victim)
+    if victim in ("roostd", "all"):
+        r.process.wait(30)
+        r.start()
+    settled(r)
+
+
+def one_round(r, storm, number, victim, at_ms):
+    print(f"round {number}: SIGKILL {victim} {at_ms:.1f} ms after the first post")
+    storm.send([Guest(r, f"g{number}-{i}") for i in range(PER_ROUND)], number)
+    threading.Event().wait(at_ms / 1000)
+    strike(r, victim)
+    storm.wait()
+
+
+def caught_up(r):
+    """The files say what the store says."""
+    for file, route in (("known_hosts", "known-hosts"), ("inventory.yaml", "inventory")):
+        now = r.api("GET", f"/v1/{route}").body
+        wait_file(r.state / "generated" / file, lambda data: data == now, 90,
+                  f"what /v1/{route} says")
+
+
+@pytest.mark.slow
+def test_acknowledged_survives_kills():
+    print(f"SEED={SEED} ROUNDS={ROUNDS}")
+    rng = random.Random(SEED)
+    with harness.Roost(CONF) as r, Storm(r) as storm:
+        define(r, fleet([f"g{n}-{i}" for n in range(ROUNDS) for i in range(PER_ROUND)]))
+        settled(r)
+        for number in range(ROUNDS):
+            one_round(r, storm, number, rng.choice(VICTIMS), rng.uniform(0, SPAN_MS))
+        storm.check()
+        assert len(storm.journal) == ROUNDS * PER_ROUND
+        assert r.api("GET", "/v1/status").json["by-state"] == {"homed": ROUNDS * PER_ROUND}
+        print(f"instead of a 200 the guests saw {dict(storm.refused)}")
+        caught_up(r)
+
+
+@pytest.mark.parametrize("victim", VICTIMS)
+def test_files_catch_up_after_a_kill(victim):
+    """Killed right after the acknowledgement, long before the files were due."""
+    conf = {**CONF, "projections": {"coalesce": "2s"}}
+    with harness.Roost(conf) as r, Storm(r) as storm:
+        guests = [Guest(r, f"web{i}") for i in range(3)]
+        define(r, fleet(g.name for g in guests))
+        storm.send(guests)
+        storm.wait()
+        before = (r.state / "generated/known_hosts")
+        assert not before.exists() or guests[0].key.split()[1].encode() not in before.read_bytes()
+        strike(r, victim)
+        storm.check()
+        caught_up(r)
+        assert all(g.key.split()[1].encode() in before.read_bytes() for g in guests)
