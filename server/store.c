@@ -24,13 +24,14 @@ static const char *const writer_pragmas[] = {
     "PRAGMA mmap_size=0",
     "PRAGMA temp_store=MEMORY", /* secrets do not go to /tmp, and a full /tmp stops nothing */
 };
-/* A reader is opened for writing all the same: checkpoints write, and sync the log before the database. */
+/* A reader is opened for writing all the same: checkpoints write, and sync the log before the
+ * database. */
 static const char *const reader_pragmas[] = {
     "PRAGMA query_only=ON",
     "PRAGMA synchronous=FULL",
     "PRAGMA wal_autocheckpoint=0",
     "PRAGMA cache_size=-1024",
-    "PRAGMA mmap_size=0",  
+    "PRAGMA mmap_size=0",
     "PRAGMA temp_store=MEMORY",
 };
 
