@@ -31,6 +31,13 @@ void sshpath_quoted(struct buf *out, const char *path)
 
 void sshpath_word(struct buf *out, const char *path)
 {
+    static const char bare[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+@:,-";
+
+    if (*path && !path[strspn(path, bare)]) {
+        buf_puts(out, path);
+        return;
+    }
     buf_putc(out, '"');
     sshpath_quoted(out, path);
     buf_putc(out, '"');

@@ -8,7 +8,7 @@
 /* 0 when the path can be written at all: no control bytes, and no "${", for which ssh has no
  * escape. -1: ERR_INVALID. */
 int sshpath_check(const char *path, struct err *e);
-/* One word, in double quotes. */
+/* One word, in double quotes where it needs them. */
 void sshpath_word(struct buf *out, const char *path);
 /* What stands between the quotes: for those who put quotes around it themselves. */
 void sshpath_quoted(struct buf *out, const char *path);

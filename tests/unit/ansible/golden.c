@@ -1,0 +1,65 @@
+/* tests/golden/ansible/CASE/hosts.yaml gives inventory.yaml, known_hosts and ssh_config beside it;
+ * REGEN=1 rewrites them. Real consumers read them in tests/integration/test_generated_files.py. */
+#include <glob.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "rows.h"
+
+static void compare(const char *path, const struct buf *got)
+{
+    auto_buf struct buf want = BUF_INIT;
+
+    if (getenv("REGEN")) {
+        auto_fclose FILE *out = fopen(path, "w");
+        assert_non_null(out);
+        fputs(buf_str(got), out);
+        return;
+    }
+    assert_int_equal(file_read(AT_FDCWD, path, 1 << 20, &want, NULL), 0);
+    if (strcmp(buf_str(got), buf_str(&want)) != 0)
+        fail_msg("%s: got\n%s", path, buf_str(got));
+}
+
+static void golden(const char *dir)
+{
+    struct rows rows;
+    struct buf out[3] = { BUF_INIT, BUF_INIT, BUF_INIT };
+    struct err e;
+    char path[512];
+
+    snprintf(path, sizeof(path), "%s/hosts.yaml", dir);
+    if (rows_load(path, &rows, &e) < 0 || rows_render(&rows, out, &e) < 0)
+        fail_msg("%s: %s", dir, e.text);
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof(path), "%s/%s", dir, golden_files[i]);
+        compare(path, &out[i]);
+        buf_done(&out[i]);
+    }
+    json_decref(rows.tree);
+}
+
+static void test_golden(void **state)
+{
+    (void)state;
+    glob_t found;
+
+    assert_int_equal(glob("tests/golden/ansible/*", 0, NULL, &found), 0);
+    assert_true(found.gl_pathc >= 4);
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        golden(found.gl_pathv[i]);
+    globfree(&found);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_golden),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
