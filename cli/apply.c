@@ -1,0 +1,174 @@
+/* roost apply: a fleet file is read, checked here with line numbers, and sent. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/yaml.h"
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/inline.h"
+#include "cli/out.h"
+#include "model/fleet.h"
+
+#define FLEET_FILE_MAX (32u << 20)
+
+struct source {
+    const char *file; /* for messages */
+    char dir[PATH_SIZE];
+    json_t *tree;
+    struct yaml_map *map;
+};
+
+static void source_done(struct source *s)
+{
+    json_decref(s->tree);
+    yaml_map_free(s->map);
+}
+
+static int read_stdin(struct buf *b, struct err *e)
+{
+    char chunk[65536];
+    ssize_t n;
+
+    b->cap = FLEET_FILE_MAX;
+    while ((n = read(STDIN_FILENO, chunk, sizeof chunk)) > 0)
+        buf_put(b, chunk, (size_t)n);
+    return n < 0 ? err_sys(e, "standard input") : buf_check(b, e);
+}
+
+/* What the paths in the file are relative to: the file's own directory, as an absolute path. */
+static int directory_of(const char *file, char ret[PATH_SIZE], struct err *e)
+{
+    const char *slash = file ? strrchr(file, '/') : NULL;
+    auto_free char *dir = slash == file ? strdup("/")
+                          : slash       ? strndup(file, (size_t)(slash - file))
+                                        : strdup(".");
+    auto_free char *full = dir ? realpath(dir, NULL) : NULL;
+
+    if (!full || snprintf(ret, PATH_SIZE, "%s", full) >= PATH_SIZE)
+        return err_sys(e, "directory of %s", file ? file : "the fleet");
+    return 0;
+}
+
+static int load(const char *file, struct source *s, struct err *e)
+{
+    auto_buf struct buf b = BUF_INIT;
+    bool is_stdin = strcmp(file, "-") == 0;
+
+    s->file = is_stdin ? "(standard input)" : file;
+    if ((is_stdin ? read_stdin(&b, e) : file_read(AT_FDCWD, file, FLEET_FILE_MAX, &b, e)) < 0 ||
+        directory_of(is_stdin ? NULL : file, s->dir, e) < 0)
+        return -1;
+    return yaml_read(buf_str(&b), b.len, s->file, &s->tree, &s->map, e);
+}
+
+/* The server's defaults are not known here, and none of them can make a right file wrong. */
+static int check(const struct source *s, struct err *e)
+{
+    const struct spec_defaults d = {
+        .cpus = 1, .memory = 1u << 30, .disk = 0, .network = { "user" }
+    };
+    struct fleet f;
+
+    if (fleet_parse(s->tree, s->file, s->map, &d, &f, e) < 0)
+        return -1;
+    fleet_done(&f);
+    return 0;
+}
+
+/* A complaint of the server begins with a JSON pointer: its line is known here. */
+static int add_place(const struct source *s, struct err *e)
+{
+    char pointer[256];
+    const char *end = strstr(e->text, ": ");
+    int line, column = 0;
+
+    if (e->text[0] != '/' || !end || (size_t)(end - e->text) >= sizeof pointer)
+        return -1;
+    snprintf(pointer, sizeof pointer, "%.*s", (int)(end - e->text), e->text);
+    line = yaml_map_line(s->map, pointer, &column);
+    return line ? err_wrap(e, "%s:%d:%d", s->file, line, column) : -1;
+}
+
+/* --- the plan --- */
+
+struct tally {
+    const char *action;
+    int n;
+};
+
+static void count(struct tally *t, size_t max, const char *action)
+{
+    for (size_t i = 0; i < max; i++) {
+        if (!t[i].action)
+            t[i].action = action;
+        if (strcmp(t[i].action, action) == 0) {
+            t[i].n++;
+            return;
+        }
+    }
+}
+
+static void put_summary(const struct tally *t, size_t max, bool changed)
+{
+    for (size_t i = 0; i < max && t[i].action; i++)
+        printf("%s%d %s", i ? ", " : "", t[i].n, t[i].action);
+    printf("%s%s\n", t[0].action ? "; " : "", changed ? "applied" : "nothing changed");
+}
+
+static int print_plan(struct cli *c, const json_t *tree, struct err *e)
+{
+    static const char *const columns[] = { "OBJECT", "NAME", "ACTION", "CLASS", "FIELDS", NULL };
+    struct table *t = table_new(c, columns, true);
+    struct tally tally[8] = { { NULL, 0 } };
+    size_t i, shown = 0;
+    json_t *row;
+
+    json_array_foreach(json_object_get(tree, "warnings"), i, row)
+        fprintf(stderr, "warning: %s\n", json_string_value(row) ? json_string_value(row) : "?");
+    json_array_foreach(json_object_get(tree, "plan"), i, row)
+    {
+        auto_buf struct buf fields = BUF_INIT;
+        const char *action = out_text(row, "action");
+        count(tally, ARRAY_SIZE(tally), action);
+        if (strcmp(action, "unchanged") == 0)
+            continue;
+        out_list(json_object_get(row, "fields"), &fields);
+        const char *cells[] = { out_text(row, "object"), out_text(row, "name"), action,
+                                out_text(row, "class"), buf_str(&fields) };
+        table_row(t, TINT_NONE, cells);
+        shown++;
+    }
+    if (!shown)
+        table_free(t);
+    else if (table_print(t, e) < 0)
+        return -1;
+    put_summary(tally, ARRAY_SIZE(tally), json_is_true(json_object_get(tree, "changed")));
+    return 0;
+}
+
+int run_apply(struct cli *c, const struct args *a, struct err *e)
+{
+    const char *file = args_option(a, "file");
+    struct source s = { NULL };
+    json_t *body, *result = NULL;
+
+    if (!file)
+        return err_set(e, ERR_INVALID, "apply: say which file: roost apply -f fleet.yaml");
+    if (load(file, &s, e) == 0 && fleet_inline(s.tree, s.file, s.map, s.dir, e) == 0 &&
+        check(&s, e) == 0) {
+        body =
+            json_pack("{s:O, s:b}", "fleet", s.tree, "dry-run", args_option(a, "dry-run") != NULL);
+        struct client *client = cli_client(c, e);
+        if (client && !(result = client_send(client, "POST", "/v1/apply", body, e)))
+            add_place(&s, e);
+        json_decref(body);
+    }
+    source_done(&s);
+    return out_tree(c, result, print_plan, e);
+}

@@ -1,0 +1,320 @@
+/* Command lines, read by the command table. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/parse.h"
+#include "cli/commands.h"
+#include "model/words.h"
+
+struct reading {
+    struct cli *c;
+    int argc, at;
+    char **argv;
+    struct args *out;
+    bool help, version;
+};
+
+/* --- which command --- */
+
+static const struct command *find(const char *first, const char *second, int *ret_words)
+{
+    size_t n;
+    const struct command *rows = commands(&n);
+
+    for (size_t i = 0; i < n; i++) {
+        const char *space = strchr(rows[i].words, ' ');
+        if (!space && strcmp(rows[i].words, first) == 0) {
+            *ret_words = 1;
+            return &rows[i];
+        }
+        if (space && second && strncmp(rows[i].words, first, strlen(first)) == 0 &&
+            rows[i].words + strlen(first) == space && strcmp(space + 1, second) == 0) {
+            *ret_words = 2;
+            return &rows[i];
+        }
+    }
+    return NULL;
+}
+
+#define WORDS_MAX 64
+/* First words (group NULL), or the second words of a group; each once. */
+static size_t words_of(const char *group, char store[WORDS_MAX][32], const char *ret[WORDS_MAX])
+{
+    size_t n, found = 0, len = group ? strlen(group) : 0;
+    const struct command *rows = commands(&n);
+
+    for (size_t i = 0; i < n && found < WORDS_MAX; i++) {
+        const char *w = rows[i].words;
+        if (group && (strncmp(w, group, len) != 0 || w[len] != ' '))
+            continue;
+        w += group ? len + 1 : 0;
+        snprintf(store[found], sizeof store[found], "%.*s", (int)strcspn(w, " "), w);
+        if (found && strcmp(store[found - 1], store[found]) == 0)
+            continue;
+        ret[found] = store[found];
+        found++;
+    }
+    return found;
+}
+
+static int no_such_command(const char *first, const char *second, struct err *e)
+{
+    char store[WORDS_MAX][32];
+    const char *words[WORDS_MAX], *near;
+    auto_buf struct buf list = BUF_INIT;
+    size_t n = words_of(first, store, words);
+
+    if (n) {
+        for (size_t i = 0; i < n; i++)
+            buf_printf(&list, "%s%s", i ? ", " : "", words[i]);
+        near = second ? nearest_name(second, words, n) : NULL;
+        if (near)
+            return err_set(e, ERR_INVALID,
+                           "there is no command \"%s %.40s\": did you mean \"%s %s\"?", first,
+                           second, first, near);
+        return err_set(e, ERR_INVALID, "%s wants one of: %s", first, buf_str(&list));
+    }
+    n = words_of(NULL, store, words);
+    near = nearest_name(first, words, n);
+    if (near)
+        return err_set(e, ERR_INVALID, "there is no command \"%.40s\": did you mean \"%s\"?", first,
+                       near);
+    return err_set(e, ERR_INVALID, "there is no command \"%.40s\": see roost help", first);
+}
+
+/* --- options --- */
+
+static const struct option *named(const struct option *o, const char *name, size_t len)
+{
+    for (; o && o->name; o++)
+        if (strncmp(o->name, name, len) == 0 && !o->name[len])
+            return o;
+    return NULL;
+}
+
+static const struct option *lettered(const struct option *o, char letter)
+{
+    for (; o && o->name; o++)
+        if (o->letter && o->letter == letter)
+            return o;
+    return NULL;
+}
+
+static int set_output(struct cli *c, const char *value, struct err *e)
+{
+    static const char *const names[] = {
+        [OUTPUT_TABLE] = "table", [OUTPUT_JSON] = "json", [OUTPUT_YAML] = "yaml"
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (strcmp(names[i], value) == 0) {
+            c->output = (enum output)i;
+            return 0;
+        }
+    return err_set(e, ERR_INVALID, "--output: \"%.40s\" is none of table, json, yaml", value);
+}
+
+static int set_global(struct reading *r, const struct option *o, const char *value, struct err *e)
+{
+    if (strcmp(o->name, "output") == 0)
+        return set_output(r->c, value, e);
+    if (strcmp(o->name, "socket") == 0)
+        r->c->socket = value;
+    else if (strcmp(o->name, "state") == 0)
+        r->c->state = value;
+    else if (strcmp(o->name, "help") == 0)
+        r->help = true;
+    else
+        r->version = true;
+    return 0;
+}
+
+static int no_such_option(const struct reading *r, const char *arg, struct err *e)
+{
+    const char *names[2 * ARGS_OPTIONS_MAX];
+    const struct option *own = r->out->command ? r->out->command->options : NULL;
+    size_t n = 0, len = strcspn(arg, "=");
+    char name[64];
+
+    for (const struct option *o = own; o && o->name; o++)
+        names[n++] = o->name;
+    for (const struct option *o = global_options(); o->name; o++)
+        names[n++] = o->name;
+    snprintf(name, sizeof name, "%.*s", (int)(len < 60 ? len : 60), arg);
+    const char *near = strncmp(name, "--", 2) == 0 ? nearest_name(name + 2, names, n) : NULL;
+    return err_set(e, ERR_INVALID, "%s%sunknown option %s%s%s%s",
+                   r->out->command ? r->out->command->words : "", r->out->command ? ": " : "", name,
+                   near ? ": did you mean --" : "", near ? near : "", near ? "?" : "");
+}
+
+/* argv[at] begins with `-`. */
+static int read_option(struct reading *r, struct err *e)
+{
+    const char *arg = r->argv[r->at], *value = NULL;
+    const struct option *own = r->out->command ? r->out->command->options : NULL, *o;
+    bool is_long = arg[1] == '-';
+    size_t len = is_long ? strcspn(arg + 2, "=") : 1;
+
+    if (is_long) {
+        if (!(o = named(own, arg + 2, len)))
+            o = named(global_options(), arg + 2, len);
+        value = arg[2 + len] ? arg + 3 + len : NULL;
+    } else {
+        if (!(o = lettered(own, arg[1])))
+            o = lettered(global_options(), arg[1]);
+        value = arg[2] ? arg + 2 : NULL;
+    }
+    if (!o)
+        return no_such_option(r, arg, e);
+    if (!o->value && value)
+        return err_set(e, ERR_INVALID, "--%s takes no value", o->name);
+    if (o->value && !value && ++r->at < r->argc)
+        value = r->argv[r->at];
+    if (o->value && !value)
+        return err_set(e, ERR_INVALID, "--%s wants %s: %s", o->name, o->value, o->help);
+    if (!named(own, o->name, strlen(o->name)))
+        return set_global(r, o, value, e);
+    r->out->value[o - own] = value ? value : "";
+    return 0;
+}
+
+/* --- the whole line --- */
+
+static int check_count(const struct args *a, struct err *e)
+{
+    auto_buf struct buf usage = BUF_INIT;
+
+    if (a->n >= a->command->min && (a->command->max < 0 || a->n <= a->command->max))
+        return 0;
+    command_usage(a->command, &usage);
+    return err_set(e, ERR_INVALID, "%s: too %s operands; usage: roost %s", a->command->words,
+                   a->n < a->command->min ? "few" : "many", buf_str(&usage));
+}
+
+/* Options up to the command's words: global ones. */
+static int read_command(struct reading *r, struct err *e)
+{
+    int words;
+
+    for (; r->at < r->argc && r->argv[r->at][0] == '-' && r->argv[r->at][1]; r->at++)
+        if (read_option(r, e) < 0)
+            return -1;
+    if (r->at >= r->argc || r->version)
+        return 0;
+    const char *first = r->argv[r->at], *second = r->at + 1 < r->argc ? r->argv[r->at + 1] : NULL;
+    r->out->command = find(first, second, &words);
+    if (!r->out->command && r->help) /* "roost --help instance" */
+        return 0;
+    if (!r->out->command && second && second[0] == '-' && strcmp(second, "--help") == 0) {
+        r->help = true;
+        return 0;
+    }
+    if (!r->out->command)
+        return no_such_command(first, second, e);
+    r->at += words;
+    return 0;
+}
+
+static int read_rest(struct reading *r, struct err *e)
+{
+    bool options = true;
+    unsigned flags = r->out->command->flags;
+
+    for (; r->at < r->argc; r->at++) {
+        char *arg = r->argv[r->at];
+        if (options && strcmp(arg, "--") == 0) {
+            options = false;
+        } else if (options && arg[0] == '-' && arg[1]) {
+            if (read_option(r, e) < 0)
+                return -1;
+        } else {
+            r->argv[r->out->n++] = arg;
+            options = options && !(flags & COMMAND_TAIL);
+        }
+    }
+    return 0;
+}
+
+static const struct command *builtin(const char *word)
+{
+    int words;
+
+    return find(word, NULL, &words);
+}
+
+/* help about what was meant: its words become the operands. */
+static void turn_into_help(struct reading *r)
+{
+    static char first[32], second[32];
+    const struct command *about = r->out->command;
+
+    r->out->n = 0;
+    if (about) {
+        const char *space = strchr(about->words, ' ');
+        snprintf(first, sizeof first, "%.*s", (int)strcspn(about->words, " "), about->words);
+        r->argv[r->out->n++] = first;
+        if (space) {
+            snprintf(second, sizeof second, "%s", space + 1);
+            r->argv[r->out->n++] = second;
+        }
+    } else if (r->at < r->argc) {
+        r->argv[r->out->n++] = r->argv[r->at];
+    }
+    r->out->command = builtin("help");
+}
+
+int args_parse(struct cli *c, int argc, char **argv, struct args *ret, struct err *e)
+{
+    struct reading r = { .c = c, .argc = argc, .argv = argv, .out = ret };
+
+    *ret = (struct args){ .operand = argv };
+    if (read_command(&r, e) < 0)
+        return -1;
+    if (ret->command && !r.help && read_rest(&r, e) < 0)
+        return -1;
+    if (r.version) {
+        ret->command = builtin("version");
+        ret->n = 0;
+        return 0;
+    }
+    if (r.help || !ret->command) {
+        turn_into_help(&r);
+        return 0;
+    }
+    if ((ret->command->flags & COMMAND_RAW) && c->output != OUTPUT_TABLE)
+        return err_set(e, ERR_INVALID, "%s: --output has no meaning here", ret->command->words);
+    return check_count(ret, e);
+}
+
+/* --- values --- */
+
+const char *args_option(const struct args *a, const char *name)
+{
+    const struct option *o = named(a->command->options, name, strlen(name));
+
+    return o ? a->value[o - a->command->options] : NULL;
+}
+
+int args_duration(const struct args *a, const char *name, int64_t none, int64_t *ret, struct err *e)
+{
+    const char *s = args_option(a, name);
+
+    *ret = none;
+    if (s && parse_duration(s, ret, e) < 0)
+        return err_wrap(e, "--%s", name);
+    return 0;
+}
+
+int args_number(const struct args *a, const char *name, uint64_t min, uint64_t max, uint64_t none,
+                uint64_t *ret, struct err *e)
+{
+    const char *s = args_option(a, name);
+
+    *ret = none;
+    if (s && parse_u64(s, min, max, ret, e) < 0)
+        return err_wrap(e, "--%s", name);
+    return 0;
+}

@@ -1,0 +1,36 @@
+/* A client of the control API (libcurl over the Unix socket). */
+#ifndef CLI_CLIENT_H
+#define CLI_CLIENT_H
+
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct client;
+struct client *client_new(const char *socket, struct err *e);
+void client_free(struct client *c); /* NULL is fine */
+
+/* An error of the server comes back with its kind and message. Nobody listening: ERR_BUSY, which
+ * says how to start roost; a connection that broke: ERR_BUSY too. */
+json_t *client_get(struct client *c, const char *path, struct err *e);
+int client_text(struct client *c, const char *path, struct buf *ret, struct err *e);
+/* POST or DELETE; body may be NULL. New reference. */
+json_t *client_send(struct client *c, const char *method, const char *path, const json_t *body,
+                    struct err *e);
+
+/* Several at once, at most 32 on their way. */
+struct call {
+    const char *method;
+    char *path; /* freed by client_calls_done() */
+    const json_t *body;
+    json_t *result; /* NULL: see err */
+    struct err err;
+};
+int client_many(struct client *c, struct call *calls, int n, struct err *e);
+void client_calls_done(struct call *calls, int n);
+
+/* "/v1/instances/NAME" and what follows, the name percent-encoded; NULL without memory. */
+char *path_instance(const char *name, const char *rest);
+
+#endif

@@ -1,0 +1,131 @@
+#include "cli/command.h"
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "cli/commands.h"
+
+static const struct option globals[] = {
+    { "output", 'o', "FORMAT", "table (the default), json or yaml" },
+    { "socket", 0, "PATH", "the control socket to talk to" },
+    { "state", 0, "DIR", "the state directory of the roost to talk to" },
+    { "help", 'h', NULL, "what a command does" },
+    { "version", 'V', NULL, "the version" },
+    { NULL, 0, NULL, NULL },
+};
+
+static const struct option apply_options[] = {
+    { "file", 'f', "FILE", "the fleet file; - is the standard input" },
+    { "dry-run", 'n', NULL, "show the plan and change nothing" },
+    { NULL, 0, NULL, NULL },
+};
+static const struct option stop_options[] = {
+    { "force", 0, NULL, "kill the guest at once" },
+    { NULL, 0, NULL, NULL },
+};
+static const struct option remove_options[] = {
+    { "force", 0, NULL, "also when it runs" },
+    { NULL, 0, NULL, NULL },
+};
+static const struct option wait_options[] = {
+    { "for", 0, "STATE", "launched, seeded, homed (the default), configured or stopped" },
+    { "timeout", 0, "TIME", "how long at most, such as 90s or 5m (the default)" },
+    { "quiet", 'q', NULL, "say nothing on the way" },
+    { NULL, 0, NULL, NULL },
+};
+static const struct option events_options[] = {
+    { "follow", 'F', NULL, "go on with what happens" },
+    { "limit", 0, "N", "how many at most (20)" },
+    { NULL, 0, NULL, NULL },
+};
+static const struct option console_options[] = {
+    { "log", 0, NULL, "only print the last lines" },
+    { "lines", 0, "N", "how many of them (20, with --log 100)" },
+    { NULL, 0, NULL, NULL },
+};
+static const struct option ssh_options[] = {
+    { "identity", 'i', "FILE", "the private key" },
+    { "login", 'l', "USER", "log in as somebody else" },
+    { NULL, 0, NULL, NULL },
+};
+
+/* clang-format off */
+static const struct command table[] = {
+    { "apply", "", 0, 0, apply_options, 0,
+      "make the fleet as a file describes it", run_apply },
+    { "instance list", "", 0, 0, NULL, COMMAND_READ,
+      "list instances, their states and what they wait for", run_instance_list },
+    { "instance show", "NAME", 1, 1, NULL, COMMAND_READ,
+      "show all that is known of an instance", run_instance_show },
+    { "instance start", "NAME…", 1, -1, NULL, 0,
+      "launch guests", run_start },
+    { "instance stop", "NAME…", 1, -1, stop_options, 0,
+      "shut guests down, and end those that do not", run_stop },
+    { "instance restart", "NAME…", 1, -1, NULL, 0,
+      "stop guests and launch them again, changes of their definitions included", run_restart },
+    { "instance rebuild", "NAME…", 1, -1, NULL, 0,
+      "give stopped instances a fresh disk and a new generation", run_rebuild },
+    { "instance remove", "NAME…", 1, -1, remove_options, 0,
+      "forget instances and delete their disks", run_remove },
+    { "wait", "NAME…", 1, -1, wait_options, COMMAND_READ,
+      "wait until instances have come to a state", run_wait },
+    { "status", "", 0, 0, NULL, COMMAND_READ,
+      "show how roost and its fleet are", run_status },
+    { "check", "", 0, 0, NULL, COMMAND_READ,
+      "look for what is missing on this host, with the mend", run_check },
+    { "events", "[NAME]", 0, 1, events_options, COMMAND_READ,
+      "show what happened, of one instance or all", run_events },
+    { "console", "NAME", 1, 1, console_options, COMMAND_READ,
+      "attach to a guest's serial console (Ctrl-] leaves)", run_console },
+    { "ssh", "NAME [COMMAND…]", 1, -1, ssh_options, COMMAND_RAW | COMMAND_TAIL,
+      "log in to a guest, its host keys checked strictly", run_ssh },
+    { "ssh-config", "", 0, 0, NULL, COMMAND_READ,
+      "print entries for ssh_config(5)", run_ssh_config },
+    { "inventory", "", 0, 0, NULL, COMMAND_READ,
+      "print the Ansible inventory", run_inventory },
+    { "known-hosts", "[NAME]", 0, 1, NULL, COMMAND_READ,
+      "print the host keys in the form of known_hosts", run_known_hosts },
+    { "sync", "", 0, 0, NULL, 0,
+      "write all generated files anew", run_sync },
+    { "paths", "", 0, 0, NULL, COMMAND_READ,
+      "show where things lie", run_paths },
+    { "unknown", "", 0, 0, NULL, COMMAND_READ,
+      "list callers whose tag nobody knows", run_unknown },
+    { "network list", "", 0, 0, NULL, COMMAND_READ,
+      "list networks", run_network_list },
+    { "identity list", "", 0, 0, NULL, COMMAND_READ,
+      "list identities", run_identity_list },
+    { "image list", "", 0, 0, NULL, COMMAND_READ,
+      "list images", run_image_list },
+    { "version", "", 0, 0, NULL, COMMAND_READ,
+      "print the version", run_version },
+    { "help", "[COMMAND]", 0, 2, NULL, COMMAND_READ,
+      "explain commands", run_help },
+};
+/* clang-format on */
+
+const struct command *commands(size_t *ret_n)
+{
+    *ret_n = ARRAY_SIZE(table);
+    return table;
+}
+
+const struct option *global_options(void)
+{
+    return globals;
+}
+
+void command_usage(const struct command *k, struct buf *out)
+{
+    buf_puts(out, k->words);
+    for (const struct option *o = k->options; o && o->name; o++) {
+        bool needed = k->run == run_apply && o == apply_options;
+        buf_printf(out, " %s", needed ? "" : "[");
+        if (o->letter)
+            buf_printf(out, "-%c", o->letter);
+        else
+            buf_printf(out, "--%s", o->name);
+        buf_printf(out, "%s%s%s", o->value ? " " : "", o->value ? o->value : "", needed ? "" : "]");
+    }
+    if (*k->args)
+        buf_printf(out, " %s", k->args);
+}

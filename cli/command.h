@@ -1,0 +1,66 @@
+/* The commands: rows of one table, from which parsing, help, errors and the manual are made. */
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct cli;
+
+struct option {
+    const char *name;  /* "timeout", said as --timeout */
+    char letter;       /* 'f' for -f; 0: none */
+    const char *value; /* what stands behind it, "FILE"; NULL: a switch */
+    const char *help;
+};
+
+#define ARGS_OPTIONS_MAX 8
+struct args {
+    const struct command *command;
+    char **operand;
+    int n;
+    const char
+        *value[ARGS_OPTIONS_MAX]; /* by the command's options; NULL: not said, "" of a switch */
+};
+
+enum {
+    COMMAND_READ = 1, /* changes nothing */
+    COMMAND_RAW = 2,  /* hands a terminal or a stream over: no --output */
+    COMMAND_TAIL = 4, /* from the first operand on nothing is an option */
+};
+
+struct command {
+    const char *words;            /* "instance list" */
+    const char *args;             /* operands, "NAME…" in the manual's form; "" none */
+    int min, max;                 /* of them; max -1: any number */
+    const struct option *options; /* up to a row without a name; NULL: none */
+    unsigned flags;
+    const char *help; /* one sentence without a full stop */
+    /* 0 or an exit code; -1 with e */
+    int (*run)(struct cli *c, const struct args *a, struct err *e);
+};
+
+const struct command *commands(size_t *ret_n);
+const struct option *global_options(void);
+
+/* Value of an option, NULL when it was not said. */
+const char *args_option(const struct args *a, const char *name);
+/* --timeout and the like. */
+int args_duration(const struct args *a, const char *name, int64_t none, int64_t *ret,
+                  struct err *e);
+int args_number(const struct args *a, const char *name, uint64_t min, uint64_t max, uint64_t none,
+                uint64_t *ret, struct err *e);
+
+/* Reads a command line (argv without the program) into *c and *ret; operands are moved to the front
+ * of argv. ERR_INVALID with what was meant, perhaps. --help and --version become the commands help
+ * and version. */
+int args_parse(struct cli *c, int argc, char **argv, struct args *ret, struct err *e);
+
+/* "instance list [--all]" as it is typed, without the program. */
+struct buf;
+void command_usage(const struct command *k, struct buf *out);
+
+#endif

@@ -1,0 +1,24 @@
+/* The functions behind the rows of the command table. */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "cli/cli.h"
+
+typedef int command_fn(struct cli *c, const struct args *a, struct err *e);
+
+/* events.c: as a table for people */
+int print_events(struct cli *c, const json_t *events, struct err *e);
+
+command_fn run_apply;                                                 /* apply.c */
+command_fn run_instance_list, run_instance_show;                      /* instance.c */
+command_fn run_start, run_stop, run_restart, run_remove, run_rebuild; /* operate.c */
+command_fn run_wait;                                                  /* wait.c */
+command_fn run_status, run_check, run_unknown, run_paths;             /* status.c */
+command_fn run_events;                                                /* events.c */
+command_fn run_console;                                               /* console.c */
+command_fn run_ssh;                                                   /* ssh.c */
+command_fn run_ssh_config, run_inventory, run_known_hosts, run_sync;  /* generated.c */
+command_fn run_network_list, run_identity_list, run_image_list;       /* definition.c */
+command_fn run_help, run_version;                                     /* help.c */
+
+#endif

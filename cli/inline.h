@@ -1,0 +1,17 @@
+/* A fleet file as a person writes it names files; the server gets their contents. */
+#ifndef CLI_INLINE_H
+#define CLI_INLINE_H
+
+#include <jansson.h>
+
+#include "base/yaml.h"
+
+/* Changes `tree` in place: public-keys that are paths become key lines (further keys of a file go
+ * to the end of the list, so that the places of the others stay what `map` says), user-data that is
+ * a path becomes its text or {"base64": …}, images' file, kernel and initrd become absolute.
+ * Relative paths start from `dir`, "~/" from the home directory. What has the wrong type is left
+ * for fleet_parse() to name. Messages begin with "FILE:LINE:COLUMN: POINTER: ". */
+int fleet_inline(json_t *tree, const char *file, const struct yaml_map *map, const char *dir,
+                 struct err *e);
+
+#endif

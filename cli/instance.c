@@ -1,0 +1,164 @@
+/* roost instance list, show. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/parse.h"
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/out.h"
+
+static int print_list(struct cli *c, const json_t *tree, struct err *e)
+{
+    static const char *const columns[] = { "NAME",  "STATE", "SINCE", "ADDRESS",
+                                           "IMAGE", "NOTE",  NULL };
+    struct table *t;
+    size_t i;
+    json_t *row;
+
+    if (!json_array_size(tree)) {
+        puts("no instances; define some: roost apply -f fleet.yaml");
+        return 0;
+    }
+    t = table_new(c, columns, true);
+    json_array_foreach(tree, i, row)
+    {
+        char since[40];
+        const char *state = out_text(row, "state");
+        const char *cells[] = { out_text(row, "name"),
+                                state,
+                                when_ago(out_text(row, "since"), since),
+                                out_text(row, "address"),
+                                out_text(row, "image"),
+                                out_text(row, "note") };
+        table_row(t, tint_of_state(state), cells);
+    }
+    return table_print(t, e);
+}
+
+int run_instance_list(struct cli *c, const struct args *a, struct err *e)
+{
+    (void)a;
+    return out_tree(c, client_get(cli_client(c, e), "/v1/instances", e), print_list, e);
+}
+
+/* --- show --- */
+
+enum form { FORM_TEXT, FORM_NUMBER, FORM_SIZE, FORM_AGO, FORM_LIST, FORM_BOOL };
+
+/* A value as people read it; false: there is nothing to show. */
+static bool put_value(const json_t *v, enum form form, struct buf *out)
+{
+    char text[40];
+
+    if (json_is_string(v) && form == FORM_AGO)
+        buf_printf(out, "%s (%s)", when_ago(json_string_value(v), text), json_string_value(v));
+    else if (json_is_string(v))
+        buf_puts(out, json_string_value(v));
+    else if (json_is_integer(v) && form == FORM_SIZE)
+        buf_puts(out, format_size((uint64_t)json_integer_value(v), text));
+    else if (json_is_integer(v))
+        buf_printf(out, "%lld", (long long)json_integer_value(v));
+    else if (json_is_array(v))
+        out_list(v, out);
+    else if (json_is_boolean(v))
+        buf_puts(out, json_is_true(v) ? "yes" : "no");
+    return out->len > 0;
+}
+
+static void put_facts(struct table *t, const json_t *tree)
+{
+    static const struct {
+        const char *key;
+        enum form form;
+    } rows[] = {
+        { "name", FORM_TEXT },        { "state", FORM_TEXT },       { "since", FORM_AGO },
+        { "note", FORM_TEXT },        { "address", FORM_TEXT },     { "user", FORM_TEXT },
+        { "last-sign", FORM_TEXT },   { "last-sign-at", FORM_AGO }, { "launcher", FORM_TEXT },
+        { "image", FORM_TEXT },       { "network", FORM_TEXT },     { "groups", FORM_LIST },
+        { "identities", FORM_LIST },  { "cpus", FORM_NUMBER },      { "memory", FORM_SIZE },
+        { "disk", FORM_SIZE },        { "autostart", FORM_BOOL },   { "tag", FORM_TEXT },
+        { "instance-id", FORM_TEXT }, { "uuid", FORM_TEXT },        { "mac", FORM_TEXT },
+        { "boots", FORM_NUMBER },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        auto_buf struct buf b = BUF_INIT;
+        if (!put_value(json_object_get(tree, rows[i].key), rows[i].form, &b))
+            continue;
+        const char *cells[] = { rows[i].key, buf_str(&b) };
+        table_row(t, strcmp(rows[i].key, "state") == 0 ? tint_of_state(buf_str(&b)) : TINT_NONE,
+                  cells);
+    }
+}
+
+static void put_keys(struct table *t, const json_t *keys)
+{
+    size_t i;
+    json_t *key;
+
+    json_array_foreach(keys, i, key)
+    {
+        const char *cells[] = { i ? "" : "host-keys", out_text(key, "fingerprint") };
+        table_row(t, TINT_NONE, cells);
+    }
+}
+
+static void put_paths(struct table *t, const json_t *paths)
+{
+    const char *name;
+    json_t *path;
+
+    json_object_foreach((json_t *)(uintptr_t)paths, name, path)
+    {
+        const char *cells[] = { name, json_string_value(path) };
+        table_row(t, TINT_NONE, cells);
+    }
+}
+
+static int print_timeline(struct cli *c, const json_t *timeline, struct err *e)
+{
+    static const char *const columns[] = { "STAGE", "START", "TOOK", "RESULT", NULL };
+    struct table *t;
+    size_t i;
+    json_t *row;
+
+    if (!json_array_size(timeline))
+        return 0;
+    putchar('\n');
+    t = table_new(c, columns, true);
+    json_array_foreach(timeline, i, row)
+    {
+        char start[40], took[24] = "";
+        int64_t from = when_parse(out_text(row, "start")), to = when_parse(out_text(row, "end"));
+        if (from >= 0 && to >= from)
+            format_duration(to - from, took);
+        const char *cells[] = { out_text(row, "name"), when_ago(out_text(row, "start"), start),
+                                took, out_text(row, "result") };
+        table_row(t, TINT_NONE, cells);
+    }
+    return table_print(t, e);
+}
+
+static int print_show(struct cli *c, const json_t *tree, struct err *e)
+{
+    static const char *const columns[] = { "", "", NULL };
+    struct table *t = table_new(c, columns, false);
+
+    if (t) {
+        put_facts(t, tree);
+        put_keys(t, json_object_get(tree, "host-keys"));
+        put_paths(t, json_object_get(tree, "paths"));
+    }
+    if (table_print(t, e) < 0 || print_timeline(c, json_object_get(tree, "timeline"), e) < 0)
+        return -1;
+    putchar('\n');
+    return print_events(c, json_object_get(tree, "recent-events"), e);
+}
+
+int run_instance_show(struct cli *c, const struct args *a, struct err *e)
+{
+    auto_free char *path = path_instance(a->operand[0], "");
+
+    return out_tree(c, client_get(cli_client(c, e), path, e), print_show, e);
+}

@@ -1,0 +1,117 @@
+/* roost instance start, stop, restart, rebuild, remove: of several instances at once. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/out.h"
+
+struct operation {
+    const char *method, *rest, *done;
+    const char *force_rest; /* with --force; NULL: in the body */
+};
+
+static json_t *results(const struct operation *op, const struct call *calls, const struct args *a)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < a->n; i++) {
+        const struct call *k = &calls[i];
+        json_t *row = json_pack("{s:s, s:b}", "name", a->operand[i], "ok", k->result != NULL);
+        if (k->result) {
+            json_object_set_new(row, "did", json_string(op->done));
+            json_object_set(row, "result", k->result);
+        } else {
+            json_object_set_new(row, "error",
+                                json_pack("{s:s, s:s}", "kind", err_kind_name(k->err.kind),
+                                          "message", k->err.text));
+        }
+        json_array_append_new(list, row);
+    }
+    return list;
+}
+
+static int print_done(struct cli *c, const json_t *tree, struct err *e)
+{
+    size_t i;
+    json_t *row;
+
+    (void)c;
+    (void)e;
+    json_array_foreach(tree, i, row) if (json_is_true(json_object_get(row, "ok")))
+        printf("%s %s\n", out_text(row, "name"), out_text(row, "did"));
+    return 0;
+}
+
+/* The first failure decides the exit code; each is told. */
+static int report(struct cli *c, const struct operation *op, const struct call *calls,
+                  const struct args *a, struct err *e)
+{
+    const struct call *bad = NULL;
+
+    if (out_tree(c, results(op, calls, a), print_done, e) < 0)
+        return -1;
+    for (int i = 0; i < a->n; i++) {
+        if (calls[i].result)
+            continue;
+        if (bad)
+            fprintf(stderr, "roost: %s\n", calls[i].err.text);
+        else
+            bad = &calls[i];
+    }
+    if (!bad)
+        return 0;
+    *e = bad->err;
+    return -1;
+}
+
+static int operate(struct cli *c, const struct args *a, const struct operation *op, struct err *e)
+{
+    bool force = args_option(a, "force") != NULL;
+    auto_free struct call *calls = calloc((size_t)a->n + 1, sizeof *calls);
+    json_t *body = force && !op->force_rest ? json_pack("{s:b}", "force", 1) : NULL;
+    struct client *client = cli_client(c, e);
+    int ret = -1;
+
+    if (client && !calls)
+        err_set(e, ERR_INTERNAL, "out of memory");
+    if (client && calls) {
+        for (int i = 0; i < a->n; i++) {
+            calls[i].method = op->method;
+            calls[i].path =
+                path_instance(a->operand[i], force && op->force_rest ? op->force_rest : op->rest);
+            calls[i].body = body;
+        }
+        if (client_many(client, calls, a->n, e) == 0)
+            ret = report(c, op, calls, a, e);
+        client_calls_done(calls, a->n);
+    }
+    json_decref(body);
+    return ret;
+}
+
+int run_start(struct cli *c, const struct args *a, struct err *e)
+{
+    return operate(c, a, &(struct operation){ "POST", "/start", "started", NULL }, e);
+}
+
+int run_stop(struct cli *c, const struct args *a, struct err *e)
+{
+    return operate(c, a, &(struct operation){ "POST", "/stop", "stopped", NULL }, e);
+}
+
+int run_restart(struct cli *c, const struct args *a, struct err *e)
+{
+    return operate(c, a, &(struct operation){ "POST", "/restart", "restarted", NULL }, e);
+}
+
+int run_rebuild(struct cli *c, const struct args *a, struct err *e)
+{
+    return operate(c, a, &(struct operation){ "POST", "/rebuild", "rebuilt", NULL }, e);
+}
+
+int run_remove(struct cli *c, const struct args *a, struct err *e)
+{
+    return operate(c, a, &(struct operation){ "DELETE", "", "removed", "?force=1" }, e);
+}
