@@ -176,7 +176,12 @@ static void add_process(struct render *r)
     argv_add(r->out, "-nodefaults");
     opt(r, "-display", "none");
     opt(r, "-msg", "timestamp=on");
-    opt(r, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+    /* elevateprivileges=deny and =children kill QEMU at the setuid(2) of its own -runas. Nothing is
+     * lost then: the filter comes with no_new_privs, spawn=deny forbids exec, and the user it
+     * becomes has no capability. */
+    argv_add(r->out, "-sandbox");
+    argv_addf(r->out, "on,obsolete=deny,%sspawn=deny,resourcecontrol=deny",
+              r->p->run_as ? "" : "elevateprivileges=deny,");
     if (r->p->run_as)
         opt(r, "-runas", r->p->run_as);
 }

@@ -1,0 +1,497 @@
+/* QEMU's arguments and vm.sh: against what was reviewed (tests/golden/bootstrap/CASE/), and against
+ * the real QEMU, which has to start with them, answer QMP and leave. */
+#include "bootstrap/qemu.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/spawn.h"
+#include "bootstrap/qmp.h"
+#include "bootstrap/smbios.h"
+#include "bootstrap/vmsh.h"
+#include "model/layout.h"
+
+#define OVMF_CODE "/usr/share/OVMF/OVMF_CODE_4M.fd"
+#define OVMF_VARS "/usr/share/OVMF/OVMF_VARS_4M.fd"
+
+enum { FIRST_FD = 20 };
+
+struct test_case {
+    const char *name;
+    enum accel accel;
+    enum firmware firmware;
+    enum disk_format format;
+    bool kernel, initrd, seed;
+    uint32_t cpus;
+    const char *domain;
+};
+static const struct test_case cases[] = {
+    { "kernel-disk", ACCEL_TCG, FIRMWARE_BIOS, DISK_QCOW2, true, true, true, 1, "lab.internal" },
+    { "bios", ACCEL_TCG, FIRMWARE_BIOS, DISK_QCOW2, false, false, true, 1, "" },
+    { "uefi", ACCEL_TCG, FIRMWARE_UEFI, DISK_RAW, false, false, true, 1, "" },
+    { "micro", ACCEL_TCG, FIRMWARE_BIOS, DISK_NONE, true, true, false, 1, "" },
+    { "cpus", ACCEL_TCG, FIRMWARE_BIOS, DISK_QCOW2, true, false, true, 4, "" },
+    { "kvm", ACCEL_KVM, FIRMWARE_BIOS, DISK_QCOW2, true, true, true, 2, "" },
+};
+
+static char top[PATH_SIZE]; /* of the source tree */
+static char dir[] = "/tmp/roost-qemu-XXXXXX";
+static struct loop *loop;
+
+static struct launch launch_of(const struct test_case *c)
+{
+    struct launch l = {
+        .instance = { "web1" },
+        .launch_id = 7,
+        .tag = { "rack7.web_1" },
+        .uuid = { "0a1b2c3d-4e5f-8607-8809-0a0b0c0d0e0f" },
+        .mac = { { 0x52, 0x54, 0x00, 0xaa, 0xbb, 0xcc } },
+        .seed = c->seed,
+        .cpus = c->cpus,
+        .memory = 256u << 20,
+        .arch = ARCH_AMD64,
+        .firmware = c->firmware,
+        .image = { "debian" },
+        .image_format = c->format,
+        .has_kernel = c->kernel,
+        .has_initrd = c->initrd,
+        .network_kind = NETWORK_USER,
+    };
+    if (c->kernel)
+        strcpy(l.cmdline, "root=LABEL=root console=ttyS0 panic=-1 x=a,b");
+    strcpy(l.domain, c->domain);
+    return l;
+}
+
+static struct qemu_place place_of(const struct launch *l, enum accel accel)
+{
+    struct qemu_place p;
+    qemu_place_init(&p);
+    p.binary = "/usr/bin/qemu-system-x86_64";
+    p.accel = accel;
+    p.qmp_socket = "run/web1.qmp";
+    p.console_socket = "run/web1.con";
+    p.tcg_tb_mib = 256;
+    for (int f = 0; f < QEMU_FILES; f++) {
+        if (qemu_needs(l, (enum qemu_file)f))
+            p.fd[f] = FIRST_FD + f;
+    }
+    return p;
+}
+
+/* --- goldens --------------------------------------------------------------------------------- */
+
+static void golden(const char *name, const char *file, const struct buf *have)
+{
+    char case_dir[PATH_SIZE + 100];
+    auto_buf struct buf want = BUF_INIT;
+    snprintf(case_dir, sizeof(case_dir), "%s/tests/golden/bootstrap/%s", top, name);
+    if (getenv("REGEN"))
+        assert_int_equal(dir_make_all(case_dir, 0755, NULL), 0);
+    auto_close int fd = open(case_dir, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    if (getenv("REGEN"))
+        assert_int_equal(file_replace(fd, file, have->data, have->len, 0644, NULL, NULL), 0);
+    assert_int_equal(file_read(fd, file, 1 << 16, &want, NULL), 0);
+    assert_string_equal(buf_str(have), buf_str(&want));
+}
+
+static void test_golden_args(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct launch l = launch_of(&cases[i]);
+        struct qemu_place p = place_of(&l, cases[i].accel);
+        auto_argv struct argv a = ARGV_INIT;
+        auto_buf struct buf text = BUF_INIT;
+        assert_int_equal(qemu_args(&l, &p, &a, NULL), 0);
+        for (int n = 0; n < a.n; n++)
+            buf_printf(&text, "%s\n", a.v[n]);
+        golden(cases[i].name, "argv", &text);
+    }
+}
+
+static int vmsh(const struct test_case *c, struct buf *out)
+{
+    struct launch l = launch_of(c);
+    return vmsh_render(&l, "/usr/bin/qemu-system-x86_64",
+                       c->firmware == FIRMWARE_UEFI ? OVMF_CODE : NULL, out, NULL);
+}
+
+static void test_golden_vmsh(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        auto_buf struct buf text = BUF_INIT;
+        assert_int_equal(vmsh(&cases[i], &text), 0);
+        golden(cases[i].name, "vm.sh", &text);
+    }
+}
+
+/* --- refusals -------------------------------------------------------------------------------- */
+
+static void refused(const struct launch *l, const struct qemu_place *p, const char *why)
+{
+    auto_argv struct argv a = ARGV_INIT;
+    struct err e = { 0 };
+    assert_int_equal(qemu_args(l, p, &a, &e), -1);
+    assert_int_equal(e.kind, ERR_INVALID);
+    assert_non_null(strstr(e.text, why));
+    assert_non_null(strstr(e.text, "web1"));
+    assert_int_equal(a.n, 0);
+}
+
+static void test_launch_refused(void **state)
+{
+    (void)state;
+    const struct launch good = launch_of(&cases[0]);
+    const struct qemu_place p = place_of(&good, ACCEL_TCG);
+    struct launch l = good;
+    l.arch = ARCH_ARM64;
+    refused(&l, &p, "arm64");
+    l = good;
+    l.network_kind = NETWORK_BRIDGED;
+    refused(&l, &p, "bridged");
+    l = good;
+    l.cpus = 0;
+    refused(&l, &p, "0 CPUs");
+    l.cpus = 256;
+    refused(&l, &p, "256 CPUs");
+    l = good;
+    l.memory = 1000;
+    refused(&l, &p, "1 MiB");
+    l = good;
+    l.image_format = DISK_NONE;
+    l.has_kernel = false;
+    refused(&l, &p, "nothing would boot");
+    l = good;
+    l.has_kernel = false;
+    refused(&l, &p, "without a kernel");
+    l = good;
+    strcpy(l.cmdline, "a\nb");
+    refused(&l, &p, "command line");
+}
+
+static void test_place_refused(void **state)
+{
+    (void)state;
+    const struct launch l = launch_of(&cases[2]);
+    const struct qemu_place good = place_of(&l, ACCEL_TCG);
+    for (int f = 0; f < QEMU_LOCK; f++) {
+        if (!qemu_needs(&l, (enum qemu_file)f))
+            continue;
+        struct qemu_place p = good;
+        p.fd[f] = -1;
+        refused(&l, &p, "nowhere");
+        p = good;
+        p.path[f] = "x";
+        refused(&l, &p, "twice");
+    }
+    struct qemu_place p = good;
+    p.qmp_socket = NULL;
+    refused(&l, &p, "together");
+    p = good;
+    p.binary = NULL;
+    refused(&l, &p, "no QEMU");
+}
+
+/* Whatever a path holds, QEMU's parser gets it back whole, and no option is smuggled in. */
+static void test_path_with_comma(void **state)
+{
+    (void)state;
+    struct launch l = launch_of(&cases[1]);
+    struct qemu_place p = place_of(&l, ACCEL_TCG);
+    auto_argv struct argv a = ARGV_INIT;
+    bool seen = false;
+    p.fd[QEMU_DISK] = -1;
+    p.path[QEMU_DISK] = "a,read-only=on";
+    assert_int_equal(qemu_args(&l, &p, &a, NULL), 0);
+    for (int i = 0; i < a.n; i++)
+        seen |= strstr(a.v[i], "filename=a,,read-only=on,discard") != NULL;
+    assert_true(seen);
+}
+
+/* The token travels in a file, never where every user of the host can read it. */
+static void test_no_token_in_args(void **state)
+{
+    (void)state;
+    struct launch l = launch_of(&cases[0]);
+    struct qemu_place p = place_of(&l, ACCEL_TCG);
+    auto_argv struct argv a = ARGV_INIT;
+    auto_buf struct buf script = BUF_INIT;
+    strcpy(l.seed_token.s, "deadbeefdeadbeefdeadbeefdeadbeef");
+    strcpy(l.base_url, "http://10.0.2.2:10200");
+    assert_int_equal(qemu_args(&l, &p, &a, NULL), 0);
+    for (int i = 0; i < a.n; i++)
+        assert_null(strstr(a.v[i], "deadbeef"));
+    assert_int_equal(vmsh_render(&l, "qemu", NULL, &script, NULL), 0);
+    assert_null(strstr(buf_str(&script), "deadbeef"));
+}
+
+/* --- the real QEMU --------------------------------------------------------------------------- */
+
+static void sh(const char *command)
+{
+    assert_int_equal(system(command), 0);
+}
+
+static void put(const char *name, const void *data, size_t len, mode_t mode)
+{
+    assert_int_equal(file_replace(AT_FDCWD, name, data, len, mode, NULL, NULL), 0);
+}
+
+/* Just enough of a bzImage for QEMU's loader (Linux boot protocol, Documentation/x86/boot.rst). */
+static void put_kernel(const char *name)
+{
+    static uint8_t k[64 << 10];
+    k[0x1f1] = 4; /* setup sectors */
+    k[0x1fe] = 0x55;
+    k[0x1ff] = 0xaa;
+    memcpy(k + 0x202, "HdrS", 4);
+    k[0x206] = 0x0c; /* protocol 2.12 */
+    k[0x207] = 0x02;
+    k[0x211] = 1;    /* loaded high */
+    k[0x22f] = 0x7f; /* initrd_addr_max */
+    k[0x238] = 0xff; /* cmdline_size */
+    k[0x239] = 0x07;
+    put(name, k, sizeof(k), 0644);
+}
+
+/* A state directory as roost makes it; the working directory is the instance's. */
+static void make_state(const struct test_case *c)
+{
+    struct launch l = launch_of(c);
+    auto_buf struct buf blob = BUF_INIT;
+    assert_int_equal(chdir(dir), 0);
+    sh("rm -rf state && mkdir -p state/images/debian state/instances/web1/run");
+    assert_int_equal(chdir("state/images/debian"), 0);
+    put_kernel(FILE_IMAGE_KERNEL);
+    put(FILE_IMAGE_INITRD, "initrd", 6, 0644);
+    sh(c->format == DISK_RAW ? "truncate -s 2M disk" : "qemu-img create -q -f qcow2 disk 2M");
+    assert_int_equal(chdir("../../instances/web1"), 0);
+    sh(c->format == DISK_RAW
+           ? "qemu-img create -q -f qcow2 -b ../../images/debian/disk -F raw disk.qcow2 4M"
+           : "qemu-img create -q -f qcow2 -b ../../images/debian/disk -F qcow2 disk.qcow2 4M");
+    sh("cp " OVMF_VARS " " FILE_VARS " && : >" FILE_CONSOLE);
+    assert_int_equal(smbios_type1("ds=nocloud-net;s=http://h/a,b/", &l.uuid, &blob, NULL), 0);
+    put(FILE_SMBIOS, blob.data, blob.len, 0600);
+}
+
+struct visit {
+    struct qmp *q;
+    struct buf said;
+    bool over, exited;
+    int status;
+    char log[2000];
+};
+
+static void quit_cb(const json_t *ret, const struct err *err, void *arg)
+{
+    struct visit *v = arg;
+    assert_null(err);
+    if (ret && json_is_object(ret) && json_object_get(ret, "status"))
+        buf_puts(&v->said, json_string_value(json_object_get(ret, "status")));
+}
+
+static void ready_cb(const struct err *err, void *arg)
+{
+    struct visit *v = arg;
+    assert_null(err);
+    assert_int_equal(qmp_command(v->q, "query-status", NULL, quit_cb, v, NULL), 0);
+    assert_int_equal(qmp_command(v->q, "quit", NULL, quit_cb, v, NULL), 0);
+}
+
+static void gone_cb(const struct err *err, void *arg)
+{
+    struct visit *v = arg;
+    (void)err;
+    v->over = true;
+}
+
+static void exit_cb(const struct spawn_exit *x, void *arg)
+{
+    struct visit *v = arg;
+    v->exited = true;
+    v->status = x->status;
+    snprintf(v->log, sizeof(v->log), "%s%s", buf_str(x->out), buf_str(x->err));
+}
+
+/* Starts it halted, asks for its status, makes it leave. */
+static void visit(const char *name, const struct argv *a, const struct spawn_fd *fds, int n_fds)
+{
+    struct visit v = { .q = NULL };
+    struct qmp_calls calls = { .ready = ready_cb, .gone = gone_cb, .arg = &v };
+    struct spawn_opts o = SPAWN_OPTS_INIT;
+    o.fds = fds;
+    o.n_fds = n_fds;
+    o.capture = true;
+    o.own_session = true;
+    o.limit_ms = 30000;
+    unlink("run/web1.qmp");
+    assert_non_null(child_spawn(loop, a, &o, exit_cb, &v, NULL));
+    v.q = qmp_open(loop, "run/web1.qmp", 20000, &calls, NULL);
+    while (!v.exited || (!v.over && v.status == 0))
+        assert_int_equal(loop_turn(loop, -1, NULL), 0);
+    qmp_close(v.q);
+    if (v.status != 0 || v.log[0])
+        print_error("%s: status %d\n%s", name, v.status, v.log);
+    assert_int_equal(v.status, 0);
+    assert_string_equal(v.log, ""); /* not a warning either */
+    assert_string_equal(buf_str(&v.said), "prelaunch");
+    buf_done(&v.said);
+}
+
+static int open_files(const struct launch *l, struct spawn_fd *fds)
+{
+    static const struct {
+        enum qemu_file file;
+        const char *path;
+        int flags;
+    } files[] = {
+        { QEMU_DISK, FILE_DISK, O_RDWR },
+        { QEMU_BASE, "../../images/debian/disk", O_RDONLY },
+        { QEMU_KERNEL, "../../images/debian/kernel", O_RDONLY },
+        { QEMU_INITRD, "../../images/debian/initrd", O_RDONLY },
+        { QEMU_SMBIOS, FILE_SMBIOS, O_RDONLY },
+        { QEMU_CODE, OVMF_CODE, O_RDONLY },
+        { QEMU_VARS, FILE_VARS, O_RDWR },
+        { QEMU_CONSOLE, FILE_CONSOLE, O_WRONLY | O_APPEND },
+    };
+    int n = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        if (!qemu_needs(l, files[i].file))
+            continue;
+        fds[n].from = open(files[i].path, files[i].flags | O_CLOEXEC);
+        assert_true(fds[n].from >= 0);
+        fds[n++].to = FIRST_FD + (int)files[i].file;
+    }
+    return n;
+}
+
+static void start_case(const struct test_case *c, const char *run_as)
+{
+    struct launch l = launch_of(c);
+    struct qemu_place p = place_of(&l, c->accel);
+    struct spawn_fd fds[QEMU_FILES];
+    auto_argv struct argv a = ARGV_INIT;
+    make_state(c);
+    p.run_as = run_as;
+    assert_int_equal(qemu_args(&l, &p, &a, NULL), 0);
+    argv_add(&a, "-S");
+    int n = open_files(&l, fds);
+    visit(c->name, &a, fds, n);
+    while (n > 0)
+        close(fds[--n].from);
+}
+
+static void test_starts(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        if (cases[i].accel == ACCEL_TCG)
+            start_case(&cases[i], NULL);
+    }
+}
+
+/* As a system service: root opens, an ordinary user runs. */
+static void test_starts_as_nobody(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        if (cases[i].accel == ACCEL_TCG)
+            start_case(&cases[i], "nobody");
+    }
+}
+
+static void write_vmsh(const struct test_case *c)
+{
+    auto_buf struct buf text = BUF_INIT;
+    make_state(c);
+    assert_int_equal(vmsh(c, &text), 0);
+    put(FILE_VM_SH, text.data, text.len, 0755);
+}
+
+/* From anywhere, with options of the person's own behind. */
+static void test_vmsh_starts(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        auto_argv struct argv a = ARGV_INIT;
+        if (cases[i].accel != ACCEL_TCG)
+            continue;
+        write_vmsh(&cases[i]);
+        argv_add(&a, "sh");
+        argv_add(&a, "-c");
+        argv_add(&a, "cd / && exec \"$0\" -S -qmp unix:run/web1.qmp,server=on,wait=off");
+        argv_addf(&a, "%s/state/instances/web1/vm.sh", dir);
+        visit(cases[i].name, &a, NULL, 0);
+    }
+}
+
+static void test_vmsh_refuses_a_running_guest(void **state)
+{
+    (void)state;
+    write_vmsh(&cases[3]);
+    auto_close int fd = lock_take(AT_FDCWD, FILE_LOCK_QEMU, NULL);
+    assert_true(fd >= 0);
+    assert_int_equal(system("./vm.sh -S 2>said") >> 8, 6);
+    sh("grep -q '^web1 runs already' said");
+}
+
+/* The accelerator is what roost found out, or what the person says. */
+static void test_vmsh_accelerator(void **state)
+{
+    (void)state;
+    write_vmsh(&cases[0]);
+    sh("sed -i 's,^exec /usr/bin/qemu-system-x86_64,exec echo,' vm.sh");
+    sh("./vm.sh | grep -q -e '-accel tcg,tb-size=256 -cpu max$'");
+    sh("printf 'kvm\\nwhy\\n' >../../" FILE_ACCEL
+       " && ./vm.sh | grep -q -e '-accel kvm -cpu host$'");
+    sh("ACCEL=tcg ./vm.sh -S | grep -q -e '-accel tcg,tb-size=256 -cpu max -S$'");
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    loop = loop_new(NULL);
+    return loop && getcwd(top, sizeof(top)) && mkdtemp(dir) && chmod(dir, 0711) == 0 ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    char command[64];
+    loop_free(loop);
+    snprintf(command, sizeof(command), "rm -rf '%s'", dir);
+    return chdir("/") == 0 ? system(command) : -1;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_golden_args),
+        cmocka_unit_test(test_golden_vmsh),
+        cmocka_unit_test(test_launch_refused),
+        cmocka_unit_test(test_place_refused),
+        cmocka_unit_test(test_path_with_comma),
+        cmocka_unit_test(test_no_token_in_args),
+        cmocka_unit_test(test_starts),
+        cmocka_unit_test(test_starts_as_nobody),
+        cmocka_unit_test(test_vmsh_starts),
+        cmocka_unit_test(test_vmsh_refuses_a_running_guest),
+        cmocka_unit_test(test_vmsh_accelerator),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
