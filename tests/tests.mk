@@ -36,10 +36,23 @@ $(BUILD)/powercut/roost-core: $(BUILD)/tests/powercut/core_main.o $(powercut_obj
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
 $(BUILD)/tests/unit/server/powercut: $(powercut_obj)
+# Two that break the promise on purpose: test_powercut.py shows with them that it would notice.
+$(BUILD)/tests/powercut/early.o: server/core.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -DROOST_FAULT_EARLY_ACK -MMD -MP -c -o $@ $<
+$(BUILD)/tests/powercut/unsafe.c: server/store.c
+	@mkdir -p $(@D)
+	@grep -q synchronous=FULL $< && sed 's/synchronous=FULL/synchronous=OFF/' $< >$@
+$(BUILD)/tests/powercut/unsafe.o: $(BUILD)/tests/powercut/unsafe.c
+	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/powercut/%/roost-core: $(BUILD)/tests/powercut/%.o $(BUILD)/tests/powercut/core_main.o $(powercut_obj) $(call rooms,server ansible bootstrap netcfg seeds model base)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
 
 # ---- the whole ----
 PYTEST := BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider -c tests/pytest.ini --rootdir=.
-helpers := $(BUILD)/tests/integration/render_seed $(BUILD)/powercut/roost-core
+helpers := $(BUILD)/tests/integration/render_seed \
+           $(addprefix $(BUILD)/powercut/,roost-core early/roost-core unsafe/roost-core)
 
 .PHONY: deps check check-fast check-unit check-integration check-e2e asan
 deps:

@@ -25,7 +25,7 @@ static struct {
     sqlite3_vfs vfs;
     sqlite3_vfs *real;
     uint64_t *count;
-    int nosync;
+    int nosync, sync_ms;
     unsigned long long seed; /* 0: nothing leaks */
     sqlite3_mutex *seed_lock;
 } cut;
@@ -81,6 +81,8 @@ static int cut_sync(sqlite3_file *f, int flags)
     struct cut_file *c = cut_of(f);
     if (!c->pending)
         return c->real->pMethods->xSync(c->real, flags);
+    if (cut.sync_ms)
+        cut.real->xSleep(cut.real, cut.sync_ms * 1000);
     int rc = cut.nosync ? SQLITE_OK : pending_sync(c->pending, c->real, flags);
     if (rc == SQLITE_OK && cut.count)
         __atomic_fetch_add(cut.count, 1, __ATOMIC_SEQ_CST);
@@ -235,12 +237,13 @@ static int count_map(const char *path)
 int powercut_register(void)
 {
     const char *count = getenv("ROOST_POWERCUT_COUNT"), *seed = getenv("ROOST_POWERCUT_SEED");
-    const char *nosync = getenv("ROOST_POWERCUT_NOSYNC");
+    const char *nosync = getenv("ROOST_POWERCUT_NOSYNC"), *ms = getenv("ROOST_POWERCUT_SYNC_MS");
     if (cut.real)
         return 0;
     if (count && *count && count_map(count) < 0)
         return -1;
     cut.nosync = nosync && strcmp(nosync, "1") == 0;
+    cut.sync_ms = ms ? atoi(ms) : 0;
     cut.seed = seed ? strtoull(seed, NULL, 10) : 0;
     cut.real = sqlite3_vfs_find(NULL);
     cut.seed_lock = sqlite3_mutex_alloc(SQLITE_MUTEX_FAST);
