@@ -1,4 +1,4 @@
-/* Hosts from a file, for the goldens, and what the room makes of them:
+/* Hosts from a file (YAML, or JSON by its name), for the goldens, and what the room makes of them:
  *   {known_hosts: PATH, ssh_key: PATH, hosts: [{name, ssh: ADDRESS:PORT, user, state, image,
  * network, groups: [NAME…], vars: {…}, keys: [LINE…]}…]} Everything but the name may be missing.
  * Texts are as the store would give them: unchecked here. */
@@ -40,11 +40,17 @@ static inline const char *rows_text(const json_t *j, const char *key)
 
 static inline int rows_load(const char *path, struct rows *ret, struct err *e)
 {
+    const char *end = strrchr(path, '.');
     auto_buf struct buf text = { .cap = 256u << 20 };
 
-    if (file_read(AT_FDCWD, path, 256u << 20, &text, e) < 0 ||
-        yaml_read(buf_str(&text), text.len, path, &ret->tree, NULL, e) < 0)
+    if (file_read(AT_FDCWD, path, 256u << 20, &text, e) < 0)
         return -1;
+    if (end && !strcmp(end, ".json")) {
+        if (!(ret->tree = json_loadb(buf_str(&text), text.len, 0, NULL)))
+            return err_set(e, ERR_INVALID, "%s is not JSON", path);
+    } else if (yaml_read(buf_str(&text), text.len, path, &ret->tree, NULL, e) < 0) {
+        return -1;
+    }
     ret->defaults = (struct host_defaults){ rows_text(ret->tree, "known_hosts"),
                                             rows_text(ret->tree, "ssh_key") };
     return 0;
