@@ -48,6 +48,15 @@ struct guests {
     struct buf out;
 };
 
+/* --- guests.c: the list of those that run --- */
+struct running *running_find(const struct guests *g, const struct name *instance); /* or NULL */
+struct running *running_new(struct guests *g, const struct name *instance, uint64_t launch_id);
+void running_free(struct running *r); /* the QEMU itself is left alone */
+/* LAUNCHED or ADOPTED. */
+void running_send(struct guests *g, enum proto_type t, uint32_t id, const struct running *r);
+/* It has ended: tells core, frees r. */
+void running_ended(struct running *r, bool known, int status);
+
 /* --- guests_files.c: what a launch opens and writes --- */
 struct guest_files {
     int dir;            /* the instance's */
