@@ -63,7 +63,7 @@ static const struct command table[] = {
     { "instance restart", "NAME…", 1, -1, NULL, 0,
       "stop guests and launch them again, changes of their definitions included", run_restart },
     { "instance rebuild", "NAME…", 1, -1, NULL, 0,
-      "give stopped instances a fresh disk and a new generation", run_rebuild },
+      "give guests a fresh disk and a new generation; those that ran are launched again", run_rebuild },
     { "instance remove", "NAME…", 1, -1, remove_options, 0,
       "forget instances and delete their disks", run_remove },
     { "wait", "NAME…", 1, -1, wait_options, COMMAND_READ,

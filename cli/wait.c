@@ -197,7 +197,10 @@ static int complain(const struct waiting *w, const struct guest *g, struct err *
     char ago[40], sign[40], took[24], last[160] = "";
     const char *note = out_text(g->row, "note");
 
-    when_ago(out_text(g->row, "since"), ago);
+    if (when_parse(out_text(g->row, "since")) < 0) /* it was never started */
+        snprintf(ago, sizeof ago, "the beginning");
+    else
+        when_ago(out_text(g->row, "since"), ago);
     if (*out_text(g->row, "last-sign"))
         snprintf(last, sizeof last, "; last sign of life: %.90s, %s", out_text(g->row, "last-sign"),
                  when_ago(out_text(g->row, "last-sign-at"), sign));
