@@ -24,6 +24,8 @@ need depmod kmod
 need cpio cpio
 KERNEL_PACKAGE=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null |
     sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
+# Without apt's lists nothing can be newer than what is there.
+[ -n "$KERNEL_PACKAGE" ] || [ ! -e "$OUT/stamp" ] || { say "$OUT is kept (no package lists)"; exit 0; }
 [ -n "$KERNEL_PACKAGE" ] || die "no package linux-image-cloud-amd64 in sight: apt-get update"
 
 BUILD_INPUTS=$KERNEL_PACKAGE
