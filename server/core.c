@@ -91,8 +91,10 @@ static bool commit(struct core *c)
     loop_timer_set(c->lazy, -1);
     if (!store_in_transaction(c->store))
         return true;
-    if (store_commit(c->store, &e) == 0)
+    if (store_commit(c->store, &e) == 0) {
+        c->commits++;
         return true;
+    }
     core_disk_full(c, &e);
     return false;
 }
@@ -174,6 +176,7 @@ static void tick(void *arg)
 
     machines_tick(c);
     sights_flush(c, false);
+    wire_tick(c);
     if (++turns % 60 == 0)
         prune(c);
     loop_timer_set(c->housekeeping, HOUSEKEEPING_MS);

@@ -28,6 +28,8 @@ static void standing_move(struct core *c, struct guest *g, enum event_kind k, st
         s->note[0] = '\0';
     if (phase_is_home(next))
         s->ever_home = true;
+    if (!phase_is_running(next))
+        g->launch_id = g->stop_wanted = 0; /* who has one may run: adoption asks for those */
 }
 
 /* Events that the guest itself caused are signs of life. */

@@ -300,6 +300,8 @@ void machine_launched(struct core *c, uint32_t id, const struct launched *v)
     waiters_call(&m->on_start, NULL, NULL);
 }
 
+static void ask(struct core *c, const struct name *name, uint64_t launch_id);
+
 void machine_launch_failed(struct core *c, const struct error_msg *v)
 {
     struct machine *m = by_name(c, v->instance.s);
@@ -312,6 +314,8 @@ void machine_launch_failed(struct core *c, const struct error_msg *v)
     waiters_call(&m->on_start, NULL, &e);
     waiters_call(&m->on_end, NULL, NULL);
     machine_free(m);
+    if (v->kind == ERR_CONFLICT) /* one runs that was not on record: it is ours to look after */
+        ask(c, &v->instance, 0);
 }
 
 /* Why it ended: what it was asked, else what QMP told, else how the process ended, else unknown. */
@@ -381,31 +385,29 @@ void machine_exited(struct core *c, const struct exited *v)
 
 /* ---- adoption ---- */
 
-static int adopt(const struct guest *g, void *arg)
+static void ask(struct core *c, const struct name *name, uint64_t launch_id)
 {
-    struct core *c = arg;
-    struct verb_ref v = { g->name, g->launch_id };
+    struct verb_ref v = { *name, launch_id };
     auto_buf struct buf b = BUF_INIT;
     struct err e;
 
-    if (g->launcher != LAUNCHER_ROOST)
-        return 0;
     verb_ref_encode(&v, &b);
     if (proto_send(c->roostd, P_ADOPT, chan_next_id(c->roostd), &b, NULL, 0, &e) < 0)
-        core_fault(c, "instance %s: %s", g->name.s, e.text);
+        core_fault(c, "instance %s: %s", name->s, e.text);
     else
         c->adopting++;
+}
+
+static int adopt(const struct guest *g, void *arg)
+{
+    if (g->launcher == LAUNCHER_ROOST)
+        ask(arg, &g->name, g->launch_id);
     return 0;
 }
 
 int machines_adopt(struct core *c, struct err *e)
 {
-    unsigned mask = 0;
-
-    for (int p = 0; p < PHASES; p++)
-        if (phase_is_running(p))
-            mask |= 1u << p;
-    return store_guests_in(c->store, mask, adopt, c, e);
+    return store_guests_launched(c->store, adopt, c, e);
 }
 
 void machine_adopted(struct core *c, const struct launched *v)

@@ -49,6 +49,7 @@ struct core {
     struct loop_timer *housekeeping;
     struct loop_timer *full_retry; /* while the disk is full */
     bool reading;            /* a snapshot of this turn is open */
+    unsigned commits;        /* since the last checkpoint */
     bool commit_due;         /* something of this turn must be durable before it is answered */
     bool full;               /* the store cannot grow: phone-homes get 503 */
     struct ack *acks;

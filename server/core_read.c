@@ -288,8 +288,6 @@ static int list_overdue(const struct guest *g, void *arg)
     struct overdue *o = arg;
     char note[320];
 
-    if (!g->standing.overdue)
-        return 0;
     note_of(o->c, g, note, sizeof note);
     json_array_append_new(o->list, json_pack("{s:s, s:s, s:s}", "name", g->name.s, "phase",
                                              phase_name(g->standing.phase), "note", note));
@@ -336,7 +334,7 @@ json_t *core_status(struct core *c, struct err *e)
     }
     o.list = json_array();
     if (overdue)
-        store_guests_in(c->store, ~0u >> (32 - PHASES), list_overdue, &o, NULL);
+        store_guests_overdue(c->store, list_overdue, &o, NULL);
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s+, s:o, s:I, s:o, s:I, s:o, s:o, s:o, s:o}",
                      "version", ROOST_VERSION, "mode",
                      c->config.mode == MODE_SYSTEM ? "system" : "rootless", "state-directory",

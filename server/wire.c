@@ -19,7 +19,8 @@
 #define STATE_CHANGED                                                                              \
     (BIT(HOMED_AGAIN) | BIT(CONFIGURED) | BIT(CONFIG_FAILED) | BIT(STOPPED) | BIT(FAILED) |         \
      BIT(LAUNCHED))
-#define CHECKPOINT_AT  (4u << 20) /* bytes of WAL */
+#define CHECKPOINT_COMMITS 256 /* at once when there were so many … */
+#define CHECKPOINT_TICKS   30  /* … and after so many seconds at any rate */
 #define COALESCE_TIMES 20         /* not again before so many times the last duration … */
 #define COALESCE_MAX   60000      /* … at most, ms */
 #define RETRY_MS       5000
@@ -63,6 +64,9 @@ struct wire {
     unsigned changed;
     struct err err;
     bool failed;
+    unsigned quiet; /* ticks since the last checkpoint */
+    bool damaged;   /* the last check or checkpoint went wrong */
+    struct err damage;
 };
 
 /* ---- marks ---- */
@@ -116,7 +120,6 @@ static void run(void *arg)
 {
     struct wire *w = arg;
     struct err e;
-    uint64_t wal;
 
     w->changed = 0;
     w->failed = false;
@@ -128,7 +131,6 @@ static void run(void *arg)
             w->err = e;
         w->failed = true;
     }
-    store_checkpoint(w->reader, &wal, &e);
 }
 
 static void all_done(struct wire *w)
@@ -261,6 +263,54 @@ const char *wire_fault(const struct core *c)
     return c->wire ? c->wire->fault : "";
 }
 
+/* ---- checkpoints: the log goes into the database, off the loop ---- */
+
+static void checkpoint(void *arg)
+{
+    struct wire *w = arg;
+
+    w->damaged = store_checkpoint(w->reader, NULL, &w->damage) < 0;
+}
+
+static void checkpointed(void *arg)
+{
+    struct wire *w = arg;
+
+    if (w->damaged && w->damage.kind != ERR_BUSY)
+        log_warn("checkpoint: %s", w->damage.text);
+}
+
+void wire_tick(struct core *c)
+{
+    struct wire *w = c->wire;
+    struct err e;
+
+    if (!c->commits || worker_pending(c->worker) ||
+        (c->commits < CHECKPOINT_COMMITS && ++w->quiet < CHECKPOINT_TICKS))
+        return;
+    w->quiet = 0;
+    c->commits = 0;
+    if (worker_post(c->worker, checkpoint, checkpointed, w, &e) < 0)
+        log_warn("checkpoint: %s", e.text);
+}
+
+/* ---- a store that was not closed is read through, beside everything else ---- */
+
+static void check(void *arg)
+{
+    struct wire *w = arg;
+
+    w->damaged = store_check(w->reader, &w->damage) < 0;
+}
+
+static void checked(void *arg)
+{
+    struct wire *w = arg;
+
+    if (w->damaged)
+        core_fault(w->c, "%s", w->damage.text);
+}
+
 /* ---- life ---- */
 
 int wire_new(struct core *c, struct err *e)
@@ -281,7 +331,9 @@ int wire_new(struct core *c, struct err *e)
         return err_sys(e, "%s", path);
     if (!(w->timer = loop_timer_new(c->loop, timer, w, e)))
         return -1;
-    return store_open_reader(c->config.state, &w->reader, e);
+    if (store_open_reader(c->config.state, &w->reader, e) < 0)
+        return -1;
+    return store_was_unclean(c->store) ? worker_post(c->worker, check, checked, w, e) : 0;
 }
 
 /* The worker must have ended. */

@@ -21,6 +21,8 @@ int wire_mark_all(struct core *c, struct err *e);
 void wire_arm(struct core *c);
 /* Runs all of them now; `done` when they are through. err is the first failure. */
 void wire_run_all(struct core *c, void (*done)(const struct err *err, unsigned changed, void *arg), void *arg);
+/* Once a second: checkpoints. */
+void wire_tick(struct core *c);
 /* "" or the last failure of a reactor, for status. */
 const char *wire_fault(const struct core *c);
 
