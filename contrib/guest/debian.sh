@@ -2,8 +2,8 @@
 # debian.sh OUTDIR [--efi]: a Debian 12 cloud image from Debian packages, as root or as anybody.
 #
 #   OUTDIR/disk.qcow2   the image: one ext4 file system, or with --efi a GPT disk that boots by UEFI
-#   OUTDIR/vmlinuz      kernel and a small initrd for direct kernel boot
-#   OUTDIR/initrd
+#   OUTDIR/vmlinuz      kernel and a small initrd, for direct kernel boot (image.yaml of --efi leaves
+#   OUTDIR/initrd       them out: the firmware finds them on the disk)
 #   OUTDIR/cmdline      the kernel command line that boots it fastest, also under emulation
 #   OUTDIR/image.yaml   the piece of a fleet file that names them
 #
@@ -36,7 +36,14 @@ need mmdebstrap mmdebstrap
 need mke2fs e2fsprogs
 need qemu-img qemu-utils
 need cpio cpio
-[ "$EFI" = no ] || { need sfdisk fdisk; need mcopy mtools; need mkfs.vfat dosfstools; need objcopy binutils; }
+if [ "$EFI" = yes ]; then
+    PACKAGES=$PACKAGES,systemd-boot-efi
+    need sfdisk fdisk
+    need mcopy mtools
+    need mkfs.vfat dosfstools
+    need objcopy binutils
+fi
+[ "$(id -u)" = 0 ] || need newuidmap uidmap
 
 PATH=$PATH:/usr/sbin:/sbin
 BUILD_INPUTS="$EFI ${MIRROR:-}"
@@ -75,8 +82,8 @@ INITRD=No mmdebstrap --mode=$MODE --variant=minbase --include="$PACKAGES" \
 
 say "making the initrd"
 mkdir "$TMP/boot" "$TMP/initrd"
-tar -C "$TMP/boot" -xf "$TMP/root.tar" --wildcards './boot/vmlinuz-*' './lib/modules/*' './bin/busybox' 2>/dev/null ||
-    tar -C "$TMP/boot" -xf "$TMP/root.tar" --wildcards './boot/vmlinuz-*' './usr/lib/modules/*' './usr/bin/busybox'
+tar -C "$TMP/boot" --no-same-owner -xf "$TMP/root.tar" --wildcards \
+    '*/boot/vmlinuz-*' '*lib/modules/*' '*bin/busybox' '*lib/systemd/boot/efi/*' 2>/dev/null || true
 [ -d "$TMP/boot/lib" ] || { ln -s usr/lib "$TMP/boot/lib"; ln -s usr/bin "$TMP/boot/bin"; }
 KERNEL=$(cd "$TMP/boot/lib/modules" && ls)
 MODULES=$TMP/boot/lib/modules/$KERNEL
@@ -119,15 +126,15 @@ if [ "$EFI" = yes ]; then
     efi_disk
 fi
 
-cat >"$TMP/image.yaml" <<END
-images:
-  debian:
-    file: $OUT/disk.qcow2
-    kernel: $OUT/vmlinuz
-    initrd: $OUT/initrd
-    cmdline: $CMDLINE
-    default-user: debian
-END
+{
+    printf 'images:\n  debian:\n    file: %s/disk.qcow2\n' "$OUT"
+    if [ "$EFI" = yes ]; then
+        printf '    firmware: uefi\n'
+    else
+        printf '    kernel: %s/vmlinuz\n    initrd: %s/initrd\n    cmdline: %s\n' "$OUT" "$OUT" "$CMDLINE"
+    fi
+    printf '    default-user: debian\n'
+} >"$TMP/image.yaml"
 rm -rf "$TMP/boot" "$TMP/initrd" "$TMP/root.tar" "$TMP/log"
 mv "$TMP/initrd.img" "$TMP/initrd"
 printf '%s\n' "$STAMP" >"$TMP/stamp"
