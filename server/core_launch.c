@@ -50,8 +50,11 @@ static int fill(struct core *c, const struct guest *g, const struct instance *i,
     l->uuid = g->uuid;
     l->mac = g->mac;
     l->seed = i->spec.bootstrapper == BOOTSTRAPPER_NET;
-    snprintf(l->base_url, sizeof l->base_url, "%s", n->advertise[0] ? n->advertise : c->base_url);
-    core_token(c, TOKEN_SEED, g, &l->seed_token);
+    if (l->seed) {
+        snprintf(l->base_url, sizeof l->base_url, "%s",
+                 n->advertise[0] ? n->advertise : c->base_url);
+        core_token(c, TOKEN_SEED, g, &l->seed_token);
+    }
     l->cpus = i->spec.cpus;
     l->memory = i->spec.memory;
     l->network_kind = n->kind;

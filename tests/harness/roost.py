@@ -176,7 +176,9 @@ class Roost:
     def __enter__(self):
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(self, kind, *exc):
+        if kind:  # pytest shows it with the failure
+            print(f"log of {self.dir}:\n{self.log()}")
         self.stop()
 
     # --- processes ---
