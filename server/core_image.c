@@ -192,7 +192,9 @@ static void copy(void *arg)
         return;
     }
     dir = open(m->tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir >= 0 && dir_sync(dir, &m->err) == 0)
+    if (dir < 0)
+        err_sys(&m->err, "%s", m->tmp);
+    else if (dir_sync(dir, &m->err) == 0)
         m->failed = false;
 }
 
@@ -219,13 +221,13 @@ static int begin(struct import *m, const struct image_source *src, struct err *e
     char parent[PATH_SIZE + 32];
     auto_close int dir = -1;
 
+    snprintf(parent, sizeof parent, "%s/%s", m->c->config.state, DIR_IMAGES);
+    snprintf(m->dir, sizeof m->dir, "%s/%s", parent, m->image.name.s);
+    snprintf(m->tmp, sizeof m->tmp, "%s/.%s.new", parent, m->image.name.s);
     if (open_part(m, PART_DISK, src->file, e) < 0 ||
         open_part(m, PART_KERNEL, src->kernel, e) < 0 ||
         open_part(m, PART_INITRD, src->initrd, e) < 0)
         return -1;
-    snprintf(parent, sizeof parent, "%s/%s", m->c->config.state, DIR_IMAGES);
-    snprintf(m->dir, sizeof m->dir, "%s/%s", parent, m->image.name.s);
-    snprintf(m->tmp, sizeof m->tmp, "%s/.%s.new", parent, m->image.name.s);
     if (dir_make_all(parent, 0700, e) < 0)
         return -1;
     dir = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
