@@ -60,8 +60,12 @@ static int write_smbios(int dir, const struct launch *l, struct err *e)
 {
     auto_buf struct buf serial = BUF_INIT, blob = BUF_INIT;
 
-    if (l->seed)
-        seed_serial(&serial, l->base_url, &l->tag, &l->seed_token);
+    if (!l->seed) { /* nor one from before its definition changed: it holds a token */
+        if (unlinkat(dir, FILE_SMBIOS, 0) < 0 && errno != ENOENT)
+            return err_sys(e, "%s", FILE_SMBIOS);
+        return 0;
+    }
+    seed_serial(&serial, l->base_url, &l->tag, &l->seed_token);
     if (buf_check(&serial, e) < 0 || smbios_type1(buf_str(&serial), &l->uuid, &blob, e) < 0 ||
         buf_check(&blob, e) < 0)
         return -1;
