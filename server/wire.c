@@ -15,7 +15,7 @@
 /* Which hosts there are and where: what every file of Ansible's and ssh's shows. */
 #define FLEET_CHANGED                                                                              \
     (BIT(DEFINED) | BIT(CHANGED) | BIT(HOMED) | BIT(ADDRESS) | BIT(REBUILT) | BIT(REMOVED))
-/* The inventory shows states too. */
+/* The inventory shows states; known_hosts has addresses of running guests only. */
 #define STATE_CHANGED                                                                              \
     (BIT(HOMED_AGAIN) | BIT(CONFIGURED) | BIT(CONFIG_FAILED) | BIT(STOPPED) | BIT(FAILED) |         \
      BIT(LAUNCHED))
@@ -35,7 +35,7 @@ static const struct reactor {
     mode_t mode;
     project_fn *project;
 } reactors[] = {
-    { "known-hosts", FLEET_CHANGED, FILE_KNOWN_HOSTS, 0644, project_known_hosts },
+    { "known-hosts", FLEET_CHANGED | STATE_CHANGED, FILE_KNOWN_HOSTS, 0644, project_known_hosts },
     { "inventory", FLEET_CHANGED | STATE_CHANGED, FILE_INVENTORY, 0640, project_inventory },
     { "ssh-config", FLEET_CHANGED, FILE_SSH_CONFIG, 0644, project_ssh_config },
 };
