@@ -119,7 +119,7 @@ static int add_instance(struct reading *r, const char *name, const struct spec *
                         const struct spot *at, struct err *e)
 {
     struct fleet_instance *i = &r->fleet.instances[r->fleet.n_instances];
-    if (name_parse(name, "instance name", &i->name, e) < 0)
+    if (instance_name_parse(name, &i->name, e) < 0)
         return spot_wrap(at, e);
     r->user_data += spec->user_data_len;
     if (r->user_data > FLEET_USER_DATA_MAX)
@@ -176,7 +176,7 @@ static int read_instance(struct reading *r, const char *name, const json_t *j,
     struct spec spec;
     struct name checked;
     int count, ret = -1;
-    if (name_parse(name, "instance name", &checked, e) < 0 || spec_copy(&spec, &r->defaults, e) < 0)
+    if (instance_name_parse(name, &checked, e) < 0 || spec_copy(&spec, &r->defaults, e) < 0)
         return spot_wrap(at, e);
     if (spec_read_at(&spec, j, at, e) == 0 && read_count(j, at, &count, e) == 0) {
         if (spec.launcher == LAUNCHER_ROOST && !*spec.image.s)

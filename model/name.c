@@ -43,8 +43,26 @@ int name_parse(const char *s, const char *what, struct name *ret, struct err *e)
     return 0;
 }
 
-/* Groups that Ansible makes by itself, and the host that it adds when somebody says so. */
-static const char *const reserved_groups[] = { "all", "ungrouped", "localhost" };
+/* Groups that Ansible makes by itself, and the host that it adds when somebody says so: neither a
+ * group nor a host of the inventory may be called so. */
+static const char *const reserved[] = { "all", "ungrouped", "localhost" };
+
+static bool is_reserved(const char *s)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(reserved); i++)
+        if (!strcmp(s, reserved[i]))
+            return true;
+    return false;
+}
+
+int instance_name_parse(const char *s, struct name *ret, struct err *e)
+{
+    if (is_reserved(s))
+        return err_set(e, ERR_INVALID,
+                       "instance name \"%s\": Ansible and ssh mean something else by it; take another",
+                       s);
+    return name_parse(s, "instance name", ret, e);
+}
 
 int group_parse(const char *s, struct name *ret, struct err *e)
 {
@@ -59,9 +77,8 @@ int group_parse(const char *s, struct name *ret, struct err *e)
                        "group \"%.80s\": expected 1 to 63 of A-Z, a-z, 0-9 and '_', no digit first "
                        "(Ansible takes no '-' in group names)",
                        s);
-    for (size_t i = 0; i < ARRAY_SIZE(reserved_groups); i++)
-        if (!strcmp(s, reserved_groups[i]))
-            return err_set(e, ERR_INVALID, "group \"%s\" is Ansible's own: choose another name", s);
+    if (is_reserved(s))
+        return err_set(e, ERR_INVALID, "group \"%s\" is Ansible's own: choose another name", s);
     memcpy(n.s, s, len);
     *ret = n;
     return 0;

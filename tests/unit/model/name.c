@@ -92,10 +92,26 @@ static void test_domain(void **state)
     assert_int_equal(domain_parse(longest, d, &e), -1);
 }
 
+static void test_instance_name(void **state)
+{
+    (void)state;
+    static const char *const reserved[] = { "all", "ungrouped", "localhost", "-a", "" };
+    struct name n;
+    struct err e;
+
+    assert_int_equal(instance_name_parse("all-1", &n, &e), 0);
+    assert_string_equal(n.s, "all-1");
+    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
+        assert_int_equal(instance_name_parse(reserved[i], &n, &e), -1);
+        assert_int_equal(e.kind, ERR_INVALID);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_name),
+        cmocka_unit_test(test_instance_name),
         cmocka_unit_test(test_group),
         cmocka_unit_test(test_domain),
     };
