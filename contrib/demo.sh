@@ -83,7 +83,7 @@ roost apply -f "$demo/fleet.yaml"
 say "Launching it, and watching it come home"
 roost instance start "$guest"
 code=0
-roost wait "$guest" --for homed --timeout 20m --progress || code=$?
+roost wait "$guest" --for homed --timeout 20m || code=$?
 if [ "$code" != 0 ]; then
     roost instance list
     exit "$code"
