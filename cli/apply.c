@@ -81,18 +81,42 @@ static int check(const struct source *s, struct err *e)
     return 0;
 }
 
-/* A complaint of the server begins with a JSON pointer: its line is known here. */
-static int add_place(const struct source *s, struct err *e)
+/* What a message of the server is about, as a JSON pointer: it begins with one, or with "instance
+ * web: ". */
+static bool pointer_of(const char *message, char *out, size_t size)
+{
+    static const struct {
+        const char *word, *section;
+    } table[] = {
+        { "/", "/" },
+        { "instance ", "/instances/" },
+        { "image ", "/images/" },
+        { "network ", "/networks/" },
+        { "identity ", "/identities/" },
+    };
+    size_t len = (size_t)(strchrnul(message, ':') - message);
+
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        size_t word = strlen(table[i].word);
+        if (len <= word || strncmp(message, table[i].word, word) != 0)
+            continue;
+        return snprintf(out, size, "%s%.*s", table[i].section, (int)(len - word), message + word) <
+               (int)size;
+    }
+    return false;
+}
+
+/* The line of that is known here alone. */
+static void add_place(const struct source *s, struct err *e)
 {
     char pointer[256];
-    const char *end = strstr(e->text, ": ");
     int line, column = 0;
 
-    if (e->text[0] != '/' || !end || (size_t)(end - e->text) >= sizeof pointer)
-        return -1;
-    snprintf(pointer, sizeof pointer, "%.*s", (int)(end - e->text), e->text);
+    if (!pointer_of(e->text, pointer, sizeof pointer))
+        return;
     line = yaml_map_line(s->map, pointer, &column);
-    return line ? err_wrap(e, "%s:%d:%d", s->file, line, column) : -1;
+    if (line)
+        err_wrap(e, "%s:%d:%d", s->file, line, column);
 }
 
 /* --- the plan --- */

@@ -1,0 +1,429 @@
+"""roost(1) against a running roost, and, for what only odd moments show, against a server that the test plays."""
+import http.server
+import json
+import os
+import pty
+import re
+import select
+import socket
+import socketserver
+import subprocess
+import threading
+import urllib.parse
+import urllib.request
+
+import pytest
+import yaml
+
+from harness.roost import BUILD, Roost
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKcjTgXOVxNTSJtAyzDbLxKDBBYsXz2GDDSYQZEhRKSv"
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILcjTgXOVxNTSJtAyzDbLxKDBBYsXz2GDDSYQZEhRKSv"
+FLEET = {
+    "networks": {"lab": {"kind": "user", "policy": "tag"}},
+    "identities": {"ops": {"public-keys": [KEY + " op@desk"], "sudo": True}},
+    "defaults": {"network": "lab", "identities": ["ops"]},
+    "instances": {"old": {"launcher": "external", "groups": ["web"], "vars": {"app": "shop"}}},
+}
+
+
+class Guest:
+    """A guest that somebody else launched: it knows the seed port and its tag."""
+
+    def __init__(self, roost, tag):
+        self.roost, self.tag = roost, tag
+
+    def get(self, name):
+        with urllib.request.urlopen(f"{self.roost.seed_url}/{self.tag}/{name}", timeout=10) as a:
+            return a.read().decode()
+
+    def seed(self):
+        self.iid = re.search(r'instance-id: "(.+)"', self.get("meta-data")).group(1)
+        self.home = re.search(r'url: "http://[^/]+(/.+/phone-home)"', self.get("vendor-data")).group(1)
+
+    def phone_home(self):
+        form = urllib.parse.urlencode({"pub_key_ed25519": HOST_KEY + " root@old\n", "instance_id": self.iid,
+                                       "pub_key_rsa": "N/A", "hostname": "old", "fqdn": "old"})
+        with urllib.request.urlopen(self.roost.seed_url + self.home, form.encode(), timeout=10) as a:
+            assert a.status == 200
+
+
+@pytest.fixture
+def home(roost):
+    """A roost with one guest that is home."""
+    roost.apply(FLEET)
+    guest = Guest(roost, "old")
+    guest.seed()
+    guest.phone_home()
+    return roost
+
+
+# --- forms of output ---
+
+VOLATILE = {"for-ms", "note", "counters", "uptime-ms"}
+OPERANDS = {"instance show": ["old"], "wait": ["old"], "console": ["--log", "old"]}
+
+
+def steady(tree):
+    if isinstance(tree, dict):
+        return {k: steady(v) for k, v in tree.items() if k not in VOLATILE}
+    if isinstance(tree, str):
+        return re.sub(r"[0-9.]+ .iB left", "room left", tree)
+    return [steady(v) for v in tree] if isinstance(tree, list) else tree
+
+
+def test_each_read_command_in_each_form(home):
+    home.api("POST", "/v1/reprobe")  # its verdict is in status and check
+    rows = home.json("help")["commands"]
+    walked = [r["words"] for r in rows if r["read"] and not r["raw"]]
+    assert len(walked) > 15
+    for words in walked:
+        args = words.split() + OPERANDS.get(words, [])
+        forms = [home.cli(*args, "--output", form).stdout for form in ("json", "yaml")]
+        as_json, as_yaml = json.loads(forms[0]), yaml.safe_load(forms[1])
+        assert steady(as_json) == steady(as_yaml), words
+        assert as_json not in (None, "", [[]]), words
+        table = home.cli(*args).stdout
+        assert (table or words == "console") and "\x1b" not in table, words
+
+
+def test_list_and_show(home):
+    row = home.cli("instance", "list").stdout.splitlines()[1].split()
+    assert row[:2] == ["old", "homed"]
+    shown = home.json("instance", "show", "old")
+    assert shown["host-keys"][0]["line"] == HOST_KEY
+    assert [e["kind"] for e in shown["recent-events"]][-1] in ("homed", "address")
+    text = home.cli("instance", "show", "old").stdout
+    assert "SHA256:" in text and re.search(r"state +homed", text)
+
+
+def test_generated_texts(home):
+    hosts = home.cli("known-hosts", "old").stdout
+    assert HOST_KEY in hosts
+    assert home.json("known-hosts", "old") == {"text": hosts}
+    inventory = yaml.safe_load(home.cli("inventory").stdout)
+    assert "old" in json.dumps(inventory)
+    assert "Host old" in home.cli("ssh-config").stdout
+
+
+# --- apply ---
+
+def test_apply_twice_changes_nothing(roost):
+    assert roost.json("apply", "-n", "-f", roost.fleet(FLEET))["changed"] is True
+    assert roost.json("instance", "list") == []
+    first = roost.apply(FLEET)
+    assert {(p["object"], p["name"], p["action"]) for p in first["plan"]} == {
+        ("network", "lab", "create"), ("identity", "ops", "create"), ("instance", "old", "create")}
+    events = roost.json("events")
+    again = roost.apply(FLEET)
+    assert again["changed"] is False
+    assert {p["action"] for p in again["plan"]} == {"unchanged"}
+    assert roost.json("events") == events
+
+
+def test_apply_reads_files_beside_the_fleet(roost):
+    (roost.dir / "fleets").mkdir()
+    (roost.dir / "fleets" / "op.pub").write_text(f"{KEY} one\n{HOST_KEY} two\n")
+    (roost.dir / "fleets" / "web.yaml").write_text("#cloud-config\npackages: [nginx]\n")
+    fleet = {**FLEET, "identities": {"ops": {"public-keys": ["op.pub"]}}}
+    fleet["instances"] = {"old": {"launcher": "external", "user-data": "web.yaml"}}
+    roost.cli("apply", "-f", roost.fleet(fleet, "fleets/fleet.yaml"))
+    assert Guest(roost, "old").get("user-data") == "#cloud-config\npackages: [nginx]\n"
+    assert roost.json("identity", "list")[0]["public-keys"] == [KEY + " one", HOST_KEY + " two"]
+
+
+def test_apply_from_standard_input(roost):
+    assert roost.cli("apply", "-f", "-", input=json.dumps(FLEET)).returncode == 0
+    bad = roost.cli("apply", "-f", "-", input="instances: [", check=False)
+    assert bad.returncode == 2 and "(standard input):2:1: " in bad.stderr
+
+
+@pytest.mark.parametrize("text, code, place, says", [
+    ("instances:\n  web:\n    memroy: 2G\n", 2, "fleet.yaml:3:5: /instances/web/memroy", "memory"),
+    ("instances:\n  web: {launcher: external, uuid: 7}\n", 2, "fleet.yaml:2:", "/instances/web/uuid"),
+    ("instances:\n  web: {}\n", 2, "fleet.yaml:2:3: /instances/web", "image"),
+    ("instances:\n  web: {\n", 2, "fleet.yaml:", ""),
+    ("instances:\n  a: {}\n  a: {}\n", 2, "fleet.yaml:3:3", ""),
+    ("images:\n  x: {file: gone.qcow2}\ninstances:\n  web: {image: x}\n", 3, "fleet.yaml:2:3: ",
+     "gone.qcow2"),
+    ("instances:\n  web:\n    image: x\n", 3, "fleet.yaml:2:3: ", "image x"),
+    ("identities:\n  ops:\n    public-keys: [~/gone.pub]\n", 3, "fleet.yaml:3:19: ", "gone.pub"),
+])
+def test_a_bad_fleet_names_its_line_and_changes_nothing(roost, text, code, place, says):
+    roost.apply(FLEET)
+    before = roost.json("events")
+    os.chdir(roost.dir)
+    done = roost.cli("apply", "-f", roost.fleet(text).name, check=False)
+    assert done.returncode == code and done.stdout == ""
+    assert done.stderr.startswith(f"roost: {place}"), done.stderr
+    assert says in done.stderr and len(done.stderr.splitlines()) == 1
+    assert roost.json("events") == before
+
+
+# --- errors ---
+
+def test_nobody_listens(tmp_path):
+    done = subprocess.run([BUILD / "roost", "--socket", tmp_path / "none", "status"],
+                          capture_output=True, text=True)
+    assert done.returncode == 6 and "roost is not running" in done.stderr
+
+
+def test_exit_codes(roost):
+    assert roost.cli("instance", "show", "none", check=False).returncode == 3
+    assert roost.cli("instance", "start", "none", check=False).returncode == 3
+    assert roost.cli("wait", "none", check=False).returncode == 3
+    assert roost.cli("wait", check=False).returncode == 2
+    roost.apply(FLEET)
+    assert roost.cli("instance", "start", "old", check=False).returncode == 4
+    assert roost.cli("ssh", "old", check=False).returncode == 4
+    assert roost.cli("console", "old", check=False).returncode == 4
+    both = roost.cli("-o", "json", "instance", "stop", "none", "old", check=False)
+    assert [r["error"]["kind"] for r in json.loads(both.stdout)] == ["not-found", "conflict"]
+
+
+def test_the_ways_to_a_socket(roost):
+    env = {"ROOST_STATE": "/nowhere"}
+    assert roost.cli("version", env=env).stdout.startswith("roost ")
+    assert roost.cli("status", env=env, check=False).returncode == 6
+    assert roost.cli("status", "--state", roost.state, env=env).returncode == 0
+    assert roost.cli("status", "--socket", roost.control, env=env).returncode == 0
+    assert roost.cli("status", env={**env, "ROOST_SOCKET": str(roost.control)}).returncode == 0
+
+
+# --- following ---
+
+def test_events_are_followed(roost):
+    with subprocess.Popen([BUILD / "roost", "-o", "json", "events", "--follow"], env=roost.env,
+                          stdout=subprocess.PIPE, text=True) as follower:
+        try:
+            roost.apply(FLEET)
+            line = json.loads(follower.stdout.readline())
+            assert (line["instance"], line["kind"]) == ("old", "defined")
+            guest = Guest(roost, "old")
+            guest.seed()
+            assert json.loads(follower.stdout.readline())["kind"] == "seed-served"
+        finally:
+            follower.terminate()
+
+
+def test_wait_until_home(roost):
+    roost.apply(FLEET)
+    guest = Guest(roost, "old")
+    with subprocess.Popen([BUILD / "roost", "wait", "old", "--for", "homed", "--timeout", "30s"],
+                          env=roost.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as waiter:
+        assert waiter.stderr.readline().startswith("old: defined")
+        guest.seed()
+        assert waiter.stderr.readline().startswith("old: seeded")
+        guest.phone_home()
+        out, err = waiter.communicate(timeout=30)
+        assert waiter.returncode == 0 and out.startswith("old is homed")
+    assert roost.cli("wait", "old", "--for", "seeded").returncode == 0  # past it
+
+
+def test_wait_survives_a_restart(roost):
+    roost.apply(FLEET)
+    guest = Guest(roost, "old")
+    with subprocess.Popen([BUILD / "roost", "wait", "old", "--timeout", "60s"], env=roost.env,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as waiter:
+        assert waiter.stderr.readline().startswith("old: defined")
+        roost.kill("all")
+        roost.start()
+        guest.seed()
+        guest.phone_home()
+        waiter.communicate(timeout=60)
+        assert waiter.returncode == 0
+
+
+def test_wait_over_time_says_how_far_it_came(roost):
+    roost.apply(FLEET)
+    Guest(roost, "old").seed()
+    done = roost.cli("wait", "old", "--timeout", "1s", check=False)
+    assert done.returncode == 7
+    assert "old is not homed after 1s: it came to seeded" in done.stderr
+    assert "seed-served" in done.stderr
+
+
+# --- a server that the test plays ---
+
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+
+
+@pytest.fixture
+def played(tmp_path):
+    """answers: {path: tree}; the newest fits. Returns (run, answers)."""
+    answers = {"/v1/events": {"events": [], "last": 1}}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            tree = answers.get(self.path.split("?")[0])
+            body = tree.encode() if isinstance(tree, str) else json.dumps(tree).encode()
+            self.send_response(200 if tree is not None else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+        def address_string(self):
+            return "local"
+
+    path = tmp_path / "s"
+    server = Server(str(path), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+
+    def run(*args, **kw):
+        return subprocess.run([BUILD / "roost", "--socket", path, *args], capture_output=True, text=True,
+                              timeout=30, **kw)
+
+    run.socket = path
+    yield run, answers
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def row(phase, **more):
+    return {"name": "web1", "phase": phase, "state": phase, "since": "2026-01-01T00:00:00.000Z",
+            "note": "", "address": None, "launcher": "roost", "user": "ops", **more}
+
+
+def test_wait_for_one_that_failed(played):
+    run, answers = played
+    answers["/v1/instances/web1"] = row("failed", note="kernel panic", **{"last-sign": "init-local"})
+    answers["/v1/instances/web1/console"] = {"lines": ["one", "Kernel panic \x1b[2J- not syncing"]}
+    done = run("wait", "web1")
+    assert done.returncode == 4 and done.stdout == ""
+    assert "web1 is not homed: it is failed since" in done.stderr
+    assert "kernel panic" in done.stderr and "init-local" in done.stderr
+    assert "    one\n    Kernel panic ?[2J- not syncing\n" in done.stderr
+    assert run("wait", "web1", "--for", "stopped").returncode == 4
+    done = run("-o", "json", "wait", "web1")
+    assert json.loads(done.stdout)[0]["reached"] is False and done.returncode == 4
+
+
+def test_a_table_holds_no_terminal_codes(played):
+    run, answers = played
+    answers["/v1/unknown"] = [{"tag": "a\x1b[31mb\x9b", "peer": "10.0.0.1", "user-agent": "x\ny",
+                               "asked-for": "", "first": "", "last": "", "count": 1, "advice": ""}]
+    out = run("unknown").stdout
+    assert "\x1b" not in out and "\x9b" not in out and len(out.splitlines()) == 2
+
+
+def test_an_answer_that_is_no_json(played):
+    run, answers = played
+    answers["/v1/status"] = "<html>"
+    done = run("status")
+    assert done.returncode == 1 and "no JSON" in done.stderr
+
+
+@pytest.fixture
+def serial(tmp_path, played):
+    """A guest's console socket; web1 runs behind it."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "con"))
+    listener.listen(1)
+    listener.settimeout(20)
+    played[1]["/v1/instances/web1"] = row("homed", paths={"console-socket": str(tmp_path / "con")})
+    played[1]["/v1/instances/web1/console"] = {"lines": ["earlier"]}
+    yield listener
+    listener.close()
+
+
+def read_until(fd, text):
+    data = b""
+    while text not in data:
+        ready, _, _ = select.select([fd], [], [], 20)
+        assert ready, data
+        data += os.read(fd, 4096)
+    return data
+
+
+def test_console_on_a_terminal(played, serial):
+    master, slave = pty.openpty()
+    child = subprocess.Popen([BUILD / "roost", "--socket", played[0].socket, "console", "web1"],
+                             stdin=slave, stdout=slave, stderr=slave)
+    try:
+        guest, _ = serial.accept()
+        guest.settimeout(20)
+        shown = read_until(master, b"leaves]")
+        assert b"earlier" in shown
+        guest.sendall(b"login: ")
+        read_until(master, b"login: ")
+        os.write(master, b"ro\x03")
+        assert guest.recv(16).startswith(b"r")
+        os.write(master, b"ot\x1dnot sent")
+        assert child.wait(20) == 0
+        rest = b""
+        while (more := guest.recv(64)):
+            rest += more
+        assert b"not sent" not in rest and rest.endswith(b"ot")
+    finally:
+        child.kill()
+        os.close(master)
+        os.close(slave)
+
+
+def test_console_through_pipes(played, serial):
+    child = subprocess.Popen([BUILD / "roost", "--socket", played[0].socket, "console", "web1"],
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    guest, _ = serial.accept()
+    child.stdin.write(b"root\n\x1d")
+    child.stdin.close()
+    guest.settimeout(20)
+    data = b""
+    while len(data) < 6:
+        data += guest.recv(64)
+    assert data == b"root\n\x1d"
+    guest.sendall(b"# bye\n")
+    guest.close()
+    assert child.stdout.read() == b"earlier\n# bye\n"
+    assert child.wait(20) == 0
+    child.stdout.close()
+
+
+def test_console_of_one_that_is_down(played):
+    run, answers = played
+    answers["/v1/instances/web1"] = row("stopped")
+    answers["/v1/instances/web1/console"] = {"lines": []}
+    done = run("console", "web1")
+    assert done.returncode == 4 and "console --log web1" in done.stderr
+
+
+# --- ssh ---
+
+@pytest.fixture
+def fake_ssh(tmp_path):
+    """Prints its arguments, one a line, and exits with 9."""
+    (tmp_path / "bin").mkdir()
+    ssh = tmp_path / "bin" / "ssh"
+    ssh.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nexit 9\n')
+    ssh.chmod(0o755)
+    return {"PATH": f"{ssh.parent}:{os.environ['PATH']}"}
+
+
+def test_ssh_checks_strictly(fake_ssh):
+    with Roost({"projections": {"ssh-key": "/keys/fleet"}}) as roost:
+        roost.apply(FLEET)
+        guest = Guest(roost, "old")
+        guest.seed()
+        guest.phone_home()
+        done = roost.cli("ssh", "old", "uname", "-a", env=fake_ssh, check=False)
+        assert done.returncode == 9, done.stderr
+        args = done.stdout.splitlines()
+        file = roost.state / "generated" / "known_hosts"
+        for wanted in ("HostKeyAlias=old", f'UserKnownHostsFile="{file}"', "StrictHostKeyChecking=yes",
+                       "CheckHostIP=no", "IdentityFile=/keys/fleet"):
+            assert args[args.index(wanted) - 1] == "-o"
+        assert args[args.index("-l") + 1] == "ops" and args[args.index("-p") + 1] == "22"
+        assert args[-4:] == ["--", "127.0.0.1", "uname", "-a"]
+        assert HOST_KEY in file.read_text()  # even a moment after the phone-home
+        args = roost.cli("ssh", "-i", "mine", "-l", "root", "old", env=fake_ssh,
+                         check=False).stdout.splitlines()
+        assert args[args.index("-i") + 1] == "mine" and args[args.index("-l") + 1] == "root"
+        assert "IdentityFile=/keys/fleet" not in args
