@@ -102,14 +102,13 @@ printf '%s\n' "$CMDLINE" >"$TMP/cmdline"
 
 # The file system is made from an unpacked tree by mke2fs, so no mount and no loop device is needed;
 # owners are right because it is unpacked by a root, be it of a user namespace. That root may not write
-# to our directories, so the result comes out through a pipe.
+# to our directories, so the result comes out through a pipe. Device nodes are the kernel's to make (devtmpfs).
 say "making the disk"
 as_root sh -eu -c '
     dir=$(mktemp -d "${TMPDIR:-/tmp}/debian-disk.XXXXXX")
     trap "rm -rf \"$dir\"" EXIT
     mkdir "$dir/root"
-    tar -C "$dir/root" --numeric-owner --xattrs --xattrs-include="*" -xf -
-    rm -f "$dir/root/dev/"* 2>/dev/null || true
+    tar -C "$dir/root" --numeric-owner --xattrs --xattrs-include="*" --exclude="./dev/*" -xf -
     mke2fs -q -t ext4 -L root -E lazy_itable_init=0,lazy_journal_init=0,nodiscard \
         -d "$dir/root" "$dir/disk" "$1" >&2
     rm -rf "$dir/root"
