@@ -70,8 +70,8 @@ static const struct config_row rows[] = {
       .help = "how long roost-core may take before a guest is told to come again" },
     { "front", "cache-keep", &config_type_duration, FIELD(cache_keep), "30s", NUMBER(0, S(30)),
       .help = "how long a seed's documents are kept for the other requests of the same boot" },
-    { "front", "cache-size", &config_type_size, FIELD(cache_size), "8M", NUMBER(0, GIB(4)),
-      .help = "bytes of documents kept so" },
+    { "front", "cache-size", &config_type_size, FIELD(cache_size), "64M", NUMBER(0, GIB(4)),
+      .help = "bytes of documents kept so: some 4K for each guest that boots at that moment" },
 
     { "defaults", "cpus", &config_type_number, FIELD(cpus), "1", NUMBER(1, 1024),
       .help = "virtual CPUs of an instance" },

@@ -4,7 +4,7 @@
 #include "base/parse.h"
 #include "server/front_priv.h"
 
-#define ASKS_MAX 8192 /* seeds and posts under way: core has not answered */
+#define ASKS_MAX 65536 /* seeds and posts under way: core has not answered */
 #define BUCKETS  1024
 #define STALE_MS 60000 /* a question that core never answered is forgotten then */
 

@@ -16,6 +16,7 @@
 #define POOL_SIZE (14 << 10)
 #define RUNS_MAX  8   /* of MHD per turn */
 #define SPARE_FDS 128 /* not for connections */
+#define ACCEPTS   512 /* at the beginning of a turn */
 
 /* --- connections --------------------------------------------------------------------------- */
 
@@ -201,7 +202,7 @@ static struct MHD_Daemon *daemon_start(struct listener *l, int fd)
     return MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, handler_cb, l,
         MHD_OPTION_EXTERNAL_LOGGER, log_cb, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_CONNECTION_LIMIT, connection_limit(l->front), MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        MHD_OPTION_CONNECTION_LIMIT, l->limit, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         c->max_connections_per_ip, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)((c->request_timeout + 999) / 1000), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)POOL_SIZE, MHD_OPTION_NOTIFY_CONNECTION, connection_cb, l,
@@ -214,9 +215,10 @@ int listener_add(struct front *f, const struct listen_msg *m, int fd, struct err
     if (f->n_listeners == FRONT_LISTENERS)
         return err_set(e, ERR_TOO_BIG, "more than %d listening sockets", FRONT_LISTENERS);
     struct listener *l = &f->listeners[f->n_listeners];
-    *l = (struct listener){ .front = f, .number = m->listener };
+    *l = (struct listener){ .front = f, .number = m->listener, .fd = fd };
     if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
         return err_sys(e, "listening socket");
+    l->limit = connection_limit(f);
     l->mhd = daemon_start(l, fd);
     if (!l->mhd)
         return err_set(e, ERR_INTERNAL, "libmicrohttpd does not start; --debug http tells more");
@@ -236,6 +238,7 @@ void listeners_quiesce(struct front *f)
 {
     for (int i = 0; i < f->n_listeners; i++) {
         MHD_socket fd = MHD_quiesce_daemon(f->listeners[i].mhd);
+        f->listeners[i].fd = -1;
         if (fd != MHD_INVALID_SOCKET)
             close(fd);
     }
@@ -263,11 +266,29 @@ static void resume_all(struct front *f)
     }
 }
 
+/* MHD accepts ten connections for each 128 sockets that it serves: when thousands of guests boot at
+ * once, the socket's queue would overflow, and whose SYN was dropped tries again only a second
+ * later. So who waits is let in first; at its limit MHD itself knows what to do. */
+static void accept_waiting(struct listener *l)
+{
+    if (l->fd < 0 || l->front->over)
+        return;
+    for (int i = 0; i < ACCEPTS && l->front->n_conns < l->limit; i++) {
+        struct sockaddr_storage from;
+        socklen_t len = sizeof(from);
+        int fd = accept4(l->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0)
+            return;
+        MHD_add_connection(l->mhd, fd, (struct sockaddr *)&from, len); /* closes it on failure */
+    }
+}
+
 static void listener_run(struct listener *l)
 {
     MHD_UNSIGNED_LONG_LONG ms = 0;
 
     l->run = false;
+    accept_waiting(l);
     for (int i = 0; i < RUNS_MAX; i++) {
         MHD_run(l->mhd);
         if (MHD_get_timeout(l->mhd, &ms) != MHD_YES || ms > 0)

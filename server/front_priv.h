@@ -14,7 +14,7 @@
 #define FRONT_BODY_DROP  (1u << 20)  /* what is read and dropped of a larger one */
 #define FRONT_BODIES_MAX (32u << 20) /* of all posts that are being read */
 #define FRONT_ROWS_MAX   256         /* served rows before they are sent at once */
-#define FRONT_QUEUE_MAX  (8u << 20)  /* bytes on their way to core */
+#define FRONT_QUEUE_MAX  (32u << 20) /* bytes on their way to core */
 #define FRONT_HINTS_MAX  (1u << 20)  /* from there on reports are dropped */
 #define FRONT_LISTENERS  8
 
@@ -63,6 +63,8 @@ enum step {
 struct listener {
     struct front *front;
     uint16_t number;
+    int fd;         /* MHD's; -1 once quiesced */
+    unsigned limit; /* connections */
     struct MHD_Daemon *mhd;
     struct loop_fd *watch;
     bool run; /* MHD has something to do in this turn */
