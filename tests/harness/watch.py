@@ -4,7 +4,7 @@ import os
 import select
 import time
 
-IN_MOVED_TO, IN_CLOSE_WRITE = 0x80, 0x8
+IN_MODIFY, IN_CLOSE_WRITE, IN_MOVED_TO = 0x2, 0x8, 0x80
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -12,7 +12,7 @@ def wait_file(path, fits, timeout=30, what="the file to be as expected"):
     """Until fits(bytes of path) is true; returns the bytes."""
     fd = libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
     if fd < 0 or libc.inotify_add_watch(fd, os.fsencode(path.parent),
-                                        IN_MOVED_TO | IN_CLOSE_WRITE) < 0:
+                                        IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO) < 0:
         raise OSError(ctypes.get_errno(), f"inotify: {path.parent}")
     end = time.monotonic() + timeout
     try:

@@ -77,7 +77,7 @@ def test_acknowledged_survives_kills(victim):
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_files_catch_up_after_a_kill(victim):
     """Killed right after the acknowledgement, long before the files were due."""
-    conf = {**CONF, "projections": {"coalesce": "2s"}}
+    conf = {**CONF, "projections": {"coalesce": "700ms"}}
     with harness.Roost(conf) as r, Storm(r) as storm:
         guests = [Guest(r, f"web{i}") for i in range(3)]
         define(r, fleet(g.name for g in guests))
