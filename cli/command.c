@@ -29,6 +29,7 @@ static const struct option remove_options[] = {
 static const struct option wait_options[] = {
     { "for", 0, "STATE", "launched, seeded, homed (the default), configured or stopped" },
     { "timeout", 0, "TIME", "how long at most, such as 90s or 5m (the default)" },
+    { "overdue", 0, NULL, "end as soon as one of them is overdue" },
     { "quiet", 'q', NULL, "say nothing on the way" },
     { NULL, 0, NULL, NULL },
 };

@@ -65,7 +65,7 @@ struct waiting {
     enum phase goal;
     int64_t limit_ms, start_ms;
     int64_t last; /* event */
-    bool tell, live;
+    bool tell, live, till_overdue;
     struct guest *guests;
     int n;
 };
@@ -106,6 +106,9 @@ static int look(struct waiting *w, struct err *e)
         g->row = row;
         phase = phase_from_name(out_text(row, "phase"));
         g->arrival = phase < 0 ? ARRIVAL_NOT_YET : arrival_of((enum phase)phase, w->goal);
+        if (w->till_overdue && g->arrival == ARRIVAL_NOT_YET &&
+            json_is_true(json_object_get(row, "overdue")))
+            g->arrival = ARRIVAL_OVERDUE;
         tell(w, g);
     }
     return 0;
@@ -210,6 +213,10 @@ static int complain(const struct waiting *w, const struct guest *g, struct err *
         return err_set(e, ERR_CONFLICT, "%s is not %s: it is %s since %s%s%s%s", g->name,
                        phase_name(w->goal), out_text(g->row, "phase"), ago, *note ? ": " : "", note,
                        last);
+    if (g->arrival == ARRIVAL_OVERDUE)
+        return err_set(e, ERR_TIMEOUT, "%s is overdue on its way to %s: it came to %s, %s%s%s%s",
+                       g->name, phase_name(w->goal), out_text(g->row, "phase"), ago,
+                       *note ? ": " : "", note, last);
     return err_set(e, ERR_TIMEOUT, "%s is not %s after %s: it came to %s, %s%s%s%s", g->name,
                    phase_name(w->goal), format_duration(w->limit_ms, took),
                    out_text(g->row, "phase"), ago, *note ? ": " : "", note, last);
@@ -282,6 +289,7 @@ int run_wait(struct cli *c, const struct args *a, struct err *e)
     if ((goal && goal_parse(goal, &w.goal, e) < 0) ||
         args_duration(a, "timeout", TIMEOUT_MS, &w.limit_ms, e) < 0)
         return -1;
+    w.till_overdue = args_option(a, "overdue") != NULL;
     w.tell = c->output == OUTPUT_TABLE && !args_option(a, "quiet");
     w.live = w.tell && isatty(STDERR_FILENO);
     w.guests = calloc((size_t)a->n, sizeof *w.guests);

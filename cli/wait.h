@@ -8,6 +8,7 @@ enum arrival {
     ARRIVAL_NOT_YET,
     ARRIVAL_REACHED, /* there, or already past it */
     ARRIVAL_LOST,    /* ended on the way: it cannot come there by itself */
+    ARRIVAL_OVERDUE, /* over its phase's limit, and nobody wants to wait longer */
 };
 /* goal: launched, seeded, homed, configured or stopped. A guest that was never started counts as
  * stopped. */
