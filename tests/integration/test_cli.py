@@ -9,6 +9,8 @@ import socket
 import socketserver
 import subprocess
 import threading
+import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -34,8 +36,16 @@ class Guest:
         self.roost, self.tag = roost, tag
 
     def get(self, name):
-        with urllib.request.urlopen(f"{self.roost.seed_url}/{self.tag}/{name}", timeout=10) as a:
-            return a.read().decode()
+        """As guests do, again after Retry-After: front may be up a moment before core has greeted it."""
+        for _ in range(5):
+            try:
+                with urllib.request.urlopen(f"{self.roost.seed_url}/{self.tag}/{name}", timeout=10) as a:
+                    return a.read().decode()
+            except urllib.error.HTTPError as e:
+                if e.code != 503:
+                    raise
+                time.sleep(int(e.headers["Retry-After"]))
+        raise AssertionError(f"503 for {name} again and again")
 
     def seed(self):
         self.iid = re.search(r'instance-id: "(.+)"', self.get("meta-data")).group(1)
