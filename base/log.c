@@ -17,6 +17,9 @@
 /* Below PIPE_BUF, so that the lines of several processes on one pipe never mix (pipe(7)). */
 #define LINE_MAX_BYTES 2048
 
+/* PIPE_BUF: what is gathered goes out whole lines at a time and mixes with nobody's either. */
+#define GATHER_BYTES 4096
+
 enum form { FORM_PLAIN, FORM_JOURNAL, FORM_COLOUR };
 
 static const struct {
@@ -37,6 +40,13 @@ static struct {
     enum log_level level;
     enum form form;
 } logger = { .level = LOG_INFO_ };
+
+/* Of one thread: a worker's lines go out one by one. */
+static __thread struct {
+    bool on;
+    size_t len;
+    char data[GATHER_BYTES];
+} gathered;
 
 /* systemd.exec(5), JOURNAL_STREAM: set for children too, so it counts only when it names the
  * device and inode of our own standard error. */
@@ -126,6 +136,39 @@ static void write_all(const char *data, size_t len)
     }
 }
 
+void log_flush(void)
+{
+    size_t len = gathered.len;
+    int errno_kept = errno;
+
+    gathered.len = 0;
+    write_all(gathered.data, len);
+    errno = errno_kept;
+}
+
+void log_gather(void)
+{
+    static bool at_exit;
+
+    gathered.on = true;
+    if (!at_exit)
+        at_exit = atexit(log_flush) == 0;
+}
+
+static void put_line(enum log_level level, const char *line, size_t len)
+{
+    if (!gathered.on) {
+        write_all(line, len);
+        return;
+    }
+    if (gathered.len + len > sizeof(gathered.data))
+        log_flush();
+    memcpy(gathered.data + gathered.len, line, len);
+    gathered.len += len;
+    if (level == LOG_ERROR_)
+        log_flush();
+}
+
 void log_line(enum log_level level, const char *instance, const char *topic, const char *fmt, ...)
 {
     char line[LINE_MAX_BYTES];
@@ -149,6 +192,6 @@ void log_line(enum log_level level, const char *instance, const char *topic, con
     control_mask(text);
     len = strlen(line);
     line[len++] = '\n';
-    write_all(line, len);
+    put_line(level, line, len);
     errno = errno_kept;
 }

@@ -14,6 +14,12 @@ int log_level_parse(const char *s, enum log_level *ret, struct err *e);
 /* Debug lines only of one topic (a source file's noun), NULL: all. */
 void log_topic(const char *topic);
 
+/* From here on this thread's lines are gathered and go out together: at log_flush(), which each turn of a
+ * loop ends with, when 4 KiB are full, with an ERROR, at exit. A storm of guests writes thousands of lines
+ * a second, and a write for each costs more than the line. */
+void log_gather(void);
+void log_flush(void);
+
 void log_line(enum log_level level, const char *instance, const char *topic, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 

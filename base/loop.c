@@ -8,6 +8,7 @@
 #include <event2/event_struct.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 
 struct loop_fd {
     struct event ev;
@@ -185,6 +186,7 @@ int loop_turn(struct loop *l, int wait_ms, struct err *e)
     int rc = wait_and_dispatch(l, wait_ms, e);
     if (rc == 0)
         hooks_run(l);
+    log_flush();
     l->running = false;
     if (rc == 0 && l->fault.kind != ERR_NONE) {
         if (e)

@@ -34,6 +34,7 @@ int core_main(int argc, char **argv)
     if (!child_begin(argc, argv, "roost-core", &code))
         return code;
     child_files();
+    log_gather();
     l = loop_new(&e);
     r = l ? run(l, &e) : -1;
     loop_free(l);

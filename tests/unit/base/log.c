@@ -230,6 +230,30 @@ static void test_clock(void **state)
     assert_ptr_equal(clock_boot_id(), clock_boot_id());
 }
 
+/* Gathered lines come out whole and in order: at the flush, when 4 KiB are full, with an error. */
+static void test_gathered(void **state)
+{
+    char line[1001];
+    (void)state;
+    memset(line, 'x', sizeof(line) - 1);
+    line[sizeof(line) - 1] = '\0';
+    capture_pipe();
+    log_open("p", LOG_INFO_);
+    log_gather();
+    log_info("first");
+    assert_true(read(from, got, 1) < 0 && errno == EAGAIN);
+    log_flush();
+    assert_true(read(from, got, sizeof(got)) > 0);
+    for (int i = 0; i < 4; i++)
+        log_info("%s", line);
+    ssize_t n = read(from, got, sizeof(got));
+    assert_true(n > 3000 && n < 4000 && got[n - 1] == '\n');
+    log_error("last");
+    const char *text = caught();
+    assert_non_null(strstr(text, "xxx\n"));
+    assert_string_equal(text + strlen(text) - 5, "last\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +265,7 @@ int main(void)
         cmocka_unit_test_setup(test_long_and_errno, setup),
         cmocka_unit_test_setup(test_never_waits, setup),
         cmocka_unit_test(test_level_parse),
+        cmocka_unit_test_setup(test_gathered, setup), /* the last that captures: it stays on */
         cmocka_unit_test(test_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
