@@ -160,6 +160,6 @@ void standing_note(const struct standing *s, const char *name, int64_t now_real_
     /* Only who has waited longer than usual has a reason to look at the console. */
     if (s->overdue || waited > usual_ms)
         snprintf(see, sizeof see, "; see: roost console %s", name);
-    snprintf(out, size, "%s for %s%s%s%s", missing(s), format_duration(waited, took), usually, sign,
-             see);
+    snprintf(out, size, "%s for %s%s%s%s%s%s", missing(s), format_duration(waited, took), usually,
+             sign, see, s->note[0] ? "; " : "", s->note);
 }

@@ -51,12 +51,12 @@ struct standing {
     int64_t sign_ms;      /* real time of the last sign of life from the guest; 0 none */
     int64_t since_boot_ms; /* CLOCK_BOOTTIME of the last change of phase, valid under boot_id */
     char last_sign[96];   /* "seed-served", "modules-config SUCCESS" */
-    char note[200];       /* why it failed or stopped; "" when nothing needs saying */
+    char note[200];       /* why it failed or stopped, what went wrong on its way; "" nothing */
 };
 
 /* The NOTE column. A phase that waits: "no seed request for 12s, usual 40s"; once overdue or over its
  * usual time "no seed request for 4m12s, usual 40s; see: roost console web1" (overdue, and heard since
- * the phase began: "; last sign STAGE 3m ago" before the "see"). Any other phase: the recorded note, ""
+ * the phase began: "; last sign STAGE 3m ago" before the "see"), a recorded note at its end. Any other phase: that note, ""
  * for a guest that is fine. usual_ms 0: not known. */
 void standing_note(const struct standing *s, const char *name, int64_t now_real_ms, int64_t usual_ms,
                    char *out, size_t size);

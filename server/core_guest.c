@@ -4,6 +4,15 @@
 
 #include "server/core_priv.h"
 
+/* A new boot begins with a clean slate. Of machines that others launch only their coming home is
+ * heard. */
+static bool forgets_note(const struct guest *g, enum event_kind k, enum phase next)
+{
+    if (g->launcher == LAUNCHER_EXTERNAL && phase_is_home(next))
+        return true;
+    return next == PHASE_DEFINED || next == PHASE_STARTING || k == EV_RESTARTED || k == EV_ADOPTED;
+}
+
 static void standing_move(struct core *c, struct guest *g, enum event_kind k, struct instant now)
 {
     struct standing *s = &g->standing;
@@ -24,7 +33,7 @@ static void standing_move(struct core *c, struct guest *g, enum event_kind k, st
     s->overdue = false;
     s->since_ms = now.real_ms;
     s->since_boot_ms = now.boot_ms;
-    if (next != PHASE_STOPPED && next != PHASE_FAILED)
+    if (forgets_note(g, k, next))
         s->note[0] = '\0';
     if (phase_is_home(next))
         s->ever_home = true;
@@ -37,6 +46,13 @@ static bool is_sign(enum event_kind k)
 {
     return k == EV_SEED_SERVED || k == EV_STAGE || k == EV_MODULE_FAILED || k == EV_HOMED ||
            k == EV_HOMED_AGAIN || k == EV_FINISHED || k == EV_RESTARTED;
+}
+
+/* What stands in the list until the guest boots again: how it ended, what went wrong on its way. */
+static bool is_noted(enum event_kind k)
+{
+    return k == EV_FAILED || k == EV_STOPPED || k == EV_LAUNCH_FAILED || k == EV_MODULE_FAILED ||
+           k == EV_KEY_MISMATCH || k == EV_WRONG_ID;
 }
 
 int core_event(struct core *c, struct guest *g, enum event_kind k, const char *actor, struct err *e,
@@ -61,7 +77,7 @@ int core_event(struct core *c, struct guest *g, enum event_kind k, const char *a
         snprintf(g->standing.last_sign, sizeof g->standing.last_sign, "%s%s%.60s", event_kind_name(k),
                  ev.detail[0] ? " " : "", ev.detail);
     }
-    if (k == EV_FAILED || k == EV_STOPPED || k == EV_LAUNCH_FAILED)
+    if (is_noted(k))
         snprintf(g->standing.note, sizeof g->standing.note, "%.199s", ev.detail);
     if (g->standing.phase != was || k == EV_LAUNCHING || k == EV_LAUNCHED)
         verdict_set(c, g);
@@ -111,6 +127,13 @@ int64_t core_usual(struct core *c, enum phase p)
     int64_t ms = store_usual_get(c->store, p, c->accel.accel);
 
     return ms ? ms : phase_usual_default(p, c->accel.accel == ACCEL_TCG);
+}
+
+bool core_peer_is_address(const struct core *c, const struct guest *g)
+{
+    const struct network *n = core_network(c, g->network.s);
+
+    return g->launcher != LAUNCHER_ROOST || (n && n->kind != NETWORK_USER);
 }
 
 int core_address(struct core *c, struct guest *g, const struct endpoint *at, const char *who,

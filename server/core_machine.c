@@ -9,7 +9,6 @@
 #include "model/layout.h"
 
 #define QMP_CONNECT_MS 10000
-#define SSH_PORT       22
 
 /* ---- waiters ---- */
 
@@ -226,7 +225,7 @@ static void on_ready(const struct err *err, void *arg)
             core_fault(m->c, "instance %s: QMP: %s", m->name.s, err->text);
         return;
     }
-    m->qmp_ready = true;
+    m->qmp_ready = m->watched = true;
     if (m->user_network && qmp_hmp(m->qmp, forward_seen, m, &e, "info usernet") < 0)
         core_fault(m->c, "instance %s: %s", m->name.s, e.text);
 }
@@ -344,6 +343,11 @@ static enum event_kind reason(const struct machine *m, const struct guest *g, ch
     if (m->ended_by[0]) {
         snprintf(out, size, "ended: %s", m->ended_by);
         return EV_STOPPED;
+    }
+    if (m->watched && !x->status_known) {
+        snprintf(out, size, "QEMU ended without a shutdown, killed or crashed%s%.300s",
+                 x->tail[0] ? "; its last words: " : "", x->tail);
+        return EV_FAILED;
     }
     snprintf(out, size, "ended, reason unknown (roost was away)%s%.300s",
              x->tail[0] ? "; QEMU's last words: " : "", x->tail);

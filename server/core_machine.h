@@ -34,6 +34,7 @@ struct machine {
 
     struct qmp *qmp;
     bool qmp_ready;
+    bool watched; /* QMP was up once: it would have told of a shutdown */
     bool panicked;
     char ended_by[32]; /* QMP SHUTDOWN's reason; "" none heard */
 

@@ -194,6 +194,13 @@ static void test_note(void **state)
     s.phase = PHASE_STOPPING;
     s.overdue = false;
     assert_string_equal(NOTE(&s, 3000, 8000), "still stopping for 3s, usual 8s");
+    /* What went wrong on the way stands behind what is waited for. */
+    s = (struct standing){ .phase = PHASE_SEEDED, .since_ms = START };
+    strcpy(s.note, "modules-final/config-scripts-user FAIL");
+    assert_string_equal(NOTE(&s, 30000, 40000),
+                        "no phone-home for 30s, usual 40s; modules-final/config-scripts-user FAIL");
+    s.phase = PHASE_HOMED;
+    assert_string_equal(NOTE(&s, 30000, 40000), "modules-final/config-scripts-user FAIL");
 }
 
 static void test_note_of_the_quiet(void **state)
