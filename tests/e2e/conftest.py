@@ -1,0 +1,30 @@
+"""The images, built once per build directory, and an operator's key."""
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import guest  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def debian():
+    return guest.build_image("debian")
+
+
+@pytest.fixture(scope="session")
+def micro():
+    return guest.build_image("micro")
+
+
+@pytest.fixture(scope="session")
+def key(tmp_path_factory):
+    return guest.Key(tmp_path_factory.mktemp("operator"))
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(item.fspath).parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.e2e)
