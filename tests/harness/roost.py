@@ -23,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / os.environ.get("BUILD", "build")
 READY = re.compile(r"\bready, \d+ guests?\b")
+SANITIZERS = re.compile(r"ERROR: \w+Sanitizer|: runtime error: ")  # SAN=address,undefined
 ROLES = {"core": "roost-core", "front": "roost-front"}
 LIVE = []  # what conftest.py shows the logs of when a test fails
 
@@ -163,6 +164,8 @@ class Roost:
         finally:
             if not keep:
                 self._remove()
+        if SANITIZERS.search(self.log()):
+            raise AssertionError("a sanitizer complains:\n" + self.log())
         return code
 
     def _remove(self):
