@@ -120,6 +120,16 @@ static void again_cb(void *arg)
 
 /* --- core ---------------------------------------------------------------------------------- */
 
+/* Ready is a front that listens and has somebody to ask. */
+static int say_ready(struct front *f, struct err *e)
+{
+    if (f->ready || !f->listening || !f->core_hello)
+        return 0;
+    f->ready = true;
+    text_encode("", &f->out);
+    return proto_send(f->roostd, P_READY, 0, &f->out, NULL, 0, e);
+}
+
 static int on_core_hello(struct front *f, const struct chan_msg *m, struct msg_cur *c,
                          struct err *e)
 {
@@ -127,7 +137,7 @@ static int on_core_hello(struct front *f, const struct chan_msg *m, struct msg_c
     if (hello_decode(c, "core", e) < 0)
         return -1;
     f->core_hello = true;
-    return 0;
+    return say_ready(f, e);
 }
 
 static int on_seed_reply(struct front *f, const struct chan_msg *m, struct msg_cur *c,
@@ -267,11 +277,8 @@ static int on_listen(struct front *f, const struct chan_msg *m, struct msg_cur *
         listener_add(f, &l, m->fds[0], e) < 0)
         return -1;
     m->fds[0] = -1;
-    if (f->ready)
-        return 0;
-    f->ready = true;
-    text_encode("", &f->out);
-    return proto_send(f->roostd, P_READY, 0, &f->out, NULL, 0, e);
+    f->listening = true;
+    return say_ready(f, e);
 }
 
 static int on_core_link(struct front *f, const struct chan_msg *m, struct msg_cur *c, struct err *e)

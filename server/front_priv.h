@@ -105,7 +105,7 @@ struct front {
     struct chan *roostd, *core;
     void (*done)(void *);
     void *done_arg;
-    bool over, failed, said_hello, configured, ready, quitting, core_hello;
+    bool over, failed, said_hello, configured, listening, ready, quitting, core_hello;
     struct config config;
 
     struct listener listeners[FRONT_LISTENERS];
