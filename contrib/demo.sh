@@ -1,13 +1,15 @@
 #!/bin/sh
 # make demo: a guest boots, fetches its seed, phones home, stands in the inventory and is logged into.
-# Everything lies under BUILD/demo and is gone when the demo ends; the guest image under BUILD/guest
-# is kept for the next time. BREAK=phone_home shows a guest that does not come home.
+# Everything lies under BUILD/demo and is gone when all went well, else it is left to be looked at; the
+# guest image under BUILD/guest is kept for the next time. BREAK=phone_home shows a guest that does not
+# come home.
 set -eu
 cd "$(dirname "$0")/.."
 build=${BUILD:-build}
 demo=$PWD/$build/demo
 image=$PWD/$build/guest/debian
 guest=hello
+defined= # once the fleet was applied
 roostd=
 
 say() {
@@ -22,19 +24,32 @@ case ${BREAK:-} in
 *) echo "demo: BREAK=$BREAK is not known; it can be phone_home" >&2; exit 2 ;;
 esac
 
+# Guests outlive roost: one that a failed demo left is ended by its pid and start time.
+end_guests() {
+    for file in "$demo"/state/instances/*/qemu.pid; do
+        [ -s "$file" ] || continue
+        read -r pid started _ <"$file"
+        now=$(cut -d' ' -f22 "/proc/$pid/stat" 2>/dev/null) || continue
+        [ "$now" != "$started" ] || kill -KILL "$pid" 2>/dev/null || true
+    done
+}
+
 finish() {
     code=$?
     trap - EXIT INT TERM HUP
     if [ -n "$roostd" ] && kill -0 "$roostd" 2>/dev/null; then
         say "Stopping the guest and roost"
-        roost instance remove --force "$guest" || true
+        [ -z "$defined" ] || roost instance remove --force "$guest" || true
         kill "$roostd"
         wait "$roostd" || true
     fi
-    [ "$code" = 0 ] || [ ! -s "$demo/roostd.log" ] || [ -n "${BREAK:-}" ] || {
+    end_guests
+    if [ "$code" = 0 ]; then
+        rm -rf "$demo"
+    elif [ -s "$demo/roostd.log" ] && [ -z "${BREAK:-}" ]; then
         echo "the last lines of $demo/roostd.log:" >&2
         tail -n 15 "$demo/roostd.log" >&2
-    }
+    fi
     rm -rf "$run"
     exit "$code"
 }
@@ -51,8 +66,10 @@ say "The guest image: Debian from its packages (kept in $build/guest/debian)"
 sh contrib/guest/debian.sh "$image"
 
 say "Starting roost: three processes, no privilege needed, built-in configuration"
+end_guests
 rm -rf "$demo"
 mkdir -p "$demo/config"
+: >"$demo/roostd.log" # there before the background job opens it
 set -- -o roost.mode=rootless -o seed.listen=127.0.0.1:0
 # A demo of failure need not take as long as a slow machine may.
 [ -z "${BREAK:-}" ] || set -- "$@" -o limits.seeded=20s -o limits.tcg-factor=3
@@ -79,6 +96,7 @@ ssh-keygen -q -t ed25519 -N '' -C demo -f "$demo/key"
 printf '#cloud-config\nvendor_data: {enabled: false}\n' >"$demo/user-data.yaml"
 cat "$demo/fleet.yaml"
 roost apply -f "$demo/fleet.yaml"
+defined=1
 
 say "Launching it, and watching it come home"
 roost instance start "$guest"
