@@ -10,6 +10,7 @@ import threading
 import time
 
 from harness.guest import request
+from harness.watch import wait_file
 
 PACE = 0.005  # cc_phone_home takes 3 s
 
@@ -104,3 +105,12 @@ def recorded_keys(known_hosts):
             for host in hosts.split(","):
                 found[host].add(key)
     return found
+
+
+def caught_up(r, timeout):
+    """The files say what the store says, long before some later event (each minute old events are
+    dropped) would set the reactors going."""
+    for file, route in (("known_hosts", "known-hosts"), ("inventory.yaml", "inventory")):
+        now = r.api("GET", f"/v1/{route}").body
+        wait_file(r.state / "generated" / file, lambda data: data == now, timeout,
+                  f"what /v1/{route} says")

@@ -10,8 +10,7 @@ import threading
 import pytest
 from harness import roost as harness
 from harness.guest import Guest, define, fleet, request
-from harness.storm import Storm
-from harness.watch import wait_file
+from harness.storm import Storm, caught_up
 
 ROUNDS = int(os.environ.get("ROUNDS", 200))
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
@@ -47,14 +46,6 @@ def one_round(r, storm, number, victim, at_ms):
     return done < PER_ROUND
 
 
-def caught_up(r):
-    """The files say what the store says."""
-    for file, route in (("known_hosts", "known-hosts"), ("inventory.yaml", "inventory")):
-        now = r.api("GET", f"/v1/{route}").body
-        wait_file(r.state / "generated" / file, lambda data: data == now, 90,
-                  f"what /v1/{route} says")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_acknowledged_survives_kills(victim):
@@ -71,7 +62,7 @@ def test_acknowledged_survives_kills(victim):
         print(f"{struck} rounds struck in mid-storm; instead of a 200 the guests saw "
               f"{dict(storm.refused)}")
         assert struck >= ROUNDS // 4, "the kills came too late to prove anything"
-        caught_up(r)
+        caught_up(r, 30)
 
 
 @pytest.mark.parametrize("victim", VICTIMS)
@@ -87,5 +78,5 @@ def test_files_catch_up_after_a_kill(victim):
         assert not before.exists() or guests[0].key.split()[1].encode() not in before.read_bytes()
         strike(r, victim)
         storm.check()
-        caught_up(r)
+        caught_up(r, 15)
         assert all(g.key.split()[1].encode() in before.read_bytes() for g in guests)

@@ -14,7 +14,7 @@ import threading
 import pytest
 from harness import roost as harness
 from harness.guest import Guest, define, fleet, request
-from harness.storm import Lost, Storm
+from harness.storm import Lost, Storm, caught_up
 
 ROUNDS = int(os.environ.get("ROUNDS", 200))
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1, 1 << 32)))
@@ -68,6 +68,7 @@ def story(rounds, core="roost-core", span_ms=15, **disk):
             assert len(storm.journal) == rounds * PER_ROUND
             print(f"{struck} cuts in mid-storm; instead of a 200 the guests saw "
                   f"{dict(storm.refused)}")
+        caught_up(m, 30)
         assert struck >= rounds // 4, "the cuts came too late to prove anything"
 
 
