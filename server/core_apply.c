@@ -1,28 +1,16 @@
-/* apply: a fleet is compared with what is on record; the differences are the plan; carrying it out is
- * images first (copies, beside what is there), then one transaction for everything else. */
+/* apply: a fleet is compared with what is on record; the differences are the plan (core_plan.c);
+ * carrying it out is images first (copies, beside what is there), then one transaction for everything else. */
+#include "server/core_apply.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "model/fleet.h"
-#include "seeds/userdata.h"
-#include "server/core_machine.h"
-
-#define FIELDS_MAX 32
-
-struct apply {
-    struct core *c;
-    struct fleet fleet;
-    struct actor who;
-    bool dry_run, changed;
-    json_t *plan, *warnings;
-    int next_image; /* being imported */
-    core_op_fn *done;
-    void *arg;
-};
 
 static void apply_free(struct apply *a)
 {
+    if (a->applies)
+        a->c->applying = false;
     fleet_done(&a->fleet);
     json_decref(a->plan);
     json_decref(a->warnings);
@@ -33,329 +21,6 @@ static void refuse(struct apply *a, const struct err *err)
 {
     a->done(NULL, err, a->arg);
     apply_free(a);
-}
-
-/* ---- the plan ---- */
-
-static void row(struct apply *a, const char *object, const char *name, const char *action,
-                const char *class_, json_t *fields)
-{
-    if (strcmp(action, "unchanged"))
-        a->changed = true;
-    json_array_append_new(a->plan, json_pack("{s:s, s:s, s:s, s:s, s:o}", "object", object, "name",
-                                             name, "action", action, "class", class_, "fields",
-                                             fields ? fields : json_array()));
-}
-
-static void warn(struct apply *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void warn(struct apply *a, const char *fmt, ...)
-{
-    char text[512];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    json_array_append_new(a->warnings, json_string(text));
-}
-
-/* Names of members that differ between two canonical objects. */
-static json_t *members_changed(const json_t *old, const json_t *new_)
-{
-    json_t *list = json_array(), *v;
-    const char *key;
-
-    json_object_foreach((json_t *)new_, key, v)
-        if (!json_equal(json_object_get(old, key), v))
-            json_array_append_new(list, json_string(key));
-    json_object_foreach((json_t *)old, key, v)
-        if (!json_object_get(new_, key))
-            json_array_append_new(list, json_string(key));
-    return list;
-}
-
-static int plan_network(struct apply *a, const struct network *n, struct err *e)
-{
-    const struct network *was = core_network(a->c, n->name.s);
-    json_t *new_, *old;
-
-    if (n->kind != NETWORK_USER)
-        return err_set(e, ERR_INVALID,
-                       "network %s: kind %s is not available in this version; use kind: user",
-                       n->name.s, network_kind_name(n->kind));
-    if (n->policy == POLICY_TAG)
-        warn(a, "network %s: policy tag: whoever reaches the seed port can read every seed there",
-             n->name.s);
-    if (!was) {
-        row(a, "network", n->name.s, "create", "", NULL);
-        return 0;
-    }
-    new_ = network_to_json(n);
-    old = network_to_json(was);
-    if (json_equal(old, new_))
-        row(a, "network", n->name.s, "unchanged", "", NULL);
-    else
-        row(a, "network", n->name.s, "update", "live", members_changed(old, new_));
-    json_decref(new_);
-    json_decref(old);
-    return 0;
-}
-
-static int plan_identity(struct apply *a, const struct identity *i, struct err *e)
-{
-    json_t *new_ = identity_to_json(i), *old = NULL;
-    int r = store_def_get(a->c->store, DEF_IDENTITY, i->name.s, &old, e);
-
-    if (r < 0 && e->kind == ERR_NOT_FOUND) {
-        row(a, "identity", i->name.s, "create", "", NULL);
-        r = 0;
-    } else if (r == 0 && json_equal(old, new_)) {
-        row(a, "identity", i->name.s, "unchanged", "", NULL);
-    } else if (r == 0) {
-        /* Accounts are made at first boot: guests that have booted keep theirs. */
-        row(a, "identity", i->name.s, "update", "needs rebuild", members_changed(old, new_));
-    }
-    json_decref(new_);
-    json_decref(old);
-    return r;
-}
-
-struct users {
-    const char *image;
-    struct core *c;
-    unsigned n;
-};
-
-static int uses_image(const struct guest *g, void *arg)
-{
-    struct users *u = arg;
-    struct instance i = { 0 };
-
-    if (store_instance_get(u->c->store, g->id, &i, NULL) == 0 && !strcmp(i.spec.image.s, u->image))
-        u->n++;
-    instance_done(&i);
-    return u->n ? 1 : 0;
-}
-
-static void stamp_key(const struct fleet_image *f, char key[96])
-{
-    snprintf(key, 96, "image-source:%s", f->image.name.s);
-}
-
-static bool image_same_files(struct apply *a, const struct fleet_image *f)
-{
-    char key[96], was[65] = "", now[65];
-
-    stamp_key(f, key);
-    store_meta_get(a->c->store, key, was, sizeof was, NULL);
-    core_image_stamp(&f->source, now);
-    return !strcmp(was, now);
-}
-
-/* What the fleet file says of an image, with what only its files tell taken from the record. */
-static void image_merge(const struct image *was, struct image *now)
-{
-    now->format = was->format;
-    now->virtual_size = was->virtual_size;
-    memcpy(now->sha256, was->sha256, sizeof now->sha256);
-    now->has_kernel = was->has_kernel;
-    now->has_initrd = was->has_initrd;
-}
-
-static int plan_image(struct apply *a, struct fleet_image *f, struct err *e)
-{
-    struct users u = { f->image.name.s, a->c, 0 };
-    struct image was;
-    json_t *old, *new_;
-
-    if (core_image(a->c, f->image.name.s, &was, e) < 0) {
-        if (e->kind != ERR_NOT_FOUND)
-            return -1;
-        row(a, "image", f->image.name.s, "create", "", NULL);
-        return 0;
-    }
-    if (!image_same_files(a, f)) {
-        if (store_guests(a->c->store, uses_image, &u, e) < 0)
-            return -1;
-        if (u.n)
-            return err_set(e, ERR_CONFLICT,
-                           "image %s: its files have changed, and instances stand on it; give the "
-                           "new ones another name",
-                           f->image.name.s);
-        row(a, "image", f->image.name.s, "replace", "", NULL);
-        return 0;
-    }
-    image_merge(&was, &f->image);
-    old = image_to_json(&was);
-    new_ = image_to_json(&f->image);
-    if (json_equal(old, new_))
-        row(a, "image", f->image.name.s, "unchanged", "", NULL);
-    else
-        row(a, "image", f->image.name.s, "update", "needs restart", members_changed(old, new_));
-    json_decref(old);
-    json_decref(new_);
-    return 0;
-}
-
-/* ---- references, and what the operator's user-data does ---- */
-
-static bool in_fleet_image(const struct apply *a, const char *name)
-{
-    for (int i = 0; i < a->fleet.n_images; i++)
-        if (!strcmp(a->fleet.images[i].image.name.s, name))
-            return true;
-    return false;
-}
-
-static bool in_fleet_identity(const struct apply *a, const char *name)
-{
-    for (int i = 0; i < a->fleet.n_identities; i++)
-        if (!strcmp(a->fleet.identities[i].name.s, name))
-            return true;
-    return false;
-}
-
-static bool in_fleet_network(const struct apply *a, const char *name)
-{
-    for (int i = 0; i < a->fleet.n_networks; i++)
-        if (!strcmp(a->fleet.networks[i].name.s, name))
-            return true;
-    return false;
-}
-
-static bool on_record(struct apply *a, enum def_kind k, const char *name)
-{
-    json_t *j = NULL;
-    bool there = store_def_get(a->c->store, k, name, &j, NULL) == 0;
-
-    json_decref(j);
-    return there;
-}
-
-static int check_references(struct apply *a, const struct fleet_instance *f, struct err *e)
-{
-    const struct spec *s = &f->spec;
-
-    if (s->launcher == LAUNCHER_ROOST && !s->image.s[0])
-        return err_set(e, ERR_INVALID, "instance %s: image is missing", f->name.s);
-    if (s->image.s[0] && !in_fleet_image(a, s->image.s) && !on_record(a, DEF_IMAGE, s->image.s))
-        return err_set(e, ERR_NOT_FOUND, "instance %s: image %s is neither in this file nor on record",
-                       f->name.s, s->image.s);
-    if (!in_fleet_network(a, s->network.s) && !core_network(a->c, s->network.s))
-        return err_set(e, ERR_NOT_FOUND,
-                       "instance %s: network %s is neither in this file nor on record", f->name.s,
-                       s->network.s);
-    for (int i = 0; i < s->n_identities; i++)
-        if (!in_fleet_identity(a, s->identities[i].s) &&
-            !on_record(a, DEF_IDENTITY, s->identities[i].s))
-            return err_set(e, ERR_NOT_FOUND,
-                           "instance %s: identity %s is neither in this file nor on record",
-                           f->name.s, s->identities[i].s);
-    return 0;
-}
-
-static int check_user_data(struct apply *a, const struct fleet_instance *f, struct err *e)
-{
-    struct userdata_facts facts;
-
-    if (userdata_inspect(f->spec.user_data, f->spec.user_data_len, &facts, e) < 0)
-        return err_wrap(e, "instance %s: user-data", f->name.s);
-    if (facts.vendor_off)
-        warn(a, "instance %s: user-data turns vendor-data off: that guest will not phone home",
-             f->name.s);
-    if (facts.warning[0])
-        warn(a, "instance %s: user-data: %s", f->name.s, facts.warning);
-    return 0;
-}
-
-static int check_bootstrapper(const struct fleet_instance *f, struct err *e)
-{
-    enum bootstrapper b = f->spec.bootstrapper;
-
-    if (b == BOOTSTRAPPER_NET || b == BOOTSTRAPPER_NONE)
-        return 0;
-    return err_set(e, ERR_INVALID,
-                   "instance %s: bootstrapper %s is not available in this version; use net or none",
-                   f->name.s, bootstrapper_name(b));
-}
-
-/* ---- instances ---- */
-
-static json_t *field_names(const struct field_change *f, int n)
-{
-    json_t *list = json_array();
-
-    for (int i = 0; i < n; i++)
-        json_array_append_new(list, json_string(f[i].field));
-    return list;
-}
-
-static int plan_update(struct apply *a, const struct guest *g, const struct fleet_instance *f,
-                       struct err *e)
-{
-    struct field_change fields[FIELDS_MAX];
-    struct instance was = { 0 };
-    enum change worst = CHANGE_NONE;
-    json_t *old, *new_;
-    int n;
-
-    if (store_instance_get(a->c->store, g->id, &was, e) < 0)
-        return -1;
-    old = spec_to_json(&was.spec);
-    new_ = spec_to_json(&f->spec);
-    n = spec_diff(old, new_, fields, FIELDS_MAX, &worst, e);
-    json_decref(old);
-    json_decref(new_);
-    instance_done(&was);
-    if (n < 0)
-        return err_wrap(e, "instance %s", f->name.s);
-    if (n == 0)
-        row(a, "instance", f->name.s, "unchanged", "", NULL);
-    else /* what never ran has nothing to restart or rebuild */
-        row(a, "instance", f->name.s, "update",
-            g->standing.phase == PHASE_DEFINED ? "live" : change_name(worst),
-            field_names(fields, n));
-    return 0;
-}
-
-static int plan_instance(struct apply *a, const struct fleet_instance *f, struct err *e)
-{
-    const char *tag = f->spec.tag.s[0] ? f->spec.tag.s : f->name.s;
-    struct guest g, other;
-
-    if (check_references(a, f, e) < 0 || check_user_data(a, f, e) < 0 || check_bootstrapper(f, e) < 0)
-        return -1;
-    if (store_guest_by_name(a->c->store, f->name.s, &g, e) == 0)
-        return plan_update(a, &g, f, e);
-    if (e->kind != ERR_NOT_FOUND)
-        return -1;
-    if (tag_is_filler(tag, strlen(tag)))
-        return err_set(e, ERR_INVALID,
-                       "instance %s: tag \"%s\" is what firmware leaves in the field, it identifies "
-                       "nobody; set another tag",
-                       f->name.s, tag);
-    if (store_guest_by_tag(a->c->store, tag, &other, e) == 0)
-        return err_set(e, ERR_CONFLICT, "instance %s: tag %s belongs to instance %s", f->name.s, tag,
-                       other.name.s);
-    row(a, "instance", f->name.s, "create", "", NULL);
-    return 0;
-}
-
-static int plan(struct apply *a, struct err *e)
-{
-    for (int i = 0; i < a->fleet.n_networks; i++)
-        if (plan_network(a, &a->fleet.networks[i], e) < 0)
-            return -1;
-    for (int i = 0; i < a->fleet.n_identities; i++)
-        if (plan_identity(a, &a->fleet.identities[i], e) < 0)
-            return -1;
-    for (int i = 0; i < a->fleet.n_images; i++)
-        if (plan_image(a, &a->fleet.images[i], e) < 0)
-            return -1;
-    for (int i = 0; i < a->fleet.n_instances; i++)
-        if (plan_instance(a, &a->fleet.instances[i], e) < 0)
-            return -1;
-    return 0;
 }
 
 /* ---- carrying it out ---- */
@@ -452,9 +117,11 @@ static int put_definitions(struct apply *a, struct err *e)
         json_t *j = image_to_json(&f->image);
         int r = store_def_put(c->store, DEF_IMAGE, f->image.name.s, j, e);
         json_decref(j);
-        stamp_key(f, key);
+        apply_stamp_key(f, key);
         core_image_stamp(&f->source, stamp);
-        if (r < 0 || store_meta_set(c->store, key, stamp, e) < 0)
+        if (r == 0 && !core_image_missing(&f->source)) /* what it was made from stays on record */
+            r = store_meta_set(c->store, key, stamp, e);
+        if (r < 0)
             return -1;
     }
     return 0;
@@ -509,6 +176,18 @@ static void finish(struct apply *a)
     apply_free(a);
 }
 
+/* Memory follows the record. */
+static void nets_again(struct core *c)
+{
+    struct err e;
+
+    if (c->ending)
+        return;
+    nets_free(c);
+    if (nets_load(c, &e) < 0)
+        core_fault(c, "networks could not be read again: %s", e.text);
+}
+
 static void committed(bool ok, void *arg)
 {
     struct apply *a = arg;
@@ -518,9 +197,7 @@ static void committed(bool ok, void *arg)
         finish(a);
         return;
     }
-    nets_free(a->c); /* memory follows the record */
-    if (nets_load(a->c, NULL) < 0)
-        core_fault(a->c, "networks could not be read again");
+    nets_again(a->c);
     refuse(a, &e);
 }
 
@@ -534,9 +211,7 @@ static void write_and_answer(struct apply *a)
             return;
     } else {
         store_rollback_to(a->c->store);
-        nets_free(a->c);
-        if (nets_load(a->c, NULL) < 0)
-            core_fault(a->c, "networks could not be read again");
+        nets_again(a->c);
     }
     refuse(a, &e);
 }
@@ -576,6 +251,17 @@ static void next_image(struct apply *a)
     write_and_answer(a);
 }
 
+/* A plan holds as long as nobody else changes things: images can take minutes to copy. */
+static int begin(struct apply *a, struct err *e)
+{
+    if (a->dry_run || !a->changed)
+        return 0;
+    if (a->c->applying)
+        return err_set(e, ERR_BUSY, "another apply is under way; try again when it has ended");
+    a->c->applying = a->applies = true;
+    return 0;
+}
+
 void core_apply(struct core *c, const json_t *tree, bool dry_run, const struct actor *who,
                 core_op_fn *done, void *arg)
 {
@@ -591,7 +277,8 @@ void core_apply(struct core *c, const json_t *tree, bool dry_run, const struct a
     a->plan = json_array();
     a->warnings = json_array();
     config_spec_defaults(&c->config, &d);
-    if (fleet_parse(tree, "fleet", NULL, &d, &a->fleet, &e) < 0 || plan(a, &e) < 0)
+    if (fleet_parse(tree, "fleet", NULL, &d, &a->fleet, &e) < 0 || apply_plan(a, &e) < 0 ||
+        begin(a, &e) < 0)
         refuse(a, &e);
     else if (dry_run || !a->changed)
         finish(a);

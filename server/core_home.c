@@ -12,10 +12,11 @@ static enum keys_are compare(struct core *c, const struct guest *g, const struct
                              struct guest_keys *on_record, struct err *e)
 {
     enum keys_are are = KEYS_SAME;
+    bool known = store_keys_get(c->store, g->id, on_record, e) == 0;
 
-    if (store_keys_get(c->store, g->id, on_record, e) < 0 || strcmp(on_record->iid, g->iid)) {
-        if (e->kind == ERR_IO || e->kind == ERR_INTERNAL)
-            return KEYS_ERROR;
+    if (!known && e->kind != ERR_NOT_FOUND)
+        return KEYS_ERROR;
+    if (!known || strcmp(on_record->iid, g->iid)) {
         memset(on_record->has, 0, sizeof on_record->has);
         snprintf(on_record->iid, sizeof on_record->iid, "%s", g->iid);
         are = KEYS_NEW;
@@ -35,14 +36,16 @@ static enum keys_are compare(struct core *c, const struct guest *g, const struct
 }
 
 /* Where a guest is found that roost's own networks do not tell about: where its post came from. */
+static bool moved(struct core *c, const struct guest *g, const struct caller *who)
+{
+    return core_peer_is_address(c, g) && !ip_equal(&g->address.ip, &who->peer.ip);
+}
+
 static int learn_address(struct core *c, struct guest *g, const struct caller *who, struct err *e)
 {
-    const struct network *n = core_network(c, g->network.s);
-    struct endpoint at = { .ip = who->peer.ip, .port = 22 };
+    struct endpoint at = { .ip = who->peer.ip, .port = SSH_PORT };
 
-    if (g->launcher == LAUNCHER_ROOST && (!n || n->kind == NETWORK_USER))
-        return 0; /* its forward, which the launch found out */
-    return core_address(c, g, &at, "peer of its phone-home", e);
+    return moved(c, g, who) ? core_address(c, g, &at, "peer of its phone-home", e) : 0;
 }
 
 static int key_names(const struct homecoming *h, char *out, size_t size)
@@ -74,8 +77,8 @@ static int record(struct core *c, struct guest *g, const struct caller *who,
     bool first = !g->standing.ever_home || are == KEYS_NEW;
     char agent[96], names[64];
 
-    /* The same words from a guest that is home: nothing to write down. */
-    if (!first && phase_is_home(g->standing.phase))
+    /* The same words from a guest that is home where it was: nothing to write down. */
+    if (!first && phase_is_home(g->standing.phase) && !moved(c, g, who))
         return 0;
     core_agent(who, agent);
     key_names(h, names, sizeof names);
@@ -95,16 +98,15 @@ static int record(struct core *c, struct guest *g, const struct caller *who,
     return 0;
 }
 
-/* Alarms are events, at most one a minute for a guest. */
+/* Alarms are events, at most one of a kind a minute for a guest. */
 static void alarm(struct core *c, struct guest *g, const struct caller *who, enum event_kind k,
                   const char *text)
 {
-    struct sight *s = sight_open(c, g);
     char agent[96];
     struct err e;
 
     c->refused++;
-    if (!s || !sight_refusal_due(s, loop_now(c->loop)))
+    if (!sight_alarm_due(c, g, k))
         return;
     core_agent(who, agent);
     if (core_write(c, true, &e) < 0 || core_event(c, g, k, agent, &e, "%s", text) < 0 ||

@@ -2,6 +2,7 @@
  * overlays), checked, looked at by content. Copying and hashing run in the worker. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,19 +22,29 @@ static const char *const part_file[PARTS] = { FILE_IMAGE_DISK, FILE_IMAGE_KERNEL
                                               FILE_IMAGE_INITRD };
 
 struct import {
+    struct import *next; /* of those under way */
     struct core *c;
     struct image image;
     char want_sha256[65];
     int from[PARTS];
     char tmp[PATH_SIZE + 128], dir[PATH_SIZE + 128];
-    bool failed;
+    bool failed; /* until it is copied */
     struct err err;
+    atomic_bool cancelled;
+    struct child *info; /* qemu-img looks at it */
     core_op_fn *done;
     void *arg;
 };
 
 static void import_free(struct import *m)
 {
+    struct import **at = &m->c->imports;
+
+    while (*at && *at != m)
+        at = &(*at)->next;
+    if (*at)
+        *at = m->next;
+    child_forget(m->info);
     for (int p = 0; p < PARTS; p++)
         if (m->from[p] >= 0)
             close(m->from[p]);
@@ -66,9 +77,10 @@ static void put_in_place(struct import *m)
     char parent[PATH_SIZE + 32];
     snprintf(parent, sizeof parent, "%s/%s", m->c->config.state, DIR_IMAGES);
     auto_close int dir = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0 || dir_remove(dir, m->image.name.s, &e) < 0 || rename(m->tmp, m->dir) < 0 ||
-        fsync(dir) < 0) {
-        err_sys(&e, "%s", m->dir);
+    int r = dir < 0 ? err_sys(&e, "%s", parent) : dir_remove(dir, m->image.name.s, &e);
+    if (r == 0 && (rename(m->tmp, m->dir) < 0 || fsync(dir) < 0))
+        r = err_sys(&e, "%s", m->dir);
+    if (r < 0) {
         end(m, NULL, &e);
         return;
     }
@@ -99,6 +111,7 @@ static void looked_at(const struct spawn_exit *x, void *arg)
     struct import *m = arg;
     struct err e;
 
+    m->info = NULL;
     if (judge(m, x, &e) < 0) {
         err_wrap(&e, "image %s", m->image.name.s);
         end(m, NULL, &e);
@@ -116,6 +129,8 @@ static void copied(void *arg)
     char file[PATH_SIZE + 160];
     struct err e;
 
+    if (c->ending)
+        return; /* imports_free() tells */
     if (m->failed) {
         end(m, NULL, &m->err);
         return;
@@ -130,26 +145,26 @@ static void copied(void *arg)
     o.capture = true;
     o.limit_ms = QEMU_IMG_LIMIT_MS;
     o.max_memory = QEMU_IMG_MEMORY;
-    if (!child_spawn(c->loop, &a, &o, looked_at, m, &e)) {
+    if (!(m->info = child_spawn(c->loop, &a, &o, looked_at, m, &e))) {
         if (e.kind == ERR_NOT_FOUND)
             err_set(&e, ERR_NOT_FOUND, "qemu-img is missing: apt install qemu-utils");
         end(m, NULL, &e);
     }
 }
 
-/* ---- step 1: copy, in the worker ---- */
+/* ---- step 1: copy, in a worker of its own ---- */
 
-static int hash_file(int fd, char hex[65], struct err *e)
+static int hash_file(struct import *m, int fd, char hex[65], struct err *e)
 {
     struct sha256_stream *s = sha256_new();
     uint8_t digest[SHA256_SIZE];
     static char chunk[1 << 20]; /* the worker is one thread */
     off_t at = 0;
-    ssize_t n;
+    ssize_t n = 0;
 
     if (!s)
         return err_set(e, ERR_INTERNAL, "out of memory");
-    while ((n = pread(fd, chunk, sizeof chunk, at)) > 0) {
+    while (!m->cancelled && (n = pread(fd, chunk, sizeof chunk, at)) > 0) {
         sha256_update(s, chunk, n);
         at += n;
     }
@@ -171,7 +186,7 @@ static int copy_part(struct import *m, enum part p, struct err *e)
         return err_sys(e, "%s", path);
     if (file_copy(m->from[p], to, e) < 0)
         return err_wrap(e, "%s", path);
-    if (p == PART_DISK && hash_file(to, m->image.sha256, e) < 0)
+    if (p == PART_DISK && hash_file(m, to, m->image.sha256, e) < 0)
         return err_wrap(e, "%s", path);
     /* Base images never change: nobody, QEMU included, opens them for writing. */
     return fchmod(to, 0444) < 0 ? err_sys(e, "%s", path) : 0;
@@ -182,9 +197,8 @@ static void copy(void *arg)
     struct import *m = arg;
     auto_close int dir = -1;
 
-    m->failed = true;
     for (int p = 0; p < PARTS; p++)
-        if (m->from[p] >= 0 && copy_part(m, p, &m->err) < 0)
+        if (m->cancelled || (m->from[p] >= 0 && copy_part(m, p, &m->err) < 0))
             return;
     if (m->want_sha256[0] && strcmp(m->want_sha256, m->image.sha256)) {
         err_set(&m->err, ERR_INVALID, "image %s: checksum is sha256:%s, expected sha256:%s",
@@ -206,7 +220,8 @@ static int open_part(struct import *m, enum part p, const char *file, struct err
 
     if (!file)
         return 0;
-    if ((m->from[p] = open(file, O_RDONLY | O_CLOEXEC)) < 0 || fstat(m->from[p], &st) < 0)
+    /* Not to wait for the writer of a FIFO. */
+    if ((m->from[p] = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) < 0 || fstat(m->from[p], &st) < 0)
         return err_sys(e, "image %s: %s", m->image.name.s, file);
     if (!S_ISREG(st.st_mode))
         return err_set(e, ERR_INVALID, "image %s: %s is no regular file", m->image.name.s, file);
@@ -231,9 +246,15 @@ static int begin(struct import *m, const struct image_source *src, struct err *e
     if (dir_make_all(parent, 0700, e) < 0)
         return -1;
     dir = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0 || dir_remove(dir, strrchr(m->tmp, '/') + 1, e) < 0 || mkdir(m->tmp, 0755) < 0)
+    if (dir < 0)
+        return err_sys(e, "%s", parent);
+    if (dir_remove(dir, strrchr(m->tmp, '/') + 1, e) < 0)
+        return -1;
+    if (mkdir(m->tmp, 0755) < 0)
         return err_sys(e, "%s", m->tmp);
-    return worker_post(m->c->worker, copy, copied, m, e);
+    if (!m->c->copier && !(m->c->copier = worker_new(m->c->loop, e)))
+        return -1;
+    return worker_post(m->c->copier, copy, copied, m, e);
 }
 
 void core_image_import(struct core *c, const struct image *i, const struct image_source *src,
@@ -246,10 +267,34 @@ void core_image_import(struct core *c, const struct image *i, const struct image
         done(NULL, &e, arg);
         return;
     }
-    *m = (struct import){ .c = c, .image = *i, .from = { -1, -1, -1 }, .done = done, .arg = arg };
+    *m = (struct import){ .next = c->imports,
+                          .c = c,
+                          .image = *i,
+                          .from = { -1, -1, -1 },
+                          .failed = true,
+                          .done = done,
+                          .arg = arg };
+    c->imports = m;
     snprintf(m->want_sha256, sizeof m->want_sha256, "%s", src->sha256);
     if (begin(m, src, &e) < 0)
         end(m, NULL, &e);
+}
+
+/* ---- the end of core ---- */
+
+void imports_cancel(struct core *c)
+{
+    for (struct import *m = c->imports; m; m = m->next)
+        m->cancelled = true;
+}
+
+void imports_free(struct core *c)
+{
+    struct err e;
+
+    err_set(&e, ERR_BUSY, "roost is stopping");
+    while (c->imports)
+        end(c->imports, NULL, &e);
 }
 
 /* ---- has it changed? ---- */
@@ -279,4 +324,15 @@ void core_image_stamp(const struct image_source *src, char hex[65])
     buf_printf(&b, "%s", src->sha256);
     sha256(buf_str(&b), b.len, digest);
     hex_encode(digest, sizeof digest, hex);
+}
+
+const char *core_image_missing(const struct image_source *src)
+{
+    const char *const files[] = { src->file, src->kernel, src->initrd };
+    struct stat st;
+
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+        if (files[i] && stat(files[i], &st) < 0 && errno == ENOENT)
+            return files[i];
+    return NULL;
 }

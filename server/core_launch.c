@@ -1,18 +1,10 @@
-/* Starting a guest: its disk, the intent on record, then the verb to roostd. */
-#include <errno.h>
-#include <fcntl.h>
+/* Starting a guest: its disk (core_disk.c), the intent on record, then the verb to roostd. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/encode.h"
-#include "base/file.h"
-#include "bootstrap/disk.h"
 #include "server/core_machine.h"
-
-#define QEMU_IMG_LIMIT_MS 60000
-#define QEMU_IMG_MEMORY   (2ull << 30)
 
 /* ---- the values of the verb ---- */
 
@@ -77,8 +69,8 @@ int machine_launch_values(struct core *c, const struct guest *g, struct launch *
 
 static void fail(struct machine *m, const struct err *e)
 {
-    waiters_call(&m->on_start, NULL, e);
-    waiters_call(&m->on_end, NULL, NULL);
+    waiters_after(m->c, &m->on_start, e);
+    waiters_after(m->c, &m->on_end, NULL);
     machine_free(m);
 }
 
@@ -119,8 +111,6 @@ static void send_launch(bool committed, void *arg)
 
 /* ---- step 2: the intent ---- */
 
-static int record_size(const struct machine *m, struct err *e);
-
 static int record_intent(struct machine *m, struct err *e)
 {
     struct core *c = m->c;
@@ -139,7 +129,7 @@ static int record_intent(struct machine *m, struct err *e)
     core_invalidate(c, g.tag.s);
     if (core_event(c, &g, EV_LAUNCHING, m->actor, e, "generation %u, boot %u", g.generation,
                    g.boots) < 0 ||
-        core_guest_save(c, &g, e) < 0 || record_size(m, e) < 0)
+        core_guest_save(c, &g, e) < 0 || disk_record(m, g.generation, e) < 0)
         return -1;
     if (!(in = calloc(1, sizeof *in)))
         return err_set(e, ERR_INTERNAL, "out of memory");
@@ -151,124 +141,70 @@ static int record_intent(struct machine *m, struct err *e)
     return 0;
 }
 
-static void go_on(struct machine *m)
-{
-    struct err e;
-
-    if (record_intent(m, &e) < 0)
-        fail(m, &e);
-}
-
 /* ---- step 1: the disk ---- */
 
-static void disk_path(const struct machine *m, char *out, size_t size)
+static void disk_made(struct machine *m, const struct err *err)
 {
-    snprintf(out, size, "%s/%s/%s/%s", m->c->config.state, DIR_INSTANCES, m->name.s, FILE_DISK);
-}
-
-/* Made under another name first: a disk that is there is whole. */
-static int put_in_place(const struct machine *m, struct err *e)
-{
-    char path[PATH_SIZE + 160], tmp[PATH_SIZE + 164];
-
-    disk_path(m, path, sizeof path);
-    snprintf(tmp, sizeof tmp, "%s.new", path);
-    return rename(tmp, path) < 0 ? err_sys(e, "%s", path) : 0;
-}
-
-static void disk_done(const struct spawn_exit *x, void *arg)
-{
-    struct machine *m = arg;
-    char status[64];
     struct err e;
-    int r;
 
-    m->disk = NULL;
-    if (x->status != 0 || x->timed_out)
-        r = err_set(&e, ERR_IO, "instance %s: qemu-img: %s: %.300s", m->name.s,
-                    child_status_text(x->status, x->timed_out, status), buf_str(x->err));
-    else
-        r = m->disk_fresh ? put_in_place(m, &e) : 0;
-    if (r == 0) {
-        go_on(m);
+    if (!err && record_intent(m, &e) == 0)
         return;
+    if (err) {
+        e = *err;
+        core_note(m->c, m->id, EV_LAUNCH_FAILED, m->actor, "%s", e.text);
     }
-    core_note(m->c, m->id, EV_LAUNCH_FAILED, "roost", "%s", e.text);
     fail(m, &e);
 }
 
-static void size_key(const struct machine *m, char out[48])
-{
-    snprintf(out, 48, "disk-size:%lld", (long long)m->id);
-}
-
-/* A definition that grew since the disk was made. */
-static bool must_grow(const struct machine *m)
-{
-    char key[48], was[24] = "0";
-
-    size_key(m, key);
-    store_meta_get(m->c->store, key, was, sizeof was, NULL);
-    return m->disk_size > strtoull(was, NULL, 10);
-}
-
-static int record_size(const struct machine *m, struct err *e)
-{
-    char key[48], text[24];
-
-    size_key(m, key);
-    snprintf(text, sizeof text, "%llu", (unsigned long long)m->disk_size);
-    return store_meta_set(m->c->store, key, text, e);
-}
-
-/* 1: qemu-img is needed, *a says how; 0: the disk is as it should be. */
-static int disk_argv(struct machine *m, const struct image *image, struct argv *a, struct err *e)
-{
-    const char *qemu_img = m->c->config.qemu_img[0] ? m->c->config.qemu_img : "qemu-img";
-    char path[PATH_SIZE + 160], tmp[PATH_SIZE + 164];
-    struct stat st;
-
-    disk_path(m, path, sizeof path);
-    m->disk_fresh = stat(path, &st) < 0;
-    if (!m->disk_fresh && !must_grow(m))
-        return 0;
-    snprintf(tmp, sizeof tmp, "%s.new", path);
-    if (!m->disk_fresh)
-        disk_grow_argv(qemu_img, path, m->disk_size, a);
-    else if (disk_overlay_argv(qemu_img, tmp, &image->name, image->format, image->virtual_size,
-                               m->disk_size, a, e) < 0)
-        return -1;
-    return 1;
-}
-
-/* 1: being made, disk_done() goes on; 0: nothing to make. */
-static int make_disk(struct machine *m, const struct instance *i, struct err *e)
+static int prepare(struct machine *m, struct err *e)
 {
     struct core *c = m->c;
-    struct spawn_opts o = SPAWN_OPTS_INIT;
-    auto_argv struct argv a = ARGV_INIT;
-    char dir[PATH_SIZE + 128];
-    struct image image;
+    struct instance i = { 0 };
+    struct guest g;
     int r;
 
-    if (!i->spec.image.s[0])
-        return err_set(e, ERR_INVALID, "instance %s has no image", i->name.s);
-    snprintf(dir, sizeof dir, "%s/%s/%s", c->config.state, DIR_INSTANCES, m->name.s);
-    m->disk_size = i->spec.disk;
-    if (core_image(c, i->spec.image.s, &image, e) < 0 || dir_make_all(dir, 0700, e) < 0)
+    if (store_guest_by_id(c->store, m->id, &g, e) < 0 ||
+        store_instance_get(c->store, m->id, &i, e) < 0)
         return -1;
-    if (image.format == DISK_NONE || (r = disk_argv(m, &image, &a, e)) == 0)
+    r = disk_is_old(c, &g) ? disk_discard(c, g.name.s, e) : 0;
+    if (r == 0)
+        r = disk_make(m, &i, disk_made, e);
+    instance_done(&i);
+    return r ? r : record_intent(m, e);
+}
+
+struct preparing {
+    struct core *c;
+    int64_t id;
+};
+
+/* Its old disk goes when the rebuild that made it old is on record, no sooner. */
+static void prepare_later(bool committed, void *arg)
+{
+    struct preparing *p = arg;
+    struct machine *m = p->c->ending ? NULL : machine_find(p->c, p->id);
+    struct err e;
+
+    free(p);
+    if (!m || m->state != MACHINE_PREPARING)
+        return;
+    if (!committed)
+        err_set(&e, ERR_IO, "instance %s: its rebuild could not be recorded", m->name.s);
+    if (!committed || prepare(m, &e) < 0)
+        disk_made(m, &e);
+}
+
+static int prepare_after(struct machine *m, struct err *e)
+{
+    struct preparing *p = calloc(1, sizeof *p);
+
+    if (!p)
+        return err_set(e, ERR_INTERNAL, "out of memory");
+    *p = (struct preparing){ m->c, m->id };
+    if (core_after(m->c, prepare_later, p, e) == 0)
         return 0;
-    if (r < 0)
-        return -1;
-    o.capture = true;
-    o.limit_ms = QEMU_IMG_LIMIT_MS;
-    o.max_memory = QEMU_IMG_MEMORY;
-    if (!(m->disk = child_spawn(c->loop, &a, &o, disk_done, m, e)))
-        return e->kind == ERR_NOT_FOUND
-                   ? err_set(e, ERR_NOT_FOUND, "qemu-img is missing: apt install qemu-utils")
-                   : -1;
-    return 1;
+    free(p);
+    return -1;
 }
 
 /* ---- the wish ---- */
@@ -282,6 +218,10 @@ static int may_start(struct core *c, const struct guest *g, struct err *e)
                        g->name.s);
     if (!c->config.launch)
         return err_set(e, ERR_DENIED, "this roost launches no guests ([launch] enabled = no)");
+    if (!c->ready)
+        return err_set(e, ERR_BUSY, "roost is just looking which guests run; try again");
+    if (m && m->state == MACHINE_ENDED)
+        return err_set(e, ERR_BUSY, "instance %s is just ending; try again", g->name.s);
     if (m)
         return err_set(e, ERR_CONFLICT, "instance %s is %s already", g->name.s,
                        m->state == MACHINE_RUNNING ? "running" : "being started");
@@ -296,27 +236,20 @@ static int may_start(struct core *c, const struct guest *g, struct err *e)
 static int start(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
                  void *arg, struct err *e)
 {
-    struct instance i = { 0 };
     struct machine *m;
     struct guest g;
     int r;
 
-    if (core_guest(c, name, &g, e) < 0 || may_start(c, &g, e) < 0 ||
-        store_instance_get(c->store, g.id, &i, e) < 0)
+    if (core_guest(c, name, &g, e) < 0 || may_start(c, &g, e) < 0 || !(m = machine_new(c, &g, e)))
         return -1;
-    if (!(m = machine_new(c, &g, e)) || waiter_add(&m->on_start, done, arg, e) < 0) {
-        if (m)
-            machine_free(m);
-        instance_done(&i);
+    if (waiter_add(&m->on_start, done, arg, e) < 0) {
+        machine_free(m);
         return -1;
     }
     snprintf(m->actor, sizeof m->actor, "%s", who->text);
-    r = make_disk(m, &i, e);
-    instance_done(&i);
-    if (r == 0 && record_intent(m, e) < 0)
-        r = -1;
+    r = disk_is_old(c, &g) ? prepare_after(m, e) : prepare(m, e);
     if (r < 0) {
-        free(steal_ptr(m->on_start)); /* the caller tells */
+        waiter_drop(&m->on_start); /* the caller tells */
         machine_free(m);
     }
     return r < 0 ? -1 : 0;
@@ -332,11 +265,22 @@ void core_start(struct core *c, const char *name, const struct actor *who, core_
 
 /* ---- autostart ---- */
 
+/* What went wrong is an event of the guest already. */
 static void autostarted(const json_t *result, const struct err *err, void *arg)
 {
-    (void)result, (void)arg;
-    if (err)
-        log_error("autostart: %s", err->text);
+    (void)result, (void)err, (void)arg;
+}
+
+static void autostart(struct core *c, const char *name)
+{
+    static const struct actor who = { "autostart" };
+    struct guest g;
+    struct err e;
+
+    if (start(c, name, &who, autostarted, NULL, &e) == 0)
+        return;
+    if (store_guest_by_name(c->store, name, &g, NULL) == 0)
+        core_note(c, g.id, EV_LAUNCH_FAILED, who.text, "%s", e.text);
 }
 
 struct autostart {
@@ -371,20 +315,15 @@ static int wants_autostart(const struct guest *g, void *arg)
 /* Once per boot of the host: a restart of roost must not start what somebody stopped. */
 void machines_autostart(struct core *c)
 {
-    static const struct actor who = { "autostart" };
     struct autostart a = { .c = c };
-    char was[64] = "";
     struct err e;
 
-    store_meta_get(c->store, "boot-id", was, sizeof was, NULL);
-    if (!c->config.launch || !strcmp(was, clock_boot_id()))
+    if (!c->config.launch)
         return;
-    if (core_write(c, true, &e) < 0 ||
-        store_meta_set(c->store, "boot-id", clock_boot_id(), &e) < 0 ||
-        store_guests_in(c->store, 1u << PHASE_DEFINED | 1u << PHASE_STOPPED | 1u << PHASE_FAILED,
+    if (store_guests_in(c->store, 1u << PHASE_DEFINED | 1u << PHASE_STOPPED | 1u << PHASE_FAILED,
                         wants_autostart, &a, &e) < 0)
         core_fault(c, "autostart: %s", e.text);
     for (size_t i = 0; i < a.n; i++)
-        core_start(c, a.names[i].s, &who, autostarted, NULL);
+        autostart(c, a.names[i].s);
     free(a.names);
 }

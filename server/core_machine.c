@@ -1,14 +1,15 @@
-/* The QEMUs that run: what roostd and QMP tell about them becomes facts. */
+/* The QEMUs that run: the list of them, who waits for them, and what roostd tells. */
 #include "server/core_machine.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/parse.h"
-#include "model/layout.h"
 
-#define QMP_CONNECT_MS 10000
+
+#define LAST_WORDS_MS 1000 /* of a QEMU on QMP */
+#define END_AGAIN_MS  1000
 
 /* ---- waiters ---- */
 
@@ -36,6 +37,46 @@ void waiters_call(struct waiter **list, const json_t *result, const struct err *
     }
 }
 
+void waiter_drop(struct waiter **list)
+{
+    struct waiter *w = *list;
+
+    *list = w->next;
+    free(w);
+}
+
+struct told {
+    struct waiter *list;
+    struct err err; /* kind ERR_NONE: it went well */
+};
+
+static void tell(bool committed, void *arg)
+{
+    struct told *t = arg;
+
+    if (t->err.kind == ERR_NONE && !committed)
+        err_set(&t->err, ERR_IO, "it was done, but could not be recorded");
+    waiters_call(&t->list, NULL, t->err.kind == ERR_NONE ? NULL : &t->err);
+    free(t);
+}
+
+void waiters_after(struct core *c, struct waiter **list, const struct err *err)
+{
+    struct told *t;
+
+    if (!*list)
+        return;
+    if (!(t = calloc(1, sizeof *t))) {
+        waiters_call(list, NULL, err);
+        return;
+    }
+    t->list = steal_ptr(*list);
+    if (err)
+        t->err = *err;
+    if (core_after(c, tell, t, NULL) < 0)
+        tell(true, t);
+}
+
 /* ---- list ---- */
 
 struct machine *machine_new(struct core *c, const struct guest *g, struct err *e)
@@ -61,7 +102,7 @@ struct machine *machine_new(struct core *c, const struct guest *g, struct err *e
 
 void machine_free(struct machine *m)
 {
-    struct err e = { .kind = ERR_BUSY, .text = "roost is ending" };
+    struct err e = { .kind = ERR_BUSY, .text = "roost is stopping" };
     struct machine **at;
 
     for (at = &m->c->machines; *at != m; at = &(*at)->next)
@@ -70,6 +111,10 @@ void machine_free(struct machine *m)
     m->c->n_machines--;
     qmp_close(m->qmp);
     loop_timer_free(m->stop_timer);
+    loop_timer_free(m->qmp_again);
+    loop_timer_free(m->end_timer);
+    if (m->disk && m->disk_fresh) /* half of a new one; one that grows is left to end it */
+        child_kill(m->disk, SIGKILL, NULL);
     child_forget(m->disk);
     waiters_call(&m->on_start, NULL, &e);
     waiters_call(&m->on_end, NULL, &e);
@@ -99,7 +144,7 @@ int64_t machine_id(const struct machine *m)
     return m->id;
 }
 
-static struct machine *by_name(struct core *c, const char *name)
+struct machine *machine_by_name(struct core *c, const char *name)
 {
     struct machine *m = c->machines;
 
@@ -125,170 +170,22 @@ void machine_kill(struct machine *m)
         core_fault(m->c, "instance %s: kill: %s", m->name.s, e.text);
 }
 
-/* ---- the forward to its SSH ---- */
-
-static void learn_forward(struct machine *m, unsigned port)
+void machine_cancel(struct machine *m)
 {
-    struct endpoint at = { .ip = { .family = 4, .b = { 127, 0, 0, 1 } }, .port = port };
     struct core *c = m->c;
-    struct guest g;
+    struct waiter *waiting = steal_ptr(m->on_start);
     struct err e;
 
-    if (store_guest_by_id(c->store, m->id, &g, &e) < 0 ||
-        (ip_equal(&g.address.ip, &at.ip) && g.address.port == port))
-        return;
-    if (core_write(c, true, &e) < 0 || core_address(c, &g, &at, "forward to its SSH", &e) < 0 ||
-        core_guest_save(c, &g, &e) < 0)
-        core_fault(c, "instance %s: address: %s", m->name.s, e.text);
-}
-
-static void forward_listed(const json_t *ret, const struct err *err, void *arg)
-{
-    struct machine *m = arg;
-    unsigned port = ret ? qmp_usernet_port(json_string_value(ret), SSH_PORT) : 0;
-
-    if (port)
-        learn_forward(m, port);
-    else
-        core_fault(m->c, "instance %s: no forward to its SSH: %s", m->name.s,
-                   err ? err->text : "QEMU shows none");
-}
-
-static void forward_list(struct machine *m)
-{
-    struct err e;
-
-    if (qmp_hmp(m->qmp, forward_listed, m, &e, "info usernet") < 0)
-        core_fault(m->c, "instance %s: %s", m->name.s, e.text);
-}
-
-static void forward_any_added(const json_t *ret, const struct err *err, void *arg)
-{
-    struct machine *m = arg;
-    const char *said = ret ? json_string_value(ret) : NULL;
-
-    if (err || (said && *said)) {
-        core_fault(m->c, "instance %s: forward to its SSH: %s", m->name.s, err ? err->text : said);
-        return;
-    }
-    forward_list(m);
-}
-
-/* The recorded port first, so that what people wrote down stays true; if it is taken, QEMU chooses
- * one itself (port 0) and says which: nobody can take it in between. */
-static void forward_added(const json_t *ret, const struct err *err, void *arg)
-{
-    struct machine *m = arg;
-    const char *said = ret ? json_string_value(ret) : NULL;
-    struct err e;
-
-    if (!err && (!said || !*said)) {
-        forward_list(m);
-        return;
-    }
-    if (qmp_hmp(m->qmp, forward_any_added, m, &e, "hostfwd_add tcp:127.0.0.1:0-:%u", SSH_PORT) < 0)
-        core_fault(m->c, "instance %s: %s", m->name.s, e.text);
-}
-
-static void forward_seen(const json_t *ret, const struct err *err, void *arg)
-{
-    struct machine *m = arg;
-    unsigned port = ret ? qmp_usernet_port(json_string_value(ret), SSH_PORT) : 0;
-    struct guest g;
-    struct err e;
-
-    if (port) { /* adopted: it is there already */
-        learn_forward(m, port);
-        return;
-    }
-    if (err || store_guest_by_id(m->c->store, m->id, &g, &e) < 0)
-        return;
-    if (qmp_hmp(m->qmp, forward_added, m, &e, "hostfwd_add tcp:127.0.0.1:%u-:%u",
-                g.address.port && ip_is_loopback(&g.address.ip) ? g.address.port : 0, SSH_PORT) < 0)
-        core_fault(m->c, "instance %s: %s", m->name.s, e.text);
-}
-
-/* ---- QMP ---- */
-
-static void finish(struct machine *m);
-
-static void on_ready(const struct err *err, void *arg)
-{
-    struct machine *m = arg;
-    struct err e;
-
-    if (err) {
-        m->qmp = NULL;
-        if (m->has_exited)
-            finish(m);
-        else
-            core_fault(m->c, "instance %s: QMP: %s", m->name.s, err->text);
-        return;
-    }
-    m->qmp_ready = m->watched = true;
-    if (m->user_network && qmp_hmp(m->qmp, forward_seen, m, &e, "info usernet") < 0)
-        core_fault(m->c, "instance %s: %s", m->name.s, e.text);
-}
-
-static void on_gone(const struct err *err, void *arg)
-{
-    struct machine *m = arg;
-
-    m->qmp = NULL;
-    m->qmp_ready = false;
-    if (m->has_exited)
-        finish(m);
-    else
-        log_debug("machine", "%s: QMP ended: %s", m->name.s, err ? err->text : "closed");
-}
-
-static void on_restart(struct machine *m)
-{
-    struct guest g;
-    struct err e;
-
-    if (store_guest_by_id(m->c->store, m->id, &g, &e) < 0)
-        return;
-    g.boots++;
-    sight_boot(m->c, &g);
-    if (core_write(m->c, true, &e) < 0 ||
-        core_event(m->c, &g, EV_RESTARTED, "guest", &e, "the guest rebooted itself") < 0 ||
-        core_guest_save(m->c, &g, &e) < 0)
-        core_fault(m->c, "instance %s: %s", m->name.s, e.text);
-}
-
-static void on_event(const char *event, const json_t *data, void *arg)
-{
-    struct machine *m = arg;
-    const char *reason = json_string_value(json_object_get(data, "reason"));
-
-    if (!strcmp(event, "SHUTDOWN")) {
-        snprintf(m->ended_by, sizeof m->ended_by, "%s", reason ? reason : "shutdown");
-    } else if (!strcmp(event, "GUEST_PANICKED")) {
-        m->panicked = true;
-    } else if (!strcmp(event, "RESET") && json_is_true(json_object_get(data, "guest"))) {
-        on_restart(m);
-    }
-}
-
-void machine_watch(struct machine *m)
-{
-    static const struct qmp_calls template = { on_ready, on_gone, on_event, NULL };
-    struct qmp_calls calls = template;
-    char path[PATH_SIZE];
-    struct err e;
-
-    calls.arg = m;
-    layout_socket(m->c->config.run, &m->name, SUFFIX_QMP, path);
-    if (!(m->qmp = qmp_open(m->c->loop, path, QMP_CONNECT_MS, &calls, &e)))
-        core_fault(m->c, "instance %s: %s", m->name.s, e.text);
+    err_set(&e, ERR_CONFLICT, "instance %s was stopped before it was started", m->name.s);
+    machine_free(m);
+    waiters_after(c, &waiting, &e);
 }
 
 /* ---- what roostd tells ---- */
 
 void machine_launched(struct core *c, uint32_t id, const struct launched *v)
 {
-    struct machine *m = by_name(c, v->instance.s);
+    struct machine *m = machine_by_name(c, v->instance.s);
 
     (void)id;
     if (!m || m->launch_id != v->launch_id || m->state != MACHINE_LAUNCHING)
@@ -296,25 +193,24 @@ void machine_launched(struct core *c, uint32_t id, const struct launched *v)
     m->state = MACHINE_RUNNING;
     core_note(c, m->id, EV_LAUNCHED, m->actor, "pid %u, %s", v->pid, accel_name(v->accel));
     machine_watch(m);
-    waiters_call(&m->on_start, NULL, NULL);
+    waiters_after(c, &m->on_start, NULL);
+    machine_stop_on(m); /* somebody could not wait */
 }
-
-static void ask(struct core *c, const struct name *name, uint64_t launch_id);
 
 void machine_launch_failed(struct core *c, const struct error_msg *v)
 {
-    struct machine *m = by_name(c, v->instance.s);
+    struct machine *m = machine_by_name(c, v->instance.s);
     struct err e = { .kind = v->kind };
 
     if (!m || m->launch_id != v->launch_id || m->state != MACHINE_LAUNCHING)
         return;
     snprintf(e.text, sizeof e.text, "%s", v->text);
     core_note(c, m->id, EV_LAUNCH_FAILED, m->actor, "%s", v->text);
-    waiters_call(&m->on_start, NULL, &e);
-    waiters_call(&m->on_end, NULL, NULL);
+    waiters_after(c, &m->on_start, &e);
+    waiters_after(c, &m->on_end, NULL);
     machine_free(m);
     if (v->kind == ERR_CONFLICT) /* one runs that was not on record: it is ours to look after */
-        ask(c, &v->instance, 0);
+        machine_ask(c, &v->instance, 0);
 }
 
 /* Why it ended: what it was asked, else what QMP told, else how the process ended, else unknown. */
@@ -327,7 +223,7 @@ static enum event_kind reason(const struct machine *m, const struct guest *g, ch
         snprintf(out, size, "the guest's kernel panicked; see: roost console %s", m->name.s);
         return EV_FAILED;
     }
-    if (g->stop_wanted && g->stop_wanted == m->launch_id) {
+    if (m->stop_asked_ms || (g->stop_wanted && g->stop_wanted == m->launch_id)) {
         snprintf(out, size, "%s", m->stop_how[0] ? m->stop_how : "stopped as asked");
         return EV_STOPPED;
     }
@@ -354,102 +250,94 @@ static enum event_kind reason(const struct machine *m, const struct guest *g, ch
     return x->tail[0] ? EV_FAILED : EV_STOPPED;
 }
 
-static void finish(struct machine *m)
+static void end_again(void *arg)
+{
+    machine_finish(arg);
+}
+
+static void end_soon(struct machine *m, int64_t ms)
+{
+    struct err e;
+
+    if (!m->end_timer && !(m->end_timer = loop_timer_new(m->c->loop, end_again, m, &e)))
+        core_fault(m->c, "instance %s: %s", m->name.s, e.text);
+    else
+        loop_timer_set(m->end_timer, ms);
+}
+
+struct ended {
+    struct core *c;
+    int64_t id;
+};
+
+/* A guest that has ended and stands on record as running would be lost: tried again until it is
+ * written. */
+static void ended(bool committed, void *arg)
+{
+    struct ended *n = arg;
+    struct machine *m = n->c->ending ? NULL : machine_find(n->c, n->id);
+
+    free(n);
+    if (!m || m->state != MACHINE_ENDED)
+        return;
+    if (!committed) {
+        end_soon(m, END_AGAIN_MS);
+        return;
+    }
+    struct waiter *waiting = steal_ptr(m->on_end);
+    machine_free(m);
+    waiters_call(&waiting, NULL, NULL);
+}
+
+static int record_end(struct machine *m, struct err *e)
 {
     struct core *c = m->c;
     char text[EVENT_DETAIL_MAX];
+    struct ended *n;
     struct guest g;
+
+    if (core_write(c, true, e) < 0 || store_guest_by_id(c->store, m->id, &g, e) < 0)
+        return -1;
+    enum event_kind k = reason(m, &g, text, sizeof text);
+    g.stop_wanted = 0;
+    if (core_event(c, &g, k, "roost", e, "%s", text) < 0 || core_guest_save(c, &g, e) < 0)
+        return -1;
+    sight_boot(c, &g);
+    if (!(n = calloc(1, sizeof *n)))
+        return err_set(e, ERR_INTERNAL, "out of memory");
+    *n = (struct ended){ c, m->id };
+    if (core_after(c, ended, n, e) == 0)
+        return 0;
+    free(n);
+    return -1;
+}
+
+void machine_finish(struct machine *m)
+{
     struct err e;
 
-    if (store_guest_by_id(c->store, m->id, &g, &e) == 0 && core_write(c, true, &e) == 0) {
-        enum event_kind k = reason(m, &g, text, sizeof text);
-        g.stop_wanted = 0;
-        if (core_event(c, &g, k, "roost", &e, "%s", text) < 0 || core_guest_save(c, &g, &e) < 0)
-            core_fault(c, "instance %s: %s", m->name.s, e.text);
-        sight_boot(c, &g);
-    }
-    waiters_call(&m->on_start, NULL, NULL);
-    struct waiter *ended = steal_ptr(m->on_end);
-    machine_free(m);
-    waiters_call(&ended, NULL, NULL);
+    m->state = MACHINE_ENDED;
+    qmp_close(steal_ptr(m->qmp));
+    m->qmp_ready = false;
+    if (m->stop_timer)
+        loop_timer_set(m->stop_timer, -1);
+    if (record_end(m, &e) == 0)
+        return;
+    core_fault(m->c, "instance %s: its end could not be recorded: %s", m->name.s, e.text);
+    end_soon(m, END_AGAIN_MS);
 }
 
 void machine_exited(struct core *c, const struct exited *v)
 {
-    struct machine *m = by_name(c, v->instance.s);
+    struct machine *m = machine_by_name(c, v->instance.s);
 
-    if (!m || (v->launch_id && m->launch_id != v->launch_id))
+    if (!m || m->has_exited || m->state == MACHINE_PREPARING ||
+        (v->launch_id && m->launch_id != v->launch_id))
         return;
     m->exited = *v;
     m->has_exited = true;
     if (m->qmp && m->qmp_ready)
-        return; /* its last words are still in the socket; the end of it follows */
-    finish(m);
-}
-
-/* ---- adoption ---- */
-
-static void ask(struct core *c, const struct name *name, uint64_t launch_id)
-{
-    struct verb_ref v = { *name, launch_id };
-    auto_buf struct buf b = BUF_INIT;
-    struct err e;
-
-    verb_ref_encode(&v, &b);
-    if (proto_send(c->roostd, P_ADOPT, chan_next_id(c->roostd), &b, NULL, 0, &e) < 0)
-        core_fault(c, "instance %s: %s", name->s, e.text);
+        end_soon(m, LAST_WORDS_MS); /* they are still in the socket; its end calls machine_finish() */
     else
-        c->adopting++;
-}
-
-static int adopt(const struct guest *g, void *arg)
-{
-    if (g->launcher == LAUNCHER_ROOST)
-        ask(arg, &g->name, g->launch_id);
-    return 0;
-}
-
-int machines_adopt(struct core *c, struct err *e)
-{
-    return store_guests_launched(c->store, adopt, c, e);
-}
-
-void machine_adopted(struct core *c, const struct launched *v)
-{
-    struct machine *m;
-    struct guest g;
-    struct err e;
-
-    if (c->adopting)
-        c->adopting--;
-    if (by_name(c, v->instance.s) || core_guest(c, v->instance.s, &g, &e) < 0)
-        return;
-    if (!(m = machine_new(c, &g, &e))) {
-        core_fault(c, "instance %s: %s", g.name.s, e.text);
-        return;
-    }
-    m->launch_id = v->launch_id;
-    m->state = MACHINE_RUNNING;
-    if (g.launch_id != v->launch_id)
-        log_of(LOG_WARN_, g.name.s, "its QEMU is not the one on record; adopted");
-    core_note(c, g.id, EV_ADOPTED, "roost", "pid %u", v->pid);
-    machine_watch(m);
-}
-
-void machine_not_running(struct core *c, const struct verb_ref *v)
-{
-    struct guest g;
-    struct err e;
-
-    if (c->adopting)
-        c->adopting--;
-    if (by_name(c, v->instance.s) || core_guest(c, v->instance.s, &g, &e) < 0 ||
-        !phase_is_running(g.standing.phase))
-        return;
-    if (g.stop_wanted && g.stop_wanted == g.launch_id)
-        core_note(c, g.id, EV_STOPPED, "roost", "stopped as asked, while roost was away");
-    else if (g.standing.phase == PHASE_STARTING)
-        core_note(c, g.id, EV_FAILED, "roost", "roost ended while starting it; start it again");
-    else
-        core_note(c, g.id, EV_FAILED, "roost", "ended, reason unknown (roost was away)");
+        machine_finish(m);
 }

@@ -15,11 +15,16 @@ struct waiter {
 };
 int waiter_add(struct waiter **list, core_op_fn *done, void *arg, struct err *e);
 void waiters_call(struct waiter **list, const json_t *result, const struct err *err);
+/* The same after this turn's commit, whose failure they are told if err is NULL. */
+void waiters_after(struct core *c, struct waiter **list, const struct err *err);
+/* Takes the one back that was added last. */
+void waiter_drop(struct waiter **list);
 
 enum machine_state {
     MACHINE_PREPARING, /* disk */
     MACHINE_LAUNCHING, /* intent on record, roostd asked */
     MACHINE_RUNNING,
+    MACHINE_ENDED, /* until that is on record */
 };
 
 struct machine {
@@ -34,19 +39,24 @@ struct machine {
 
     struct qmp *qmp;
     bool qmp_ready;
+    struct loop_timer *qmp_again; /* connects anew */
     bool watched; /* QMP was up once: it would have told of a shutdown */
     bool panicked;
     char ended_by[32]; /* QMP SHUTDOWN's reason; "" none heard */
 
     bool has_exited; /* EXITED came; waits for the last words on QMP */
     struct exited exited;
+    struct loop_timer *end_timer; /* the end is recorded when it comes up */
+    struct ration resets;
 
     struct loop_timer *stop_timer;
     unsigned stop_step;
-    int64_t stop_asked_ms; /* CLOCK_BOOTTIME */
+    int64_t stop_asked_ms; /* CLOCK_BOOTTIME, 0: nobody did */
+    bool stop_forced;
     char stop_how[64];
 
     struct child *disk; /* qemu-img at work */
+    void (*disk_done)(struct machine *m, const struct err *err);
     uint64_t disk_size; /* asked for; 0: as the image */
     bool disk_fresh;    /* it is made, not grown */
     char actor[64];
@@ -56,7 +66,32 @@ struct machine {
 struct machine *machine_new(struct core *c, const struct guest *g, struct err *e);
 void machine_free(struct machine *m); /* out of the list; waiters are called with "roost is ending" */
 void machine_watch(struct machine *m); /* opens QMP */
-/* Kill through roostd. */
-void machine_kill(struct machine *m);
+void machine_kill(struct machine *m); /* through roostd */
+/* Nobody has asked for it yet: it is as if it had not been wished for. */
+void machine_cancel(struct machine *m);
+/* EXITED came, and no more will be heard: the end goes on record, then the machine is freed. */
+void machine_finish(struct machine *m);
+struct machine *machine_by_name(struct core *c, const char *name);
+
+/* --- core_adopt.c --- */
+/* Asks roostd whether it runs. launch_id 0: whatever runs. */
+void machine_ask(struct core *c, const struct name *name, uint64_t launch_id);
+
+/* --- core_stop.c --- */
+/* The stop that was asked for goes on: its QEMU is there now, or again. */
+void machine_stop_on(struct machine *m);
+
+/* --- core_disk.c --- */
+/* 1: qemu-img works on the disk, done() is called with its outcome (e's text ready for people); 0: the
+ * disk is as it should be. */
+int disk_make(struct machine *m, const struct instance *i, void (*done)(struct machine *m, const struct err *err),
+              struct err *e);
+/* What the disk is goes on record with the launch. */
+int disk_record(const struct machine *m, uint32_t generation, struct err *e);
+/* The disk, if there is one, is of this generation: recorded before the next one begins. */
+int disk_of_generation(struct core *c, int64_t id, uint32_t generation, struct err *e);
+/* Is it of an earlier generation than the instance is? It is not used any more, then. */
+bool disk_is_old(struct core *c, const struct guest *g);
+int disk_discard(struct core *c, const char *name, struct err *e);
 
 #endif

@@ -32,6 +32,12 @@ struct after {
     void *arg;
 };
 
+/* So many a minute, whoever asks. */
+struct ration {
+    int64_t minute_ms; /* CLOCK_BOOTTIME */
+    unsigned used;
+};
+
 struct core {
     struct loop *loop;
     struct config config;
@@ -39,11 +45,15 @@ struct core {
     void (*done)(void *);
     void *done_arg;
     bool configured, ready, quitting, gone;
+    bool ending; /* core_free(): who is called back only lets go */
     bool failed; /* ended because of `why` */
     struct err why;
 
     struct store *store;
-    struct worker *worker;
+    struct worker *worker; /* projections, checkpoints */
+    struct worker *copier; /* files of images: minutes, so not in front of those; made when needed */
+    struct import *imports; /* core_image.c: under way */
+    bool applying;          /* one apply at a time changes things */
     struct loop_hook *turn;
     struct loop_timer *lazy; /* commits what may wait */
     struct loop_timer *housekeeping;
@@ -75,20 +85,42 @@ struct core {
     struct wire *wire;
     struct core_watch *watches;
     unsigned n_watches;
+    unsigned ticks;          /* seconds of housekeeping */
+    int64_t pruned_at;       /* last event when old ones were last dropped */
+    bool prune_more;
+    int64_t last_fault_ms;
+    char last_fault[EVENT_DETAIL_MAX + 1];
+    struct ration refusals, strangers; /* events and log lines that anybody can cause */
     struct tally tally;
     uint64_t refused, homed, seeds; /* since the start, for status */
     struct reprobe *reprobes; /* who waits for a new verdict of the probe */
 };
 
-/* --- core.c: the turn --- */
+/* --- core_turn.c: the turn --- */
 /* Every writer calls this first. durable: the turn's end commits; else within a second. */
 int core_write(struct core *c, bool durable, struct err *e);
 /* Queues a status for front's request, sent after the commit (503 when that fails). */
 void core_ack(struct core *c, uint32_t id, uint16_t status);
 /* fn after this turn's commit; makes it durable. -1 only without memory. */
 int core_after(struct core *c, void (*fn)(bool committed, void *arg), void *arg, struct err *e);
+/* The commit and the answers, now: at the end of a turn. */
+void core_turn_end(struct core *c);
+void core_turn_free(struct core *c);
+/* The front that asked is gone. */
+void core_forget_acks(struct core *c);
+/* What waited for a lazy commit, before the end. */
+void core_last_words(struct core *c);
 /* Something of the appliance itself went wrong: event, log. Repeats within a minute are only counted. */
 void core_fault(struct core *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* --- core_open.c: the start --- */
+int core_open(struct core *c, struct err *e);
+int core_api_start(struct core *c, struct err *e); /* when both are there: the socket and the store */
+int core_say_ready(struct core *c, struct err *e); /* once, when nothing is asked for any more */
+
+/* --- core_msg.c --- */
+void core_roostd_message(const struct chan_msg *m, void *arg);
+void core_roostd_gone(const struct err *err, void *arg);
 
 /* --- core_guest.c: facts about guests --- */
 /* Adds the event, moves g->standing by the lifecycle, wakes reactors, sets the phase's deadline, logs. In
@@ -103,6 +135,10 @@ int core_guest(struct core *c, const char *name, struct guest *ret, struct err *
 int64_t core_usual(struct core *c, enum phase p);
 /* What an address event and row change need: sets g->address, event when it differs. */
 int core_address(struct core *c, struct guest *g, const struct endpoint *at, const char *who, struct err *e);
+/* Is it found where its requests come from? Not so behind a user network of roost's own, where the
+ * launch finds out its forward. */
+bool core_peer_is_address(const struct core *c, const struct guest *g);
+#define SSH_PORT 22
 
 /* --- core_claim.c: who is it, and may he? --- */
 enum claim_verdict {
@@ -133,12 +169,16 @@ struct sight *sight_find(struct core *c, const char *tag);
 struct sight *sight_open(struct core *c, const struct guest *g); /* makes it; may drop the stalest */
 void sight_drop(struct core *c, const char *tag);                /* flushed first */
 bool sight_allow(struct sight *s, struct instant now, unsigned per_minute);
-bool sight_refusal_due(struct sight *s, struct instant now); /* at most one a minute */
+/* At most one event of a kind a minute for each guest, and a ration for all of them. */
+bool sight_alarm_due(struct core *c, const struct guest *g, enum event_kind k);
+bool ration_take(struct ration *r, int64_t now_boot_ms, unsigned per_minute);
 const char *sight_tag(const struct sight *s);
 bool sight_token_ok(const struct sight *s, const struct token *t);
 struct report;
 void sight_add(struct sight *s, struct instant now, const struct report *r);
 void sights_flush(struct core *c, bool all); /* writes timelines that changed; lazy */
+void sight_flush(struct core *c, const char *tag);
+void sights_expire(struct core *c); /* drops those that nothing was heard from for minutes */
 void sight_boot(struct core *c, const struct guest *g); /* a new boot begins: a fresh timeline */
 
 /* --- core_unknown.c --- */
@@ -153,7 +193,8 @@ size_t unknown_count(const struct core *c);
 int verdict_new(struct core *c, struct err *e);
 void verdict_free(struct core *c);
 void verdict_set(struct core *c, const struct guest *g); /* after each change of phase */
-int verdict_load(struct core *c, struct err *e);         /* at the start, from the store */
+/* At the start, from the store. new_boot: the host has booted since, and CLOCK_BOOTTIME began anew. */
+int verdict_load(struct core *c, bool new_boot, struct err *e);
 
 /* --- core_machine.c, core_launch.c, core_stop.c: QEMUs --- */
 struct machine *machine_find(struct core *c, int64_t id);
@@ -182,13 +223,18 @@ void core_image_import(struct core *c, const struct image *i, const struct image
                        core_op_fn *done, void *arg); /* result: image as canonical JSON */
 /* Changes when the files behind the source do (path, inode, size, mtime) or its checksum. */
 void core_image_stamp(const struct image_source *src, char hex[65]);
+/* The first of its files that is not there (any more); NULL: all are. */
+const char *core_image_missing(const struct image_source *src);
+void imports_cancel(struct core *c); /* what is copied is given up */
+void imports_free(struct core *c);   /* after the copier; who waits is told */
 
 /* --- core_full.c: a full disk --- */
-int reserve_make(struct core *c, struct err *e);
+int reserve_make(struct core *c, struct err *e); /* no room: c->full, and it is tried again */
 void core_disk_full(struct core *c, const struct err *why);
 
 /* --- core_read.c --- */
 void core_reprobed(struct core *c);
+void reprobes_free(struct core *c);
 
 /* --- core_watch.c --- */
 void watches_wake(struct core *c);

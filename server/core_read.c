@@ -162,7 +162,7 @@ static json_t *timeline_json(struct core *c, const struct guest *g)
     uint32_t boot;
     json_t *j = NULL;
 
-    sights_flush(c, true);
+    sight_flush(c, g->tag.s);
     if (store_timeline_get(c->store, g->id, &boot, &text, NULL) == 0)
         j = json_loads(text, 0, NULL);
     return j ? j : json_array();
@@ -260,6 +260,7 @@ json_t *core_definitions(struct core *c, const char *kind, struct err *e)
     } kinds[] = { { "networks", DEF_NETWORK }, { "identities", DEF_IDENTITY }, { "images", DEF_IMAGE } };
     json_t *list = json_array();
 
+    err_set(e, ERR_NOT_FOUND, "no definitions are called %s", kind);
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
         if (!strcmp(kinds[i].name, kind) && store_defs(c->store, kinds[i].kind, list_def, list, e) == 0)
             return list;
@@ -394,6 +395,21 @@ void core_reprobed(struct core *c)
         r = next;
     }
     json_decref(j);
+}
+
+void reprobes_free(struct core *c)
+{
+    struct reprobe *r = c->reprobes;
+    struct err e;
+
+    err_set(&e, ERR_BUSY, "roost is stopping");
+    c->reprobes = NULL;
+    while (r) {
+        struct reprobe *next = r->next;
+        r->done(NULL, &e, r->arg);
+        free(r);
+        r = next;
+    }
 }
 
 /* ---- generated files ---- */

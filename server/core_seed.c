@@ -137,13 +137,12 @@ static void refuse(struct core *c, uint32_t id, uint16_t status, uint16_t retry_
 
 static void record_refusal(struct core *c, struct guest *g, const struct caller *who, const char *why)
 {
-    struct sight *s = sight_open(c, g);
     char agent[96];
     struct err e;
 
     c->refused++;
     /* A flood of wrong guesses is one event a minute, not a full disk. */
-    if (!s || !sight_refusal_due(s, loop_now(c->loop)))
+    if (!sight_alarm_due(c, g, EV_SEED_REFUSED))
         return;
     core_agent(who, agent);
     if (core_write(c, false, &e) < 0 ||
@@ -161,16 +160,31 @@ static bool worth_an_event(struct core *c, const struct guest *g)
     return loop_now(c->loop).real_ms - g->standing.sign_ms > AGAIN_MS;
 }
 
+/* A guest of a foreign launcher that was home and now asks from elsewhere has moved; who only claims a
+ * tag (policy tag) moves nobody. */
+static bool moved(struct core *c, const struct guest *g, const struct caller *who)
+{
+    return who->has_token && g->standing.ever_home && core_peer_is_address(c, g) &&
+           !ip_equal(&g->address.ip, &who->peer.ip);
+}
+
+static int learn_address(struct core *c, struct guest *g, const struct caller *who, struct err *e)
+{
+    struct endpoint at = { .ip = who->peer.ip, .port = SSH_PORT };
+
+    return moved(c, g, who) ? core_address(c, g, &at, "peer of its seed request", e) : 0;
+}
+
 static void record_served(struct core *c, struct guest *g, const struct caller *who)
 {
     char agent[96];
     struct err e;
 
     c->seeds++;
-    if (!worth_an_event(c, g))
+    if (!worth_an_event(c, g) && !moved(c, g, who))
         return;
     core_agent(who, agent);
-    if (core_write(c, false, &e) < 0 ||
+    if (core_write(c, false, &e) < 0 || learn_address(c, g, who, &e) < 0 ||
         core_event(c, g, EV_SEED_SERVED, agent, &e, "user agent \"%s\"", who->agent) < 0 ||
         core_guest_save(c, g, &e) < 0)
         core_fault(c, "seed request could not be recorded: %s", e.text);

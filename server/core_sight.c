@@ -13,6 +13,13 @@
 #define SPANS_MAX      72
 #define FLUSH_AFTER_MS 5000
 #define MINUTE_MS      60000
+#define EXPIRE_AFTER_MS (5 * MINUTE_MS)
+#define EXPIRE_AT_ONCE  256 /* a turn */
+#define ALARMS_A_MINUTE 120 /* of all guests together */
+
+/* Kinds of events that a guest, or who claims to be one, can cause at will. */
+static const enum event_kind alarms[] = { EV_SEED_REFUSED, EV_KEY_MISMATCH, EV_WRONG_ID };
+#define ALARMS ARRAY_SIZE(alarms)
 
 struct span {
     char name[48];
@@ -27,11 +34,12 @@ struct sight {
     int64_t id;
     uint32_t boot;
     struct token post;
-    int64_t minute, refusal_ms; /* CLOCK_BOOTTIME */
+    int64_t minute, used_ms; /* CLOCK_BOOTTIME */
+    int64_t alarm_ms[ALARMS]; /* the last of each kind, 0 none */
     unsigned in_minute;
     int64_t changed_ms; /* 0: the store has it all */
-    unsigned n_spans;
-    struct span spans[SPANS_MAX];
+    unsigned n_spans, spans_size;
+    struct span *spans;
 };
 
 struct sights {
@@ -79,6 +87,8 @@ struct sight *sight_find(struct core *c, const char *tag)
         unlink_use(c->sights, s);
         link_newest(c->sights, s);
     }
+    if (s)
+        s->used_ms = loop_now(c->loop).boot_ms;
     return s;
 }
 
@@ -98,22 +108,37 @@ static json_t *span_json(const struct span *p)
     return j;
 }
 
+/* As many spans, in order, as a timeline has room for: names are the guest's choice. */
+static int spans_print(const struct sight *s, struct buf *out, struct err *e)
+{
+    for (unsigned i = 0; i < s->n_spans; i++) {
+        json_t *j = span_json(&s->spans[i]);
+        auto_free char *text = json_dumps(j, JSON_COMPACT);
+
+        json_decref(j);
+        if (!text)
+            return err_set(e, ERR_INTERNAL, "out of memory");
+        if (out->len + strlen(text) + 2 > TIMELINE_MAX)
+            break;
+        buf_puts(out, i ? "," : "[");
+        buf_puts(out, text);
+    }
+    buf_puts(out, s->n_spans ? "]" : "[]");
+    return buf_check(out, e);
+}
+
 static int flush(struct core *c, struct sight *s, struct err *e)
 {
-    auto_free char *text = NULL;
-    json_t *j;
+    auto_buf struct buf text = BUF_INIT;
     int r;
 
     if (!s->changed_ms)
         return 0;
-    j = json_array();
-    for (unsigned i = 0; i < s->n_spans; i++)
-        json_array_append_new(j, span_json(&s->spans[i]));
-    text = json_dumps(j, JSON_COMPACT);
-    json_decref(j);
-    if (!text)
-        return err_set(e, ERR_INTERNAL, "out of memory");
-    r = core_write(c, false, e) < 0 ? -1 : store_timeline_put(c->store, s->id, s->boot, text, e);
+    if (spans_print(s, &text, e) < 0)
+        return -1;
+    r = core_write(c, false, e) < 0
+            ? -1
+            : store_timeline_put(c->store, s->id, s->boot, buf_str(&text), e);
     if (r == 0)
         s->changed_ms = 0;
     return r;
@@ -132,6 +157,27 @@ void sights_flush(struct core *c, bool all)
             core_fault(c, "timeline of %s: %s", s->tag.s, e.text);
 }
 
+void sight_flush(struct core *c, const char *tag)
+{
+    struct sight *s = sight_find(c, tag);
+    struct err e;
+
+    if (s && flush(c, s, &e) < 0)
+        core_fault(c, "timeline of %s: %s", s->tag.s, e.text);
+}
+
+static int spans_grow(struct sight *s)
+{
+    unsigned size = s->spans_size ? 2 * s->spans_size : 8;
+    struct span *spans = reallocarray(s->spans, size, sizeof *spans);
+
+    if (!spans)
+        return -1;
+    s->spans = spans;
+    s->spans_size = size;
+    return 0;
+}
+
 static struct span *span_of(struct sight *s, const char *name)
 {
     struct span *p;
@@ -139,7 +185,7 @@ static struct span *span_of(struct sight *s, const char *name)
     for (unsigned i = 0; i < s->n_spans; i++)
         if (!strcmp(s->spans[i].name, name))
             return &s->spans[i];
-    if (s->n_spans == SPANS_MAX)
+    if (s->n_spans == SPANS_MAX || (s->n_spans == s->spans_size && spans_grow(s) < 0))
         return NULL;
     p = &s->spans[s->n_spans++];
     *p = (struct span){ .start_ms = 0 };
@@ -177,19 +223,33 @@ static void forget(struct core *c, struct sight *s)
     *at = s->chain;
     unlink_use(c->sights, s);
     c->sights->n--;
+    free(s->spans);
     free(s);
+}
+
+static void drop(struct core *c, struct sight *s)
+{
+    struct err e;
+
+    if (flush(c, s, &e) < 0) /* of a guest that was removed, too */
+        log_debug("sight", "%s: %s", s->tag.s, e.text);
+    forget(c, s);
 }
 
 void sight_drop(struct core *c, const char *tag)
 {
     struct sight *s = sight_find(c, tag);
-    struct err e;
 
-    if (!s)
-        return;
-    if (flush(c, s, &e) < 0)
-        log_debug("sight", "%s: %s", tag, e.text);
-    forget(c, s);
+    if (s)
+        drop(c, s);
+}
+
+void sights_expire(struct core *c)
+{
+    int64_t before = loop_now(c->loop).boot_ms - EXPIRE_AFTER_MS;
+
+    for (int i = 0; c->sights->oldest && c->sights->oldest->used_ms < before && i < EXPIRE_AT_ONCE; i++)
+        drop(c, c->sights->oldest);
 }
 
 static struct sight *insert(struct core *c, const struct guest *g)
@@ -197,10 +257,11 @@ static struct sight *insert(struct core *c, const struct guest *g)
     struct sight *s;
 
     if (c->sights->n >= SIGHTS_MAX)
-        sight_drop(c, c->sights->oldest->tag.s);
+        drop(c, c->sights->oldest);
     if (!(s = calloc(1, sizeof *s)))
         return NULL;
     s->tag = g->tag;
+    s->used_ms = loop_now(c->loop).boot_ms;
     s->chain = c->sights->bucket[bucket_of(s->tag.s)];
     c->sights->bucket[bucket_of(s->tag.s)] = s;
     link_newest(c->sights, s);
@@ -220,7 +281,6 @@ struct sight *sight_open(struct core *c, const struct guest *g)
         return NULL;
     s->id = g->id;
     s->boot = g->boots;
-    s->refusal_ms = -MINUTE_MS;
     core_token(c, TOKEN_POST, g, &s->post);
     return s;
 }
@@ -249,11 +309,26 @@ bool sight_allow(struct sight *s, struct instant now, unsigned per_minute)
     return s->in_minute++ < per_minute;
 }
 
-bool sight_refusal_due(struct sight *s, struct instant now)
+bool ration_take(struct ration *r, int64_t now_boot_ms, unsigned per_minute)
 {
-    if (now.boot_ms - s->refusal_ms < MINUTE_MS)
+    if (!r->minute_ms || now_boot_ms - r->minute_ms >= MINUTE_MS)
+        *r = (struct ration){ now_boot_ms, 0 };
+    return r->used++ < per_minute;
+}
+
+bool sight_alarm_due(struct core *c, const struct guest *g, enum event_kind k)
+{
+    int64_t now = loop_now(c->loop).boot_ms;
+    struct sight *s = sight_open(c, g);
+    size_t i = 0;
+
+    while (i < ALARMS && alarms[i] != k)
+        i++;
+    if (!s || i == ALARMS || (s->alarm_ms[i] && now - s->alarm_ms[i] < MINUTE_MS))
         return false;
-    s->refusal_ms = now.boot_ms;
+    if (!ration_take(&c->refusals, now, ALARMS_A_MINUTE))
+        return false;
+    s->alarm_ms[i] = now;
     return true;
 }
 

@@ -12,6 +12,7 @@
 
 #define POWERDOWN_EVERY_MS 5000 /* a guest that is still booting does not hear the first ones */
 #define QUIT_MS            3000
+#define QMP_LOOK_MS        200 /* until its QMP is there */
 
 /* ---- stop ---- */
 
@@ -19,33 +20,44 @@ static void step(void *arg)
 {
     struct machine *m = arg;
     int64_t waited = loop_now(m->c->loop).boot_ms - m->stop_asked_ms;
-    bool graceful = m->qmp && m->qmp_ready && waited < m->c->config.stop_limit;
+    bool in_time = !m->stop_forced && waited < m->c->config.stop_limit;
+    bool graceful = m->qmp_ready && in_time;
     char took[24];
     struct err e;
 
+    if (in_time && !m->qmp_ready) { /* QEMU has just begun, or is just adopted */
+        loop_timer_set(m->stop_timer, QMP_LOOK_MS);
+        return;
+    }
     if (graceful && qmp_command(m->qmp, "system_powerdown", NULL, NULL, NULL, &e) == 0) {
         int64_t left = m->c->config.stop_limit - waited;
         loop_timer_set(m->stop_timer, left < POWERDOWN_EVERY_MS ? left : POWERDOWN_EVERY_MS);
         return;
     }
-    if (m->stop_step++ == 0 && m->qmp && m->qmp_ready &&
+    if (!m->stop_forced && m->stop_step++ == 0 && m->qmp_ready &&
         qmp_command(m->qmp, "quit", NULL, NULL, NULL, &e) == 0) {
         snprintf(m->stop_how, sizeof m->stop_how, "did not shut down within %s; ended by QMP quit",
                  format_duration(waited, took));
         loop_timer_set(m->stop_timer, QUIT_MS);
         return;
     }
-    snprintf(m->stop_how, sizeof m->stop_how, "killed after %s", format_duration(waited, took));
+    if (m->stop_forced)
+        snprintf(m->stop_how, sizeof m->stop_how, "killed as asked");
+    else
+        snprintf(m->stop_how, sizeof m->stop_how, "killed after %s", format_duration(waited, took));
     machine_kill(m);
     loop_timer_set(m->stop_timer, QUIT_MS);
 }
 
-static void begin(bool committed, void *arg)
+void machine_stop_on(struct machine *m)
 {
-    struct machine *m = arg;
+    struct err e;
 
-    (void)committed; /* a stop is carried out even when the disk is full */
-    if (m->stop_timer && !loop_timer_armed(m->stop_timer) && !m->has_exited)
+    if (!m->stop_asked_ms || m->state != MACHINE_RUNNING || m->has_exited)
+        return;
+    if (!m->stop_timer && !(m->stop_timer = loop_timer_new(m->c->loop, step, m, &e)))
+        core_fault(m->c, "instance %s: stop: %s", m->name.s, e.text);
+    else if (m->stop_forced || !loop_timer_armed(m->stop_timer))
         step(m);
 }
 
@@ -57,10 +69,11 @@ struct stopping {
 static void begin_if_there(bool committed, void *arg)
 {
     struct stopping *s = arg;
-    struct machine *m = machine_find(s->c, s->id);
+    struct machine *m = s->c->ending ? NULL : machine_find(s->c, s->id);
 
+    (void)committed; /* a stop is carried out even when the disk is full */
     if (m)
-        begin(committed, m);
+        machine_stop_on(m);
     free(s);
 }
 
@@ -92,23 +105,28 @@ static int stop(struct core *c, const struct guest *g, bool force, const char *a
 
     if (g->launcher != LAUNCHER_ROOST)
         return err_set(e, ERR_CONFLICT, "instance %s is stopped by whoever launched it", g->name.s);
+    if (!m && !c->ready)
+        return err_set(e, ERR_BUSY, "roost is just looking which guests run; try again");
     if (!m)
         return err_set(e, ERR_CONFLICT, "instance %s is not running", g->name.s);
-    if (m->state != MACHINE_RUNNING)
-        return err_set(e, ERR_BUSY, "instance %s is just being started", g->name.s);
-    if (!m->stop_timer && !(m->stop_timer = loop_timer_new(c->loop, step, m, e)))
-        return -1;
     if (waiter_add(&m->on_end, done, arg, e) < 0)
         return -1;
-    if (force || !m->stop_asked_ms)
-        m->stop_asked_ms =
-            force ? loop_now(c->loop).boot_ms - c->config.stop_limit : loop_now(c->loop).boot_ms;
-    if (force) {
-        m->stop_step = 1; /* straight to the kill */
-        loop_timer_set(m->stop_timer, -1);
-        snprintf(m->stop_how, sizeof m->stop_how, "killed as asked");
+    if (m->state == MACHINE_PREPARING) { /* nothing runs yet */
+        struct waiter *waiting = steal_ptr(m->on_end);
+        machine_cancel(m);
+        waiters_after(c, &waiting, NULL);
+        return 0;
     }
-    return record_wish(m, force, actor, e);
+    if (m->state == MACHINE_ENDED) /* as good as done */
+        return 0;
+    if (record_wish(m, force, actor, e) < 0) {
+        waiter_drop(&m->on_end);
+        return -1;
+    }
+    if (!m->stop_asked_ms)
+        m->stop_asked_ms = loop_now(c->loop).boot_ms;
+    m->stop_forced |= force;
+    return 0;
 }
 
 void core_stop(struct core *c, const char *name, bool force, const struct actor *who,
@@ -195,25 +213,20 @@ void core_restart(struct core *c, const char *name, const struct actor *who, cor
 
 /* ---- rebuild: a new generation on a fresh disk ---- */
 
-static int discard_disk(struct core *c, const char *name, struct err *e)
+/* Several may have waited for its end: one of the others can have started it again. */
+static int still_down(struct core *c, const struct guest *g, struct err *e)
 {
-    static const char *const files[] = { FILE_DISK, FILE_VARS, FILE_CONSOLE, FILE_CONSOLE ".1" };
-    char path[PATH_SIZE + 160];
-
-    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-        snprintf(path, sizeof path, "%s/%s/%s/%s", c->config.state, DIR_INSTANCES, name, files[i]);
-        if (unlink(path) < 0 && errno != ENOENT)
-            return err_sys(e, "%s", path);
-    }
-    return 0;
+    return machine_find(c, g->id) ? err_set(e, ERR_CONFLICT, "instance %s was started again meanwhile",
+                                            g->name.s)
+                                  : 0;
 }
 
 static int renew(struct core *c, const char *name, const char *actor, struct err *e)
 {
     struct guest g;
 
-    if (core_guest(c, name, &g, e) < 0 || core_write(c, true, e) < 0 ||
-        discard_disk(c, name, e) < 0)
+    if (core_guest(c, name, &g, e) < 0 || still_down(c, &g, e) < 0 || core_write(c, true, e) < 0 ||
+        disk_of_generation(c, g.id, g.generation, e) < 0)
         return -1;
     g.generation++;
     g.boots = 0;
@@ -229,33 +242,21 @@ static int renew(struct core *c, const char *name, const char *actor, struct err
     return 0;
 }
 
-struct committed {
-    core_op_fn *done;
-    void *arg;
-};
-
-static void op_committed(bool committed, void *arg)
+/* The old disk goes when the new generation is on record, no sooner; should roost end in between, at the
+ * next start. */
+static void rebuilt(bool committed, void *arg)
 {
-    struct committed *d = arg;
-    struct err e = { .kind = ERR_IO, .text = "it could not be written to the store" };
+    struct follow *f = arg;
+    struct err e = { .kind = ERR_IO, .text = "the rebuild could not be recorded: nothing was changed" };
 
-    d->done(NULL, committed ? NULL : &e, d->arg);
-    free(d);
-}
-
-/* done after this turn's commit. */
-static void done_after_commit(struct core *c, core_op_fn *done, void *arg)
-{
-    struct committed *d = calloc(1, sizeof *d);
-    struct err e = { .kind = ERR_INTERNAL, .text = "out of memory" };
-
-    if (d) {
-        *d = (struct committed){ done, arg };
-        if (core_after(c, op_committed, d, &e) == 0)
-            return;
-        free(d);
-    }
-    done(NULL, &e, arg);
+    if (!committed)
+        follow_end(f, &e);
+    else if (!machine_by_name(f->c, f->name.s) && disk_discard(f->c, f->name.s, &e) < 0)
+        follow_end(f, &e);
+    else if (f->was_running)
+        start_again(NULL, NULL, f);
+    else
+        follow_end(f, NULL);
 }
 
 static void rebuild_down(const json_t *result, const struct err *err, void *arg)
@@ -264,16 +265,11 @@ static void rebuild_down(const json_t *result, const struct err *err, void *arg)
     struct err e;
 
     (void)result;
-    if (!err && renew(f->c, f->name.s, f->who.text, &e) < 0)
+    if (!err && (renew(f->c, f->name.s, f->who.text, &e) < 0 ||
+                 core_after(f->c, rebuilt, f, &e) < 0))
         err = &e;
     if (err)
         follow_end(f, err);
-    else if (f->was_running)
-        start_again(NULL, NULL, f);
-    else {
-        done_after_commit(f->c, f->done, f->arg);
-        free(f);
-    }
 }
 
 void core_rebuild(struct core *c, const char *name, const struct actor *who, core_op_fn *done, void *arg)
@@ -291,21 +287,35 @@ void core_rebuild(struct core *c, const char *name, const struct actor *who, cor
 
 static int forget_guest(struct core *c, const char *name, const char *actor, struct err *e)
 {
-    char path[PATH_SIZE + 32];
-    auto_close int dir = -1;
     struct guest g;
 
-    if (core_guest(c, name, &g, e) < 0 || core_write(c, true, e) < 0 ||
-        core_event(c, &g, EV_REMOVED, actor, e, "%s", g.iid) < 0 ||
-        store_instance_remove(c->store, g.id, e) < 0)
+    if (core_guest(c, name, &g, e) < 0 || still_down(c, &g, e) < 0 || core_write(c, true, e) < 0)
         return -1;
     sight_boot(c, &g);
+    if (core_event(c, &g, EV_REMOVED, actor, e, "%s", g.iid) < 0 ||
+        store_instance_remove(c->store, g.id, e) < 0)
+        return -1;
     core_invalidate(c, g.tag.s);
-    snprintf(path, sizeof path, "%s/%s", c->config.state, DIR_INSTANCES);
-    dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir >= 0 && dir_remove(dir, name, e) < 0)
-        return err_wrap(e, "%s/%s", path, name);
     return 0;
+}
+
+/* Its files go when it is off the record, no sooner. */
+static void removed(bool committed, void *arg)
+{
+    struct follow *f = arg;
+    char path[PATH_SIZE + 32];
+    auto_close int dir = -1;
+    struct err e = { .kind = ERR_IO, .text = "the removal could not be recorded: nothing was removed" };
+
+    snprintf(path, sizeof path, "%s/%s", f->c->config.state, DIR_INSTANCES);
+    dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* Unless another one of that name is being started in this very turn. */
+    if (committed && dir >= 0 && !machine_by_name(f->c, f->name.s) &&
+        dir_remove(dir, f->name.s, &e) < 0) {
+        err_wrap(&e, "it is off the record, but not its files, %s/%s", path, f->name.s);
+        committed = false;
+    }
+    follow_end(f, committed ? NULL : &e);
 }
 
 static void remove_down(const json_t *result, const struct err *err, void *arg)
@@ -314,14 +324,11 @@ static void remove_down(const json_t *result, const struct err *err, void *arg)
     struct err e;
 
     (void)result;
-    if (!err && forget_guest(f->c, f->name.s, f->who.text, &e) < 0)
+    if (!err && (forget_guest(f->c, f->name.s, f->who.text, &e) < 0 ||
+                 core_after(f->c, removed, f, &e) < 0))
         err = &e;
-    if (err) {
+    if (err)
         follow_end(f, err);
-        return;
-    }
-    done_after_commit(f->c, f->done, f->arg);
-    free(f);
 }
 
 void core_remove(struct core *c, const char *name, bool force, const struct actor *who,

@@ -5,6 +5,8 @@
 
 #include "server/core_priv.h"
 
+#define LOGGED_A_MINUTE 30 /* anybody can make up tags */
+
 struct row {
     char claimed[64], agent[80], why[16];
     struct ip ip;
@@ -65,7 +67,8 @@ void unknown_seen(struct core *c, const struct caller *who, const char *why)
         r->first_ms = now;
         r->ip = who->peer.ip;
         snprintf(r->claimed, sizeof r->claimed, "%s", claimed);
-        log_warn("unknown caller \"%s\" from %s (%s) asks for its %s: held; see: roost status",
+        if (ration_take(&c->strangers, loop_now(c->loop).boot_ms, LOGGED_A_MINUTE))
+            log_warn("unknown caller \"%s\" from %s (%s) asks for its %s: held; see: roost status",
                  claimed, ip_format(&who->peer.ip, ip), who->agent, why);
     }
     snprintf(r->agent, sizeof r->agent, "%s", who->agent);

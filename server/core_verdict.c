@@ -5,6 +5,8 @@
 #include "base/parse.h"
 #include "server/core_priv.h"
 
+#define DUE_MAX 256 /* verdicts in one turn */
+
 struct deadline {
     int64_t at_ms; /* CLOCK_BOOTTIME */
     int64_t id;
@@ -123,8 +125,8 @@ static void due(void *arg)
     int64_t now = loop_now(c->loop).boot_ms;
     struct guest g;
 
-    /* As many as were due when this began: judge() may put one back. */
-    for (size_t left = v->n; left && v->n && v->heap[0].at_ms <= now; left--) {
+    /* As many as were due when this began (judge() may put one back), a storm in several turns. */
+    for (size_t left = v->n < DUE_MAX ? v->n : DUE_MAX; left && v->n && v->heap[0].at_ms <= now; left--) {
         int64_t id = v->heap[0].id;
         v->heap[0] = v->heap[--v->n];
         sift_down(v->heap, v->n, 0);
@@ -134,26 +136,37 @@ static void due(void *arg)
     arm(c);
 }
 
+struct loading {
+    struct core *c;
+    bool new_boot;
+    struct err *e;
+};
+
 /* After a reboot of the host CLOCK_BOOTTIME began anew: what the phase has lasted is taken from the
- * wall clock, once. */
+ * wall clock, once, and put on record, since it is what judge() goes by. */
 static int load(const struct guest *g, void *arg)
 {
-    struct core *c = arg;
-    struct instant now = loop_now(c->loop);
+    struct loading *l = arg;
+    struct instant now = loop_now(l->c->loop);
     struct guest moved = *g;
     int64_t lasted = now.real_ms - g->standing.since_ms;
 
-    moved.standing.since_boot_ms = now.boot_ms - (lasted > 0 ? lasted : 0);
-    verdict_set(c, &moved);
+    if (l->new_boot) {
+        moved.standing.since_boot_ms = now.boot_ms - (lasted > 0 ? lasted : 0);
+        if (core_guest_save(l->c, &moved, l->e) < 0)
+            return -1;
+    }
+    verdict_set(l->c, &moved);
     return 0;
 }
 
-int verdict_load(struct core *c, struct err *e)
+int verdict_load(struct core *c, bool new_boot, struct err *e)
 {
+    struct loading l = { c, new_boot, e };
     unsigned mask = 0;
 
     for (int p = 0; p < PHASES; p++)
         if (phase_waits_for(p))
             mask |= 1u << p;
-    return store_guests_in(c->store, mask, load, c, e);
+    return store_guests_in(c->store, mask, load, &l, e);
 }

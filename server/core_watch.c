@@ -9,6 +9,7 @@ struct core_watch {
     int64_t after;
     core_watch_fn *fn;
     void *arg;
+    bool due;
     struct loop_timer *limit;
 };
 
@@ -66,17 +67,21 @@ void core_unwatch(struct core_watch *w)
 
 void watches_wake(struct core *c)
 {
+    struct core_watch *w;
     int64_t last;
-    struct core_watch *w = c->watches, *next;
 
-    if (!w)
+    if (!c->watches)
         return;
     last = store_last_event(c->store);
-    for (; w; w = next) {
-        next = w->next;
-        if (w->after < last)
+    for (w = c->watches; w; w = w->next)
+        w->due = w->after < last;
+    /* From the start again after each: what is called may end other watches and begin new ones. */
+    do {
+        for (w = c->watches; w && !w->due; w = w->next)
+            ;
+        if (w)
             call(w);
-    }
+    } while (w);
 }
 
 void watches_free(struct core *c)

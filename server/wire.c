@@ -169,6 +169,8 @@ static void ran(void *arg)
     int64_t now = loop_now(c->loop).boot_ms;
 
     w->running = false;
+    if (c->ending)
+        return;
     w->last_took_ms = now - w->last_run_ms;
     w->last_run_ms = now;
     unmark(w);
@@ -195,11 +197,12 @@ static void start_committed(bool committed, void *arg)
     struct err e;
 
     (void)committed;
-    if (w->running)
+    if (w->running || c->ending)
         return;
     for (size_t i = 0; i < REACTORS; i++) {
         w->due[i] = w->all || store_dirty_get(c->store, reactors[i].name);
-        w->marked_since[i] = false;
+        /* Somebody wrote again since the commit: a mark in there is not this run's. */
+        w->marked_since[i] = store_in_transaction(c->store);
     }
     w->running = true;
     w->last_run_ms = loop_now(c->loop).boot_ms;
@@ -276,7 +279,7 @@ static void checkpointed(void *arg)
 {
     struct wire *w = arg;
 
-    if (w->damaged && w->damage.kind != ERR_BUSY)
+    if (w->damaged && !w->c->ending && w->damage.kind != ERR_BUSY)
         log_warn("checkpoint: %s", w->damage.text);
 }
 
@@ -307,7 +310,7 @@ static void checked(void *arg)
 {
     struct wire *w = arg;
 
-    if (w->damaged)
+    if (w->damaged && !w->c->ending)
         core_fault(w->c, "%s", w->damage.text);
 }
 
@@ -343,11 +346,9 @@ void wire_free(struct core *c)
 
     if (!w)
         return;
-    while (w->all) {
-        struct all *next = w->all->next;
-        free(w->all);
-        w->all = next;
-    }
+    err_set(&w->err, ERR_BUSY, "roost is stopping");
+    w->failed = true;
+    all_done(w);
     loop_timer_free(w->timer);
     if (w->dir >= 0)
         close(w->dir);

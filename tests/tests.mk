@@ -37,7 +37,7 @@ $(BUILD)/powercut/roost-core: $(BUILD)/tests/powercut/core_main.o $(powercut_obj
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
 $(BUILD)/tests/unit/server/powercut: $(powercut_obj)
 # Two that break the promise on purpose: test_powercut.py shows with them that it would notice.
-$(BUILD)/tests/powercut/early.o: server/core.c
+$(BUILD)/tests/powercut/early.o: server/core_turn.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -DROOST_FAULT_EARLY_ACK -MMD -MP -c -o $@ $<
 $(BUILD)/tests/powercut/unsafe.c: server/store.c

@@ -1,0 +1,352 @@
+/* The plan of an apply: a fleet compared with what is on record. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "seeds/userdata.h"
+#include "server/core_apply.h"
+
+#define FIELDS_MAX 32
+
+/* ---- the plan ---- */
+
+static void row(struct apply *a, const char *object, const char *name, const char *action,
+                const char *class_, json_t *fields)
+{
+    if (strcmp(action, "unchanged"))
+        a->changed = true;
+    json_array_append_new(a->plan, json_pack("{s:s, s:s, s:s, s:s, s:o}", "object", object, "name",
+                                             name, "action", action, "class", class_, "fields",
+                                             fields ? fields : json_array()));
+}
+
+static void warn(struct apply *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void warn(struct apply *a, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    json_array_append_new(a->warnings, json_string(text));
+}
+
+/* Names of members that differ between two canonical objects. */
+static json_t *members_changed(const json_t *old, const json_t *new_)
+{
+    json_t *list = json_array(), *v;
+    const char *key;
+
+    json_object_foreach((json_t *)new_, key, v)
+        if (!json_equal(json_object_get(old, key), v))
+            json_array_append_new(list, json_string(key));
+    json_object_foreach((json_t *)old, key, v)
+        if (!json_object_get(new_, key))
+            json_array_append_new(list, json_string(key));
+    return list;
+}
+
+static int plan_network(struct apply *a, const struct network *n, struct err *e)
+{
+    const struct network *was = core_network(a->c, n->name.s);
+    json_t *new_, *old;
+
+    if (n->kind != NETWORK_USER)
+        return err_set(e, ERR_INVALID,
+                       "network %s: kind %s is not available in this version; use kind: user",
+                       n->name.s, network_kind_name(n->kind));
+    if (n->policy == POLICY_TAG)
+        warn(a, "network %s: policy tag: whoever reaches the seed port can read every seed there",
+             n->name.s);
+    if (!was) {
+        row(a, "network", n->name.s, "create", "", NULL);
+        return 0;
+    }
+    new_ = network_to_json(n);
+    old = network_to_json(was);
+    if (json_equal(old, new_))
+        row(a, "network", n->name.s, "unchanged", "", NULL);
+    else
+        row(a, "network", n->name.s, "update", "live", members_changed(old, new_));
+    json_decref(new_);
+    json_decref(old);
+    return 0;
+}
+
+static int plan_identity(struct apply *a, const struct identity *i, struct err *e)
+{
+    json_t *new_ = identity_to_json(i), *old = NULL;
+    int r = store_def_get(a->c->store, DEF_IDENTITY, i->name.s, &old, e);
+
+    if (r < 0 && e->kind == ERR_NOT_FOUND) {
+        row(a, "identity", i->name.s, "create", "", NULL);
+        r = 0;
+    } else if (r == 0 && json_equal(old, new_)) {
+        row(a, "identity", i->name.s, "unchanged", "", NULL);
+    } else if (r == 0) {
+        /* Accounts are made at first boot: guests that have booted keep theirs. */
+        row(a, "identity", i->name.s, "update", "needs rebuild", members_changed(old, new_));
+    }
+    json_decref(new_);
+    json_decref(old);
+    return r;
+}
+
+struct users {
+    const char *image;
+    struct core *c;
+    unsigned n;
+};
+
+static int uses_image(const struct guest *g, void *arg)
+{
+    struct users *u = arg;
+    struct instance i = { 0 };
+
+    if (store_instance_get(u->c->store, g->id, &i, NULL) == 0 && !strcmp(i.spec.image.s, u->image))
+        u->n++;
+    instance_done(&i);
+    return u->n ? 1 : 0;
+}
+
+void apply_stamp_key(const struct fleet_image *f, char key[96])
+{
+    snprintf(key, 96, "image-source:%s", f->image.name.s);
+}
+
+static bool image_same_files(struct apply *a, const struct fleet_image *f)
+{
+    char key[96], was[65] = "", now[65];
+
+    apply_stamp_key(f, key);
+    store_meta_get(a->c->store, key, was, sizeof was, NULL);
+    core_image_stamp(&f->source, now);
+    return !strcmp(was, now);
+}
+
+/* What the fleet file says of an image, with what only its files tell taken from the record. */
+static void image_merge(const struct image *was, struct image *now)
+{
+    now->format = was->format;
+    now->virtual_size = was->virtual_size;
+    memcpy(now->sha256, was->sha256, sizeof now->sha256);
+    now->has_kernel = was->has_kernel;
+    now->has_initrd = was->has_initrd;
+}
+
+static int plan_image(struct apply *a, struct fleet_image *f, struct err *e)
+{
+    struct users u = { f->image.name.s, a->c, 0 };
+    const char *gone;
+    struct image was;
+    json_t *old, *new_;
+
+    if (core_image(a->c, f->image.name.s, &was, e) < 0) {
+        if (e->kind != ERR_NOT_FOUND)
+            return -1;
+        row(a, "image", f->image.name.s, "create", "", NULL);
+        return 0;
+    }
+    if ((gone = core_image_missing(&f->source))) {
+        warn(a, "image %s: %s is not there any more: the copy that was made of it stays in use",
+             f->image.name.s, gone);
+    } else if (!image_same_files(a, f)) {
+        if (store_guests(a->c->store, uses_image, &u, e) < 0)
+            return -1;
+        if (u.n)
+            return err_set(e, ERR_CONFLICT,
+                           "image %s: its files have changed, and instances stand on it; give the "
+                           "new ones another name",
+                           f->image.name.s);
+        row(a, "image", f->image.name.s, "replace", "", NULL);
+        return 0;
+    }
+    image_merge(&was, &f->image);
+    old = image_to_json(&was);
+    new_ = image_to_json(&f->image);
+    if (json_equal(old, new_))
+        row(a, "image", f->image.name.s, "unchanged", "", NULL);
+    else
+        row(a, "image", f->image.name.s, "update", "needs restart", members_changed(old, new_));
+    json_decref(old);
+    json_decref(new_);
+    return 0;
+}
+
+/* ---- references, and what the operator's user-data does ---- */
+
+static bool in_fleet_image(const struct apply *a, const char *name)
+{
+    for (int i = 0; i < a->fleet.n_images; i++)
+        if (!strcmp(a->fleet.images[i].image.name.s, name))
+            return true;
+    return false;
+}
+
+static bool in_fleet_identity(const struct apply *a, const char *name)
+{
+    for (int i = 0; i < a->fleet.n_identities; i++)
+        if (!strcmp(a->fleet.identities[i].name.s, name))
+            return true;
+    return false;
+}
+
+static bool in_fleet_network(const struct apply *a, const char *name)
+{
+    for (int i = 0; i < a->fleet.n_networks; i++)
+        if (!strcmp(a->fleet.networks[i].name.s, name))
+            return true;
+    return false;
+}
+
+static bool on_record(struct apply *a, enum def_kind k, const char *name)
+{
+    json_t *j = NULL;
+    bool there = store_def_get(a->c->store, k, name, &j, NULL) == 0;
+
+    json_decref(j);
+    return there;
+}
+
+static int check_references(struct apply *a, const struct fleet_instance *f, struct err *e)
+{
+    const struct spec *s = &f->spec;
+
+    if (s->launcher == LAUNCHER_ROOST && !s->image.s[0])
+        return err_set(e, ERR_INVALID, "instance %s: image is missing", f->name.s);
+    if (s->image.s[0] && !in_fleet_image(a, s->image.s) && !on_record(a, DEF_IMAGE, s->image.s))
+        return err_set(e, ERR_NOT_FOUND, "instance %s: image %s is neither in this file nor on record",
+                       f->name.s, s->image.s);
+    if (!in_fleet_network(a, s->network.s) && !core_network(a->c, s->network.s))
+        return err_set(e, ERR_NOT_FOUND,
+                       "instance %s: network %s is neither in this file nor on record", f->name.s,
+                       s->network.s);
+    for (int i = 0; i < s->n_identities; i++)
+        if (!in_fleet_identity(a, s->identities[i].s) &&
+            !on_record(a, DEF_IDENTITY, s->identities[i].s))
+            return err_set(e, ERR_NOT_FOUND,
+                           "instance %s: identity %s is neither in this file nor on record",
+                           f->name.s, s->identities[i].s);
+    return 0;
+}
+
+static int check_user_data(struct apply *a, const struct fleet_instance *f, struct err *e)
+{
+    struct userdata_facts facts;
+
+    if (userdata_inspect(f->spec.user_data, f->spec.user_data_len, &facts, e) < 0)
+        return err_wrap(e, "instance %s: user-data", f->name.s);
+    if (facts.vendor_off)
+        warn(a, "instance %s: user-data turns vendor-data off: that guest will not phone home",
+             f->name.s);
+    if (facts.warning[0])
+        warn(a, "instance %s: user-data: %s", f->name.s, facts.warning);
+    return 0;
+}
+
+static int check_bootstrapper(const struct fleet_instance *f, struct err *e)
+{
+    enum bootstrapper b = f->spec.bootstrapper;
+
+    if (b == BOOTSTRAPPER_NET || b == BOOTSTRAPPER_NONE)
+        return 0;
+    return err_set(e, ERR_INVALID,
+                   "instance %s: bootstrapper %s is not available in this version; use net or none",
+                   f->name.s, bootstrapper_name(b));
+}
+
+/* ---- instances ---- */
+
+static json_t *field_names(const struct field_change *f, int n)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < n; i++)
+        json_array_append_new(list, json_string(f[i].field));
+    return list;
+}
+
+static int plan_update(struct apply *a, const struct guest *g, const struct fleet_instance *f,
+                       struct err *e)
+{
+    struct field_change fields[FIELDS_MAX];
+    struct instance was = { 0 };
+    enum change worst = CHANGE_NONE;
+    json_t *old, *new_;
+    int n;
+
+    if (store_instance_get(a->c->store, g->id, &was, e) < 0)
+        return -1;
+    old = spec_to_json(&was.spec);
+    new_ = spec_to_json(&f->spec);
+    n = spec_diff(old, new_, fields, FIELDS_MAX, &worst, e);
+    json_decref(old);
+    json_decref(new_);
+    instance_done(&was);
+    if (n < 0)
+        return err_wrap(e, "instance %s", f->name.s);
+    if (n == 0)
+        row(a, "instance", f->name.s, "unchanged", "", NULL);
+    else /* what never ran has nothing to restart or rebuild */
+        row(a, "instance", f->name.s, "update",
+            g->standing.phase == PHASE_DEFINED ? "live" : change_name(worst),
+            field_names(fields, n));
+    return 0;
+}
+
+/* Left by an instance that is no longer on record (a lost store): no data is thrown away unasked. */
+static void warn_of_disk(struct apply *a, const struct fleet_instance *f)
+{
+    char path[PATH_SIZE + 160];
+    struct stat st;
+
+    snprintf(path, sizeof path, "%s/%s/%s/%s", a->c->config.state, DIR_INSTANCES, f->name.s, FILE_DISK);
+    if (stat(path, &st) == 0)
+        warn(a, "instance %s: a disk of that name is there already and will be used; roost instance "
+                "rebuild %s begins with a fresh one",
+             f->name.s, f->name.s);
+}
+
+static int plan_instance(struct apply *a, const struct fleet_instance *f, struct err *e)
+{
+    const char *tag = f->spec.tag.s[0] ? f->spec.tag.s : f->name.s;
+    struct guest g, other;
+
+    if (check_references(a, f, e) < 0 || check_user_data(a, f, e) < 0 || check_bootstrapper(f, e) < 0)
+        return -1;
+    if (store_guest_by_name(a->c->store, f->name.s, &g, e) == 0)
+        return plan_update(a, &g, f, e);
+    if (e->kind != ERR_NOT_FOUND)
+        return -1;
+    if (tag_is_filler(tag, strlen(tag)))
+        return err_set(e, ERR_INVALID,
+                       "instance %s: tag \"%s\" is what firmware leaves in the field, it identifies "
+                       "nobody; set another tag",
+                       f->name.s, tag);
+    if (store_guest_by_tag(a->c->store, tag, &other, e) == 0)
+        return err_set(e, ERR_CONFLICT, "instance %s: tag %s belongs to instance %s", f->name.s, tag,
+                       other.name.s);
+    warn_of_disk(a, f);
+    row(a, "instance", f->name.s, "create", "", NULL);
+    return 0;
+}
+
+int apply_plan(struct apply *a, struct err *e)
+{
+    for (int i = 0; i < a->fleet.n_networks; i++)
+        if (plan_network(a, &a->fleet.networks[i], e) < 0)
+            return -1;
+    for (int i = 0; i < a->fleet.n_identities; i++)
+        if (plan_identity(a, &a->fleet.identities[i], e) < 0)
+            return -1;
+    for (int i = 0; i < a->fleet.n_images; i++)
+        if (plan_image(a, &a->fleet.images[i], e) < 0)
+            return -1;
+    for (int i = 0; i < a->fleet.n_instances; i++)
+        if (plan_instance(a, &a->fleet.instances[i], e) < 0)
+            return -1;
+    return 0;
+}
