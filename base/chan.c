@@ -291,6 +291,14 @@ static void chan_read(struct chan *c)
     }
 }
 
+void chan_poll(struct chan *c)
+{
+    enter(c);
+    chan_flush(c, 0);
+    if (leave(c) && !c->paused)
+        chan_read(c);
+}
+
 static void fd_cb(int fd, int what, void *arg)
 {
     (void)fd;

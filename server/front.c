@@ -7,9 +7,10 @@
 #include "base/cleanup.h"
 #include "server/front_priv.h"
 
-#define TICK_MS  1000
-#define TALLY_MS 5000
-#define QUIT_MS  2000 /* for requests under way */
+#define TICK_MS   1000
+#define TALLY_MS  5000
+#define POLL_EACH 32 /* requests */
+#define QUIT_MS   2000 /* for requests under way */
 
 /* --- the end ------------------------------------------------------------------------------- */
 
@@ -224,6 +225,16 @@ static void core_gone(const struct err *err, void *arg)
     chan_free(steal_ptr(f->core));
     f->core_hello = false;
     asks_lost(f);
+}
+
+void front_poll(struct front *f)
+{
+    if (++f->since_poll < POLL_EACH || f->over)
+        return;
+    f->since_poll = 0;
+    listeners_accept(f);
+    if (f->core)
+        chan_poll(f->core);
 }
 
 static int core_link(struct front *f, int fd, struct err *e)

@@ -16,7 +16,7 @@
 #define POOL_SIZE (14 << 10)
 #define RUNS_MAX  8   /* of MHD per turn */
 #define SPARE_FDS 128 /* not for connections */
-#define ACCEPTS   512 /* at the beginning of a turn */
+#define ARRIVALS  4096 /* accepted, not yet with MHD */
 
 /* --- connections --------------------------------------------------------------------------- */
 
@@ -148,6 +148,7 @@ static void completed_cb(void *cls, struct MHD_Connection *mhd, void **context,
     if (!c)
         return;
     request_end(c);
+    front_poll(c->listener->front);
     c->since_ms = loop_now(c->listener->front->loop).boot_ms;
     TAILQ_REMOVE(&c->listener->front->conns, c, order);
     TAILQ_INSERT_TAIL(&c->listener->front->conns, c, order);
@@ -219,14 +220,20 @@ int listener_add(struct front *f, const struct listen_msg *m, int fd, struct err
     if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
         return err_sys(e, "listening socket");
     l->limit = connection_limit(f);
+    l->arrivals = calloc(ARRIVALS, sizeof(*l->arrivals));
+    if (!l->arrivals)
+        return err_set(e, ERR_INTERNAL, "no memory");
     l->mhd = daemon_start(l, fd);
-    if (!l->mhd)
+    if (!l->mhd) {
+        free(l->arrivals);
         return err_set(e, ERR_INTERNAL, "libmicrohttpd does not start; --debug http tells more");
+    }
     /* The descriptor is MHD's from here on. */
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(l->mhd, MHD_DAEMON_INFO_EPOLL_FD);
     l->watch = info ? loop_fd_new(f->loop, info->epoll_fd, LOOP_READ, epoll_cb, l, e) : NULL;
     if (!l->watch) {
         MHD_stop_daemon(l->mhd);
+        free(l->arrivals);
         return err_wrap(e, "libmicrohttpd");
     }
     f->n_listeners++;
@@ -244,12 +251,41 @@ void listeners_quiesce(struct front *f)
     }
 }
 
+/* Without waiting for MHD: it accepts ten connections for each 128 sockets that it serves, and may
+ * serve thousands in one run. When so many guests boot at once, the socket's queue would overflow,
+ * and whose SYN was dropped tries again only a second later. At its limit MHD itself knows what to
+ * do. */
+void listeners_accept(struct front *f)
+{
+    for (int i = 0; i < f->n_listeners && !f->over; i++) {
+        struct listener *l = &f->listeners[i];
+        while (l->fd >= 0 && l->n_arrivals < ARRIVALS && f->n_conns + l->n_arrivals < l->limit) {
+            struct arrival *a = &l->arrivals[l->n_arrivals];
+            a->len = sizeof(a->from);
+            a->fd = accept4(l->fd, &a->from.sa, &a->len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            if (a->fd < 0)
+                break;
+            l->n_arrivals++;
+            l->run = true;
+        }
+    }
+}
+
+static void admit(struct listener *l)
+{
+    for (unsigned i = 0; i < l->n_arrivals; i++) /* MHD closes what it does not take */
+        MHD_add_connection(l->mhd, l->arrivals[i].fd, &l->arrivals[i].from.sa, l->arrivals[i].len);
+    l->n_arrivals = 0;
+}
+
 void listeners_free(struct front *f)
 {
     listeners_run(f);
     for (int i = 0; i < f->n_listeners; i++) {
         loop_fd_free(f->listeners[i].watch);
+        admit(&f->listeners[i]);
         MHD_stop_daemon(f->listeners[i].mhd);
+        free(f->listeners[i].arrivals);
     }
     f->n_listeners = 0;
 }
@@ -266,30 +302,15 @@ static void resume_all(struct front *f)
     }
 }
 
-/* MHD accepts ten connections for each 128 sockets that it serves: when thousands of guests boot at
- * once, the socket's queue would overflow, and whose SYN was dropped tries again only a second
- * later. So who waits is let in first; at its limit MHD itself knows what to do. */
-static void accept_waiting(struct listener *l)
-{
-    if (l->fd < 0 || l->front->over)
-        return;
-    for (int i = 0; i < ACCEPTS && l->front->n_conns < l->limit; i++) {
-        struct sockaddr_storage from;
-        socklen_t len = sizeof(from);
-        int fd = accept4(l->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0)
-            return;
-        MHD_add_connection(l->mhd, fd, (struct sockaddr *)&from, len); /* closes it on failure */
-    }
-}
-
 static void listener_run(struct listener *l)
 {
     MHD_UNSIGNED_LONG_LONG ms = 0;
 
     l->run = false;
-    accept_waiting(l);
     for (int i = 0; i < RUNS_MAX; i++) {
+        listeners_accept(l->front);
+        admit(l);
+        resume_all(l->front);
         MHD_run(l->mhd);
         if (MHD_get_timeout(l->mhd, &ms) != MHD_YES || ms > 0)
             return;

@@ -3,6 +3,7 @@
 #define SERVER_FRONT_PRIV_H
 
 #include <microhttpd.h>
+#include <netinet/in.h>
 #include <sys/queue.h>
 
 #include "server/config.h"
@@ -60,6 +61,17 @@ enum step {
     STEP_QUEUED, /* with MHD */
 };
 
+/* A connection that MHD has not been given yet. */
+struct arrival {
+    int fd;
+    union {
+        struct sockaddr sa;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } from;
+    socklen_t len;
+};
+
 struct listener {
     struct front *front;
     uint16_t number;
@@ -68,6 +80,8 @@ struct listener {
     struct MHD_Daemon *mhd;
     struct loop_fd *watch;
     bool run; /* MHD has something to do in this turn */
+    struct arrival *arrivals;
+    unsigned n_arrivals;
 };
 
 struct ask;
@@ -128,10 +142,13 @@ struct front {
     bool tallied;
     int64_t tally_ms; /* when it was sent last */
     uint64_t served;  /* requests answered */
+    unsigned since_poll; /* requests since core was heard */
     struct buf out;   /* messages are built here */
 };
 
 int listener_add(struct front *f, const struct listen_msg *m, int fd, struct err *e); /* takes fd */
+/* Takes who waits at the sockets in; any time. */
+void listeners_accept(struct front *f);
 void listeners_quiesce(struct front *f);
 void listeners_free(struct front *f);
 /* At the end of a turn: resumes what was answered, runs MHD where it has to. */
@@ -171,6 +188,9 @@ bool drain_any(const struct drain *g);
 
 /* --- front.c --- */
 void front_tally(struct front *f, enum tally_row r);
+/* After each request: MHD serves all that are ready in one turn, thousands in a storm; core neither waits
+ * for its end nor do its answers. */
+void front_poll(struct front *f);
 void front_tick_soon(struct front *f); /* something needs the tick */
 /* A sibling broke the protocol: log, end. */
 void front_fail(struct front *f, const struct err *e);

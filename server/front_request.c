@@ -115,6 +115,7 @@ static enum MHD_Result wait_for_core(struct conn *c)
 {
     c->step = STEP_WAIT;
     MHD_suspend_connection(c->mhd);
+    front_poll(c->listener->front);
     return MHD_YES;
 }
 

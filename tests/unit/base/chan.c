@@ -434,6 +434,26 @@ static void freed_inside_a_message(void **state)
     assert_int_equal(f->gone, 0);
 }
 
+/* Both ends, without a turn of the loop between. */
+static void poll_sends_and_delivers_at_once(void **state)
+{
+    struct fixture *f = *state;
+    for (uint32_t i = 1; i <= 10; i++)
+        send_len(f, i, 100);
+    chan_poll(f->b);
+    assert_int_equal(f->got, 0);
+    chan_poll(f->a);
+    chan_poll(f->b);
+    assert_int_equal(f->got, 10);
+    assert_int_equal(chan_queued(f->a), 0);
+    assert_true(f->in_order && f->content_ok);
+    send_len(f, 11, 100);
+    chan_poll(f->a);
+    f->free_in_msg = true;
+    chan_poll(f->b);
+    assert_int_equal(f->got, 11);
+}
+
 static void flush_gives_up_in_time(void **state)
 {
     struct fixture *f = *state;
@@ -640,6 +660,7 @@ int main(void)
         T(the_last_words_arrive_before_the_end),
         T(the_end_of_a_paused_channel_shows_in_writing),
         T(freed_inside_a_message),
+        T(poll_sends_and_delivers_at_once),
         T(flush_gives_up_in_time),
         T(what_a_hook_sends_leaves_in_the_same_turn),
         T(ids_are_fresh_and_never_zero),
