@@ -180,11 +180,14 @@ class Bench:
         self.many = Fleet(self.size["fleet"], self.keys)
         self.nginx = Nginx(self.many.documents())
         self.peer = Server("nginx", self.nginx.port, self.nginx.pids, self.keys, "seed")
+        self.deep = Nginx(self.many.documents(), backlog=4096)  # as roost's
+        self.deep_peer = Server("nginx", self.deep.port, self.deep.pids, self.keys, "seed")
         self.used = {}  # guests of a group that have phoned home already
         self.asked = 0  # guests that have read their seeds, over all groups
 
     def stop(self):
         self.nginx.stop()
+        self.deep.stop()
         self.many.stop()
 
     def fresh(self, group, n):
@@ -282,6 +285,7 @@ def storms(b):
         fleet = Fleet(n, b.keys) if reports else b.many
         options = dict(guests=n, reports=reports, sources=256, limit=300)
         theirs = b.peer.play("storm", **options)
+        deep = b.deep_peer.play("storm", **options)
         if reports:
             mine = fleet.server.play("storm", prefix="g0", **options)
             home = fleet.homed()
@@ -294,6 +298,7 @@ def storms(b):
         b.table.lost += lost
         what = f"{n} guests at once" + (f", {reports} reports each" if reports else "")
         b.table.row(f"{what}, p99", mine["p99_ms"], "ms", theirs["p99_ms"], "nginx", 0.5)
+        b.table.row(f"{what}, p99", mine["p99_ms"], "ms", deep["p99_ms"], "nginx, backlog 4096")
         b.table.row(f"{what}, CPU", mine["us"], "us", theirs["us"], "nginx, not durable")
         b.parts(mine)
         b.table.note(f"{home} of {n} home by the API, {lost} lost; {mine['busy']} times told to come "

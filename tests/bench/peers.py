@@ -30,7 +30,7 @@ http {{
     uwsgi_temp_path {dir}/uwsgi;
     scgi_temp_path {dir}/scgi;
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        listen 127.0.0.1:{port} backlog={backlog};
         root {dir}/www;
         location = /seed/phone-home {{ return 200 "welcome home\\n"; }}
         location = /seed/report {{ return 200 "noted\\n"; }}
@@ -46,9 +46,10 @@ def free_port():
 
 
 class Nginx:
-    """One worker without sendfile (its best here), the documents as files below /seed/."""
+    """One worker without sendfile (its best here), the documents as files below /seed/. backlog: 511 is
+    its own choice."""
 
-    def __init__(self, documents):
+    def __init__(self, documents, backlog=511):
         self.dir = Path(tempfile.mkdtemp(prefix="roost-nginx-", dir="/tmp"))
         seed = self.dir / "www" / "seed"
         seed.mkdir(parents=True)
@@ -57,7 +58,7 @@ class Nginx:
         self.port = free_port()
         conf = self.dir / "nginx.conf"
         user = "user root root;" if os.geteuid() == 0 else ""
-        conf.write_text(CONF.format(dir=self.dir, port=self.port, user=user))
+        conf.write_text(CONF.format(dir=self.dir, port=self.port, user=user, backlog=backlog))
         self.process = subprocess.Popen(["nginx", "-p", self.dir, "-c", conf])
         self._wait()
 
