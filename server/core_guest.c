@@ -23,7 +23,7 @@ static void standing_move(struct core *c, struct guest *g, enum event_kind k, st
         s->overdue = true;
     if (k == EV_REBUILT)
         s->ever_home = false;
-    if (next == s->phase && k != EV_LAUNCHING && k != EV_LAUNCHED)
+    if (next == s->phase && k != EV_DEFINED && k != EV_LAUNCHING && k != EV_LAUNCHED)
         return;
     /* How long the phase took, when it ended as it should; what was overdue would spoil the mean. */
     if (phase_waits_for(s->phase) && !s->overdue && phase_is_running(next) && next > s->phase &&

@@ -239,9 +239,6 @@ static int check_user_data(struct apply *a, const struct fleet_instance *f, stru
 
     if (userdata_inspect(f->spec.user_data, f->spec.user_data_len, &facts, e) < 0)
         return err_wrap(e, "instance %s: user-data", f->name.s);
-    if (facts.vendor_off)
-        warn(a, "instance %s: user-data turns vendor-data off: that guest will not phone home",
-             f->name.s);
     if (facts.warning[0])
         warn(a, "instance %s: user-data: %s", f->name.s, facts.warning);
     return 0;

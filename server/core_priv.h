@@ -232,7 +232,9 @@ void imports_free(struct core *c);   /* after the copier; who waits is told */
 int reserve_make(struct core *c, struct err *e); /* no room: c->full, and it is tried again */
 void core_disk_full(struct core *c, const struct err *why);
 
-/* --- core_read.c --- */
+/* --- core_read.c, core_status.c --- */
+/* The NOTE column. */
+void core_guest_note(struct core *c, const struct guest *g, char *out, size_t size);
 void core_reprobed(struct core *c);
 void reprobes_free(struct core *c);
 
