@@ -138,14 +138,14 @@ static void count(struct tally *t, size_t max, const char *action)
     }
 }
 
-static void put_summary(const struct tally *t, size_t max, bool changed)
+static void put_summary(const struct tally *t, size_t max, const char *what)
 {
     for (size_t i = 0; i < max && t[i].action; i++)
         printf("%s%d %s", i ? ", " : "", t[i].n, t[i].action);
-    printf("%s%s\n", t[0].action ? "; " : "", changed ? "applied" : "nothing changed");
+    printf("%s%s\n", t[0].action ? "; " : "", what);
 }
 
-static int print_plan(struct cli *c, const json_t *tree, struct err *e)
+static int print_plan(struct cli *c, const json_t *tree, const char *done, struct err *e)
 {
     static const char *const columns[] = { "OBJECT", "NAME", "ACTION", "CLASS", "FIELDS", NULL };
     struct table *t = table_new(c, columns, true);
@@ -172,13 +172,25 @@ static int print_plan(struct cli *c, const json_t *tree, struct err *e)
         table_free(t);
     else if (table_print(t, e) < 0)
         return -1;
-    put_summary(tally, ARRAY_SIZE(tally), json_is_true(json_object_get(tree, "changed")));
+    put_summary(tally, ARRAY_SIZE(tally),
+                json_is_true(json_object_get(tree, "changed")) ? done : "nothing changed");
     return 0;
+}
+
+static int print_applied(struct cli *c, const json_t *tree, struct err *e)
+{
+    return print_plan(c, tree, "applied", e);
+}
+
+static int print_planned(struct cli *c, const json_t *tree, struct err *e)
+{
+    return print_plan(c, tree, "nothing was changed (--dry-run)", e);
 }
 
 int run_apply(struct cli *c, const struct args *a, struct err *e)
 {
     const char *file = args_option(a, "file");
+    bool dry_run = args_option(a, "dry-run") != NULL;
     struct source s = { NULL };
     json_t *body, *result = NULL;
 
@@ -186,13 +198,12 @@ int run_apply(struct cli *c, const struct args *a, struct err *e)
         return err_set(e, ERR_INVALID, "apply: say which file: roost apply -f fleet.yaml");
     if (load(file, &s, e) == 0 && fleet_inline(s.tree, s.file, s.map, s.dir, e) == 0 &&
         check(&s, e) == 0) {
-        body =
-            json_pack("{s:O, s:b}", "fleet", s.tree, "dry-run", args_option(a, "dry-run") != NULL);
+        body = json_pack("{s:O, s:b}", "fleet", s.tree, "dry-run", dry_run);
         struct client *client = cli_client(c, e);
         if (client && !(result = client_send(client, "POST", "/v1/apply", body, e)))
             add_place(&s, e);
         json_decref(body);
     }
     source_done(&s);
-    return out_tree(c, result, print_plan, e);
+    return out_tree(c, result, dry_run ? print_planned : print_applied, e);
 }

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/parse.h"
 #include "cli/commands.h"
+#include "model/name.h"
 #include "model/words.h"
 
 struct reading {
@@ -183,12 +184,27 @@ static int read_option(struct reading *r, struct err *e)
 
 /* --- the whole line --- */
 
-static int check_count(const struct args *a, struct err *e)
+/* Operands that the table calls NAME are names of instances. */
+static int check_names(const struct args *a, struct err *e)
+{
+    const char *form = a->command->args;
+    int n = a->command->flags & COMMAND_TAIL ? 1 : a->n;
+    struct name name;
+
+    if (strncmp(form + (*form == '['), "NAME", 4) != 0)
+        return 0;
+    for (int i = 0; i < n; i++)
+        if (instance_name_parse(a->operand[i], &name, e) < 0)
+            return err_wrap(e, "%s", a->command->words);
+    return 0;
+}
+
+static int check_operands(const struct args *a, struct err *e)
 {
     auto_buf struct buf usage = BUF_INIT;
 
     if (a->n >= a->command->min && (a->command->max < 0 || a->n <= a->command->max))
-        return 0;
+        return check_names(a, e);
     command_usage(a->command, &usage);
     return err_set(e, ERR_INVALID, "%s: too %s operands; usage: roost %s", a->command->words,
                    a->n < a->command->min ? "few" : "many", buf_str(&usage));
@@ -286,7 +302,7 @@ int args_parse(struct cli *c, int argc, char **argv, struct args *ret, struct er
     }
     if ((ret->command->flags & COMMAND_RAW) && c->output != OUTPUT_TABLE)
         return err_set(e, ERR_INVALID, "%s: --output has no meaning here", ret->command->words);
-    return check_count(ret, e);
+    return check_operands(ret, e);
 }
 
 /* --- values --- */

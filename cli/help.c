@@ -83,6 +83,8 @@ static int print_help(struct cli *c, const json_t *tree, struct err *e)
     }
     puts(one ? "\noptions of all commands:" : "\noptions:");
     put_options(json_object_get(tree, "options"));
+    if (!one)
+        puts("\nroost help COMMAND says more of one; roost(1) has the rest.");
     return 0;
 }
 

@@ -100,7 +100,9 @@ const char *when_ago(const char *rfc3339, char out[40])
 
     if (at < 0)
         snprintf(out, 40, "-");
+    else if (now - at < 1000)
+        snprintf(out, 40, "just now");
     else
-        snprintf(out, 40, "%s ago", format_duration(now > at ? now - at : 0, text));
+        snprintf(out, 40, "%s ago", format_duration(now - at, text));
     return out;
 }

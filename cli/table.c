@@ -52,6 +52,9 @@ struct table *table_new(const struct cli *c, const char *const *columns, bool he
     if (!isatty(STDOUT_FILENO))
         scols_table_set_termforce(t->t, SCOLS_TERMFORCE_NEVER);
     scols_table_enable_minout(t->t, 1); /* no blanks at the ends of lines */
+    /* Two, since cells have blanks of their own. */
+    if (scols_table_set_column_separator(t->t, "  ") != 0)
+        t->failed = true;
     for (; columns[t->columns]; t->columns++)
         if (!scols_table_new_column(t->t, columns[t->columns], 0,
                                     columns[t->columns + 1] ? 0 : SCOLS_FL_WRAP))

@@ -95,6 +95,21 @@ static void test_options(void **state)
     assert_string_equal(args_option(&a, "file"), "-");
 }
 
+static void test_names_of_instances(void **state)
+{
+    static const char *const lines[] = { "instance show Web", "instance stop ok a/../b",
+                                         "wait -- -x", "known-hosts a_b", "ssh UP ls" };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+        assert_int_equal(parse(lines[i]), -1);
+        assert_int_equal(e.kind, ERR_INVALID);
+        assert_non_null(strstr(e.text, ": instance name \""));
+    }
+    assert_int_equal(parse("ssh web1 Not-A/Name"), 0);
+    assert_int_equal(parse("help UPPER"), 0);
+}
+
 static void test_global_options_stand_anywhere(void **state)
 {
     static const char *const lines[] = { "-o yaml instance show web1", "instance show -o yaml web1",
@@ -120,7 +135,7 @@ static void test_the_guests_command_is_its_own(void **state)
     assert_string_equal(a.operand[2], "-la");
     assert_string_equal(args_option(&a, "identity"), "key");
     assert_int_equal(c.output, OUTPUT_TABLE);
-    assert_int_equal(parse("events -- -x"), 0);
+    assert_int_equal(parse("help -- -x"), 0);
     assert_string_equal(a.operand[0], "-x");
 }
 
@@ -173,6 +188,7 @@ int main(void)
         cmocka_unit_test(test_each_command_is_found),
         cmocka_unit_test(test_rows_are_sound),
         cmocka_unit_test(test_options),
+        cmocka_unit_test(test_names_of_instances),
         cmocka_unit_test(test_global_options_stand_anywhere),
         cmocka_unit_test(test_the_guests_command_is_its_own),
         cmocka_unit_test(test_refusals),

@@ -58,9 +58,11 @@ static void put_command(struct buf *out, const struct command *k)
 
     buf_printf(out, ".It Ic %s", k->words);
     for (const struct option *o = k->options; o && o->name; o++) {
-        buf_puts(out, " Oo ");
+        /* The one option that has to be there. */
+        bool needed = strcmp(k->words, "apply") == 0 && strcmp(o->name, "file") == 0;
+        buf_puts(out, needed ? " " : " Oo ");
         put_option(out, o);
-        buf_puts(out, " Oc");
+        buf_puts(out, needed ? "" : " Oc");
     }
     put_operands(out, k->args);
     buf_puts(out, "\n");
