@@ -92,8 +92,13 @@ int dir_make_all(const char *path, mode_t mode, struct err *e)
             continue;
         part[i] = '\0';
         /* Above what is ours, making is refused in many ways (EROFS, EACCES): the end counts. */
-        if (mkdir(part, mode) < 0 && errno != EEXIST && stat(part, &st) < 0)
-            return err_sys(e, "cannot make the directory %s", part);
+        if (mkdir(part, mode) < 0 && errno != EEXIST) {
+            int why = errno;
+            if (stat(part, &st) < 0) {
+                errno = why;
+                return err_sys(e, "cannot make the directory %s", part);
+            }
+        }
         part[i] = path[i];
     }
     if (stat(path, &st) < 0)

@@ -75,7 +75,9 @@ set -- -o roost.mode=rootless -o seed.listen=127.0.0.1:0
 [ -z "${BREAK:-}" ] || set -- "$@" -o limits.seeded=20s -o limits.tcg-factor=3
 roostd "$@" >"$demo/roostd.log" 2>&1 &
 roostd=$!
-tail -n +1 -f --pid="$roostd" "$demo/roostd.log" | sed '/ready, /q'
+# Until it is ready and has said how guests will run, in either order.
+tail -n +1 -f --pid="$roostd" "$demo/roostd.log" |
+    sed -n 'p; /ready, /{x; s/$/r/; x}; /accelerator /{x; s/$/a/; x}; x; /ra/q; /ar/q; x'
 kill -0 "$roostd" 2>/dev/null || { cat "$demo/roostd.log" >&2; exit 1; }
 roost status
 

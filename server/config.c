@@ -1,12 +1,15 @@
 #include "server/config.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
 
 #include "base/cleanup.h"
 #include "server/config_table.h"
+
+#define DISK_MIN (UINT64_C(1) << 20) /* as in fleet files */
 
 static int put_default(struct config *c, const struct config_row *r, struct err *e)
 {
@@ -67,6 +70,40 @@ static int check_control(struct config *c, struct err *e)
     return 0;
 }
 
+/* Where a value was given, in front of what is wrong with it. */
+static int at_origin(const struct config *c, const char *section, const char *key, struct err *e)
+{
+    const struct config_origin *o = &c->origin[config_index(config_row(section, key))];
+
+    if (o->from != FROM_DEFAULT)
+        err_wrap(e, "[%s] %s", section, key);
+    if (o->from == FROM_OPTION)
+        return err_wrap(e, "-o");
+    return o->from == FROM_FILE ? err_wrap(e, "%.200s:%u", c->file, o->line) : -1;
+}
+
+/* Values that are fine each and cannot be together. */
+static int check_together(const struct config *c, struct err *e)
+{
+    if (!c->firmware_code[0] != !c->firmware_vars[0]) {
+        err_set(e, ERR_INVALID,
+                "firmware-code and firmware-vars belong together: give both or leave both empty");
+        return at_origin(c, "launch", c->firmware_code[0] ? "firmware-vars" : "firmware-code", e);
+    }
+    if (c->restart_max < c->restart_first) {
+        err_set(e, ERR_INVALID, "restart-max is less than restart-first, which it has to reach");
+        return at_origin(c, "process",
+                         is_default(c, "process", "restart-max") ? "restart-first" : "restart-max",
+                         e);
+    }
+    if (c->disk && c->disk < DISK_MIN) {
+        err_set(e, ERR_INVALID, "%" PRIu64 " bytes are no disk: 1M or more (say 10G), or 0",
+                c->disk);
+        return at_origin(c, "defaults", "disk", e);
+    }
+    return 0;
+}
+
 int config_finish(struct config *c, struct err *e)
 {
     bool system = c->mode == MODE_SYSTEM;
@@ -78,12 +115,8 @@ int config_finish(struct config *c, struct err *e)
         return err_set(e, ERR_INVALID, "[roost] state: empty, expected an absolute path");
     if (c->listen.ip.family == 0)
         return err_set(e, ERR_INVALID, "[seed] listen: no address");
-    if (!c->firmware_code[0] != !c->firmware_vars[0])
-        return err_set(e, ERR_INVALID,
-                       "[launch] firmware-code and firmware-vars belong together: give both or "
-                       "leave both empty");
-    if (c->restart_max < c->restart_first)
-        return err_set(e, ERR_INVALID, "[process] restart-max: less than restart-first");
+    if (check_together(c, e) < 0)
+        return -1;
     if (layout_run_dir(system, c->state, c->run, e) < 0)
         return -1;
     return check_control(c, e);

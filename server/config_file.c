@@ -93,6 +93,9 @@ static int scan_file(struct scan *s, struct err *e)
 
     if (file_read(AT_FDCWD, s->file, FILE_CAP, &text, e) < 0)
         return -1;
+    if (text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
+        return err_set(e, ERR_INVALID, "%.200s:1: begins with a byte order mark: save it without",
+                       s->file);
     if (text.len && memchr(text.data, '\0', text.len))
         return err_set(e, ERR_INVALID, "%.200s: holds NUL bytes, this is no text file", s->file);
     for (char *p = text.data; p && *p;) {

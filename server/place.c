@@ -42,7 +42,9 @@ static int open_own_dir(const char *path, int flags, struct err *e)
 static int open_state(const struct config *c, struct place *p, struct err *e)
 {
     if (dir_make_all(c->state, 0700, e) < 0)
-        return err_wrap(e, "[roost] state");
+        return c->mode == MODE_SYSTEM && geteuid() != 0
+                   ? err_wrap(e, "[roost] mode: system is for root")
+                   : err_wrap(e, "[roost] state");
     p->state = open_own_dir(c->state, 0, e);
     if (p->state < 0)
         return err_wrap(e, "[roost] state");

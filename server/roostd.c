@@ -18,7 +18,8 @@ static const char usage[] =
     "usage: roostd [options]\n"
     "  -c, --config FILE       configuration (default: ~/.config/roost/roost.conf, for root\n"
     "                          /etc/roost/roost.conf, if there)\n"
-    "  -o SECTION.KEY=VALUE    one option above the file; repeatable\n"
+    "  -o, --option SECTION.KEY=VALUE\n"
+    "                          one option above the file; repeatable\n"
     "      --check-config      read the configuration, say what is wrong, exit\n"
     "      --print-config      every option with its value and where it comes from\n"
     "      --print-defaults    a commented roost.conf with all built-in values\n"
@@ -26,7 +27,8 @@ static const char usage[] =
     "      --debug TOPIC       debug lines of one topic only\n"
     "      --single            all in one process, for debuggers; not for service\n"
     "      --libexec DIR       where roost-core and roost-front are (default: beside roostd)\n"
-    "      --version, --help\n";
+    "  -V, --version           the version\n"
+    "  -h, --help              this\n";
 
 /* A run: what is to be undone at its end. */
 struct run {
@@ -114,6 +116,9 @@ static void run_end(struct run *r)
     }
     if (r->seed_fd >= 0)
         close(r->seed_fd);
+    /* Under the lock; the sockets of guests that run on keep it there. */
+    if (r->place.lock >= 0)
+        rmdir(r->d->config.run);
     place_close(&r->place);
 }
 
@@ -144,14 +149,14 @@ static int serve(struct roostd *d, const struct roostd_roles *kind, struct err *
 }
 
 /* Everything that ends before there is anything to serve. False: go on. */
-static bool only_tells(const struct roostd *d)
+static bool only_tells(const struct roostd *d, const char *name)
 {
     auto_buf struct buf out = BUF_INIT;
 
     if (d->help)
         buf_puts(&out, usage);
     else if (d->version)
-        buf_printf(&out, "roostd %s (%.12s)\n", ROOST_VERSION, build_id);
+        buf_printf(&out, "%s %s (%.12s)\n", name, ROOST_VERSION, build_id);
     else if (d->print_defaults)
         config_print_defaults(&out);
     else if (d->print_config)
@@ -191,7 +196,7 @@ int roostd_run(int argc, char **argv, const struct roostd_roles *roles)
         fprintf(stderr, "roostd: %s\n", d ? e.text : "no memory");
         return err_exit_code(d ? e.kind : ERR_INTERNAL);
     }
-    if (only_tells(d))
+    if (only_tells(d, roles->name))
         return 0;
     open_log(d, roles->name);
     if (d->single && strcmp(roles->name, "roostd") == 0) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "server/child.h"
+#include "server/config_table.h"
 #include "server/roostd.h"
 
 enum { OPT_CHECK = 256, OPT_PRINT, OPT_DEFAULTS, OPT_LEVEL, OPT_DEBUG, OPT_SINGLE, OPT_LIBEXEC };
@@ -98,7 +99,7 @@ static void find_file(const struct words *w, const struct config *c, char ret[PA
 
 static int set_all(struct config *c, const struct words *w, struct err *e)
 {
-    char level[64];
+    const struct config_origin origin = { FROM_OPTION, 0 };
 
     for (int i = 0; i < w->n_set; i++) {
         if (config_set(c, w->set[i], e) < 0)
@@ -106,8 +107,9 @@ static int set_all(struct config *c, const struct words *w, struct err *e)
     }
     if (!w->level)
         return 0;
-    snprintf(level, sizeof(level), "roost.log-level=%.40s", w->level);
-    return config_set(c, level, e) < 0 ? err_wrap(e, "--log-level") : 0;
+    return config_put(c, config_row("roost", "log-level"), w->level, origin, e) < 0
+               ? err_wrap(e, "--log-level")
+               : 0;
 }
 
 static int read_config(struct config *c, const struct words *w, struct err *e)

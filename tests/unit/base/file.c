@@ -418,6 +418,9 @@ static void test_directories(void **state)
     assert_int_equal(dir_make_all("", 0700, &e), -1);
     assert_int_equal(e.kind, ERR_INVALID);
     assert_int_equal(dir_make_all("/proc/nothing/here", 0700, &e), -1);
+    /* Why it cannot be made, not that it is missing: sysfs refuses everybody. */
+    assert_int_equal(dir_make_all("/sys/roost", 0700, &e), -1);
+    assert_int_not_equal(e.kind, ERR_NOT_FOUND);
     assert_int_equal(dir_sync(dirfd_, &e), 0);
     auto_close int by_path = open(root, O_PATH | O_CLOEXEC);
     assert_int_equal(dir_sync(by_path, &e), 0);

@@ -215,9 +215,17 @@ static void test_together(void **state)
     assert_int_equal(config_set(&c, "launch.firmware-vars=", NULL), 0);
     assert_int_equal(config_finish(&c, &e), -1);
     assert_int_equal(e.kind, ERR_INVALID);
+    assert_ptr_equal(strstr(e.text, "-o: [launch] firmware-vars: "), e.text);
     config_defaults(&c, NULL);
     assert_int_equal(config_set(&c, "process.restart-max=50ms", NULL), 0);
     assert_int_equal(config_finish(&c, &e), -1);
+    assert_ptr_equal(strstr(e.text, "-o: [process] restart-max: "), e.text);
+    config_defaults(&c, NULL);
+    assert_int_equal(config_set(&c, "defaults.disk=5", NULL), 0);
+    assert_int_equal(config_finish(&c, &e), -1);
+    assert_ptr_equal(strstr(e.text, "-o: [defaults] disk: 5 bytes"), e.text);
+    assert_int_equal(config_set(&c, "defaults.disk=0", NULL), 0);
+    assert_int_equal(config_finish(&c, NULL), 0);
 }
 
 static void test_channel(void **state)
