@@ -48,6 +48,7 @@ struct machine {
     struct exited exited;
     struct loop_timer *end_timer; /* the end is recorded when it comes up */
     struct ration resets;
+    int64_t reset_ms; /* CLOCK_BOOTTIME of the last one that counted */
 
     struct loop_timer *stop_timer;
     unsigned stop_step;
