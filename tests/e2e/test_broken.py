@@ -1,0 +1,219 @@
+"""Guests that do not come home, or not well: each is named rightly, by `instance list` and `wait`."""
+import gzip
+import http.server
+import subprocess
+import threading
+import urllib.parse
+
+import pytest
+
+import guest
+from harness.roost import Roost
+
+# Limits as short as guests that are well allow beside others on two processors.
+LIMITS = {"launched": "40s", "seeded": "25s", "tcg-factor": 1}
+CAP = 65536
+
+
+class Wait:
+    """`roost wait`, under way."""
+
+    def __init__(self, roost, name, timeout):
+        self.process = subprocess.Popen(
+            [roost.build / "roost", "wait", name, "--timeout", f"{timeout}s"], env=roost.env,
+            text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def end(self, timeout=guest.HOME + 60):
+        out, err = self.process.communicate(timeout=timeout)
+        return self.process.returncode, out + err
+
+
+# name: roost.mode of the micro guest, state, words of its note, exit code of wait, words that wait says.
+MICRO = {
+    "wrongtag": ("wrongtag", "overdue", ["no seed request", "see: roost console wrongtag"], 7,
+                 ["came to launched", "no seed request"]),
+    "closed": ("ok roost.port=9", "overdue", ["no seed request"], 7,
+               ["came to launched", "no meta-data"]),
+    "silent": ("nofetch", "overdue", ["no seed request"], 7, ["micro: not fetching"]),
+    "hung": ("hang", "overdue", ["no seed request"], 7, ["micro: hanging"]),
+    "mute": ("nopost", "overdue", ["no phone-home"], 7,
+             ["came to seeded", "last sign of life: seed-served"]),
+    "panicked": ("panic", "failed", ["kernel panicked", "see: roost console panicked"], 4,
+                 ["is failed", "the guest's kernel panicked", "last lines of panicked's console"]),
+}
+
+
+@pytest.fixture(scope="module")
+def micros(micro):
+    with Roost({"limits": LIMITS, "launch": {"console-cap": CAP}}) as roost:
+        modes = {name: row[0] for name, row in MICRO.items()} | {"storm": "storm"}
+        port = f"roost.port={roost.seed_port}"
+        roost.apply({
+            "networks": {"lab": {"kind": "user", "policy": "tag"}},
+            "images": {name: guest.image(micro, cmdline_add=f"{port} roost.mode={mode}")
+                       for name, mode in modes.items()},
+            "defaults": {"network": "lab", "bootstrapper": "none", "memory": "96M"},
+            "instances": {name: {"image": name} for name in modes}})
+        guest.start(roost, *MICRO)
+        # What has failed cannot come home: `wait` says so at once, whatever its time.
+        yield roost, {"panicked": Wait(roost, "panicked", 600)}
+
+
+def test_micro_guests_that_do_not_come_home_are_named(micros):
+    roost, waits = micros
+    for name, (_, state, note, code, words) in MICRO.items():
+        # Of the last phase that it comes to: on a slow machine one before may be overdue, too.
+        guest.Events(roost, name, after=0).wait(state, fits=lambda e: note[0] in e["detail"])
+    rows = {r["name"]: r for r in roost.json("instance", "list")}
+    table = roost.cli("instance", "list").stdout
+    for name, (_, state, note, code, words) in MICRO.items():
+        row = rows[name]
+        assert row["state"] == state, row
+        assert all(word in row["note"] for word in note), row
+        line = next(line for line in table.split("\n") if line.split()[:1] == [name])
+        assert state in line and note[0] in line, line
+    for name, (_, state, note, code, words) in MICRO.items():
+        exit_code, said = (waits.get(name) or Wait(roost, name, 1)).end()
+        assert exit_code == code, said
+        assert all(word in said for word in words), said
+    overdue = {o["name"] for o in roost.json("status")["overdue"]}
+    assert overdue == {n for n, r in MICRO.items() if r[1] == "overdue"}
+
+
+def test_the_guest_with_a_wrong_tag_is_listed_as_an_unknown_caller(micros):
+    roost = micros[0]
+    callers = roost.json("unknown")
+    caller = next(c for c in callers if c["tag"] == "wrong-wrongtag")
+    assert caller["user-agent"] == "Wget" and caller["peer"].startswith("127.0.0.1"), caller
+    assert caller["count"] > 1
+    assert "wrong-wrongtag" in roost.cli("unknown").stdout
+
+
+def test_a_guest_that_floods_its_console_fills_nothing(micros):
+    roost = micros[0]
+    roost.cli("instance", "stop", "--force", *(n for n in MICRO if n != "panicked"))
+    assert guest.row(roost, "hung")["note"] == "killed as asked"
+    directory = roost.state / "instances" / "storm"
+    guest.start(roost, "storm")
+    kept, sizes = set(), []
+
+    def often():
+        """Five different logs were put aside."""
+        try:
+            kept.add((directory / "console.log.1").stat().st_ino)
+        except FileNotFoundError:
+            pass
+        sizes.append(sum(f.stat().st_size for f in directory.iterdir() if f.is_file()))
+        return len(kept) >= 5
+
+    guest.wait_change(directory, often, 120, lambda: f"rotations of console.log: {kept}, {sizes[-5:]}")
+    # Looked at once a second: what a serial line can carry in that time, and the part that is kept.
+    assert max(sizes) < 32 << 20
+    assert "micro: storm" in roost.cli("console", "storm", "--log").stdout
+    roost.cli("instance", "stop", "--force", "storm")
+
+
+# --- with real cloud-init ---------------------------------------------------------------------------
+
+
+class Elsewhere(http.server.ThreadingHTTPServer):
+    """Somebody else's server for phone-homes, which sends everybody away."""
+
+    def __init__(self):
+        outer, self.heard = self, []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.heard.append(urllib.parse.parse_qs(body.decode()))
+                self.send_response(302)
+                self.send_header("Location", "/elsewhere")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *args):
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+BAD_YAML = b"#cloud-config\nruncmd: [true\npackages: {\n"
+
+
+@pytest.fixture(scope="module")
+def clouds(debian):
+    with Roost({"limits": {**LIMITS, "launched": "3m"}}) as roost, Elsewhere() as elsewhere:
+        # gzip hides bad YAML from roost, as it may: the document goes to the guest as it is.
+        hidden = roost.dir / "hidden.gz"
+        hidden.write_bytes(gzip.compress(BAD_YAML, mtime=0))
+        (roost.dir / "redirected.yaml").write_text(
+            "#cloud-config\n"
+            "runcmd: [[sh, -c, 'echo doing it; exit 3']]\n"
+            f"phone_home: {{url: 'http://10.0.2.2:{elsewhere.server_port}/', post: all, tries: 2}}\n")
+        (roost.dir / "off.yaml").write_text("#cloud-config\nvendor_data: {enabled: false}\n")
+        tree = {
+            "images": {"debian": guest.image(debian)},
+            "defaults": {"image": "debian", "memory": "512M"},
+            "instances": {"hidden": {"user-data": str(hidden)},
+                          "redirected": {"user-data": "redirected.yaml"},
+                          "off": {"user-data": "off.yaml"}}}
+        warnings = roost.apply(tree)["warnings"]
+        guest.start(roost, *tree["instances"])
+        waits = {name: Wait(roost, name, guest.HOME) for name in ("hidden", "redirected")}
+        yield roost, warnings, waits, elsewhere
+
+
+def test_bad_yaml_that_can_be_seen_is_refused_with_its_place(clouds):
+    roost = clouds[0]
+    (roost.dir / "bad.yaml").write_bytes(BAD_YAML)
+    before = roost.json("instance", "list")
+    file = roost.fleet({"instances": {"bad": {"image": "debian", "user-data": "bad.yaml"}}}, "bad-fleet.yaml")
+    refused = roost.cli("apply", "-f", file, check=False)
+    assert refused.returncode == 2
+    assert "bad" in refused.stderr and "user-data" in refused.stderr and "line" in refused.stderr
+    assert [r["name"] for r in roost.json("instance", "list")] == [r["name"] for r in before]
+
+
+def test_bad_yaml_that_gzip_hides_does_not_keep_a_guest_away(clouds):
+    roost, _, waits, _ = clouds
+    code, said = waits["hidden"].end()
+    assert code == 0, said
+    assert guest.row(roost, "hidden")["phase"] == "homed"
+
+
+def test_a_failing_runcmd_and_a_redirected_phone_home_are_named(clouds):
+    roost, _, waits, elsewhere = clouds
+    code, said = waits["redirected"].end()
+    assert code == 0, said
+    # Home by roost's own script, as the other server was told, too, and sent it away.
+    heard = [form for form in elsewhere.heard if form.get("hostname") == ["redirected"]]
+    assert heard and "ssh-ed25519" in heard[0]["pub_key_ed25519"][0]
+    row = guest.row(roost, "redirected")
+    assert row["phase"] == "homed"
+    assert "scripts-user" in row["note"] and "FAIL" in row["note"], row
+    assert "scripts-user" in roost.cli("instance", "list").stdout
+    failed = [e for e in roost.json("events", "redirected", "--limit", "1000")["events"]
+              if e["kind"] == "module-failed"]
+    assert len(failed) == 1 and "scripts-user" in failed[0]["detail"], failed
+    code, said = Wait(roost, "redirected", 20).end()
+    assert code == 0 and "scripts-user" in said, said
+
+
+def test_vendor_data_turned_off_is_warned_of_and_named(clouds):
+    roost, warnings = clouds[:2]
+    assert any("instance off" in w and "will not phone home" in w for w in warnings), warnings
+    # Nothing but its silence tells of this one.
+    guest.Events(roost, "off", after=0).wait(
+        "overdue", fits=lambda e: e["detail"].startswith("seeded: no phone-home"))
+    code, said = Wait(roost, "off", 1).end()
+    assert code == 7, said
+    assert "off is not homed after 1.0s" in said and "came to seeded" in said and \
+        "no phone-home" in said and "last lines of off's console" in said, said
+    row = guest.row(roost, "off")
+    assert row["state"] == "overdue" and "no phone-home" in row["note"], row
