@@ -9,7 +9,7 @@
 
 #define TICK_MS   1000
 #define TALLY_MS  5000
-#define POLL_EACH 32 /* requests */
+#define POLL_EACH 32   /* requests */
 #define QUIT_MS   2000 /* for requests under way */
 
 /* --- the end ------------------------------------------------------------------------------- */
