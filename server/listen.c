@@ -8,14 +8,18 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/parse.h"
 
 #define CONTROL_GROUP   "roost"
 #define CONTROL_BACKLOG 128
+#define PORT_WAIT_MS    1000
+#define PORT_POLL_MS    20
 
 union address {
     struct sockaddr sa;
@@ -57,7 +61,7 @@ static int bind_failed(const struct endpoint *at, struct err *e)
     return err_sys(e, "cannot listen on %s, see [seed] listen", text);
 }
 
-static int bind_seed(const struct endpoint *at, struct err *e)
+static int bind_seed(const struct endpoint *at, int backlog, struct err *e)
 {
     union address a;
     socklen_t len = address_of(at, &a);
@@ -69,9 +73,24 @@ static int bind_seed(const struct endpoint *at, struct err *e)
     /* Connections of the time before a restart do not hold the port. */
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
         return err_sys(e, "cannot make a socket");
-    if (bind(fd, &a.sa, len) < 0)
+    if (bind(fd, &a.sa, len) < 0 || listen(fd, backlog) < 0)
         return bind_failed(at, e);
     return steal_fd(&fd);
+}
+
+/* A front that was killed a moment ago may hold the port a little longer than the lock. */
+static int bind_seed_soon(const struct endpoint *at, int backlog, struct err *e)
+{
+    int64_t until = clock_now().boot_ms + PORT_WAIT_MS;
+    struct err why = { 0 };
+    int fd;
+
+    while ((fd = bind_seed(at, backlog, &why)) < 0 && why.kind == ERR_BUSY &&
+           clock_now().boot_ms < until)
+        nanosleep(&(struct timespec){ .tv_nsec = PORT_POLL_MS * 1000000L }, NULL);
+    if (fd < 0 && e)
+        *e = why;
+    return fd;
 }
 
 static int port_of(int fd, uint16_t *ret, struct err *e)
@@ -123,13 +142,11 @@ int listen_seed(const struct config *c, int state_dir, struct endpoint *ret_at, 
     if (choose && kept_port(state_dir, &at.port, e) < 0)
         return -1;
     bool chosen = choose && at.port == 0;
-    auto_close int fd = bind_seed(&at, e);
+    auto_close int fd = bind_seed_soon(&at, (int)c->backlog, e);
     if (fd < 0 && choose && !chosen)
         return err_wrap(e, "the port of %s, which guests know", FILE_SEED_PORT);
     if (fd < 0 || port_of(fd, &at.port, e) < 0)
         return -1;
-    if (listen(fd, (int)c->backlog) < 0)
-        return bind_failed(&at, e);
     if (chosen && keep_port(state_dir, at.port, e) < 0)
         return -1;
     *ret_at = at;
