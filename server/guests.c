@@ -302,6 +302,17 @@ static int probe(struct guests *g, struct err *e)
                             .force = g->config->accel == ACCEL_CHOICE_KVM ? ACCEL_KVM : ACCEL_TCG,
                             .limit_ms = g->config->probe_limit };
 
+    static const struct accel_report unwanted = {
+        .accel = ACCEL_TCG, .reason = "this roost launches no guests ([launch] enabled = no)"
+    };
+
+    if (!g->config->launch) { /* needs no QEMU, so none is looked for */
+        g->accel = unwanted;
+        g->probed = true;
+        send_accel(g, g->reprobe_id);
+        g->reprobe_id = 0;
+        return 0;
+    }
     g->probed = false;
     g->probe = probe_start(g->loop, &o, probe_done, g, e);
     return g->probe || g->probed ? 0 : -1;
