@@ -21,6 +21,11 @@ int bootstrapper_from_name(const char *s);
 #define INSTANCE_IDENTITIES_MAX 16
 #define INSTANCE_GROUPS_MAX     32
 #define USER_DATA_MAX           (1u << 20)
+/* Of a machine, wherever numbers come from: fleet file, roost.conf, the launch verb. */
+#define INSTANCE_CPUS_MAX   512
+#define INSTANCE_MEMORY_MIN (UINT64_C(16) << 20)
+#define INSTANCE_MEMORY_MAX (UINT64_C(64) << 40)
+#define INSTANCE_DISK_MIN   (UINT64_C(1) << 20)
 #define IID_MAX                 84 /* "iid-" NAME "-" 4294967295 */
 
 /* What an operator writes. */

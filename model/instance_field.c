@@ -2,12 +2,9 @@
 
 #include <string.h>
 
+#include "base/parse.h"
 #include "model/hostvars.h"
 #include "model/identity.h"
-
-#define CPUS_MAX   512
-#define MEMORY_MIN (UINT64_C(16) << 20)
-#define DISK_MIN   (UINT64_C(1) << 20)
 
 #define READER(name)                                                                               \
     static int read_##name(void *obj, const json_t *v, const struct spot *at, struct err *e)
@@ -112,7 +109,7 @@ EMITTER(groups)
 READER(cpus)
 {
     int64_t n;
-    if (value_int(v, 1, CPUS_MAX, at, &n, e) < 0)
+    if (value_int(v, 1, INSTANCE_CPUS_MAX, at, &n, e) < 0)
         return -1;
     ((struct spec *)obj)->cpus = (unsigned)n;
     return 0;
@@ -131,7 +128,15 @@ EMITTER(cpus)
 
 READER(memory)
 {
-    return value_size(v, MEMORY_MIN, at, &((struct spec *)obj)->memory, e);
+    uint64_t bytes;
+    char is[24], limit[24];
+    if (value_size(v, INSTANCE_MEMORY_MIN, at, &bytes, e) < 0)
+        return -1;
+    if (bytes > INSTANCE_MEMORY_MAX)
+        return spot_bad(at, e, "%s is more than %s", format_size(bytes, is),
+                        format_size(INSTANCE_MEMORY_MAX, limit));
+    ((struct spec *)obj)->memory = bytes;
+    return 0;
 }
 
 EMITTER(memory)
@@ -145,7 +150,7 @@ READER(disk)
     uint64_t bytes;
     if (value_size(v, 0, at, &bytes, e) < 0)
         return -1;
-    if (bytes > 0 && value_size(v, DISK_MIN, at, &bytes, e) < 0)
+    if (bytes > 0 && value_size(v, INSTANCE_DISK_MIN, at, &bytes, e) < 0)
         return -1;
     ((struct spec *)obj)->disk = bytes;
     return 0;

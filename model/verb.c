@@ -4,12 +4,9 @@
 #include <string.h>
 
 #include "base/parse.h"
+#include "model/instance.h"
 
-/* What a guest may have at most; a wrong number is refused long before QEMU would. */
-#define CPUS_MAX   1024u
-#define MEMORY_MIN (8ull << 20)
-#define MEMORY_MAX (64ull << 40)
-#define PID_MAX    (1u << 22) /* the kernel's PID_MAX_LIMIT */
+#define PID_MAX (1u << 22) /* the kernel's PID_MAX_LIMIT */
 
 /* Each decoder reads all its fields, insists on the end, then checks each value by the parser of
  * its type: what comes out is as good as if the decoder's own side had parsed it. */
@@ -148,9 +145,9 @@ static int launch_check_machine(const struct launch *l, struct err *e)
 {
     char domain[DOMAIN_MAX_LEN + 1];
 
-    if (l->cpus < 1 || l->cpus > CPUS_MAX)
+    if (l->cpus < 1 || l->cpus > INSTANCE_CPUS_MAX)
         return wrong("launch", "cpus", e);
-    if (l->memory < MEMORY_MIN || l->memory > MEMORY_MAX)
+    if (l->memory < INSTANCE_MEMORY_MIN || l->memory > INSTANCE_MEMORY_MAX)
         return wrong("launch", "memory", e);
     if (check_name(&l->image, "image name", e) < 0)
         return -1;

@@ -9,8 +9,6 @@
 #include "base/cleanup.h"
 #include "server/config_table.h"
 
-#define DISK_MIN (UINT64_C(1) << 20) /* as in fleet files */
-
 static int put_default(struct config *c, const struct config_row *r, struct err *e)
 {
     struct config_origin origin = { FROM_DEFAULT, 0 };
@@ -96,7 +94,7 @@ static int check_together(const struct config *c, struct err *e)
                          is_default(c, "process", "restart-max") ? "restart-first" : "restart-max",
                          e);
     }
-    if (c->disk && c->disk < DISK_MIN) {
+    if (c->disk && c->disk < INSTANCE_DISK_MIN) {
         err_set(e, ERR_INVALID, "%" PRIu64 " bytes are no disk: 1M or more (say 10G), or 0",
                 c->disk);
         return at_origin(c, "defaults", "disk", e);

@@ -73,9 +73,9 @@ static const struct config_row rows[] = {
     { "front", "cache-size", &config_type_size, FIELD(cache_size), "64M", NUMBER(0, GIB(4)),
       .help = "bytes of documents kept so: some 4K for each guest that boots at that moment" },
 
-    { "defaults", "cpus", &config_type_number, FIELD(cpus), "1", NUMBER(1, 1024),
+    { "defaults", "cpus", &config_type_number, FIELD(cpus), "1", NUMBER(1, INSTANCE_CPUS_MAX),
       .help = "virtual CPUs of an instance" },
-    { "defaults", "memory", &config_type_size, FIELD(memory), "1G", NUMBER(MIB(8), GIB(65536)),
+    { "defaults", "memory", &config_type_size, FIELD(memory), "1G", NUMBER(INSTANCE_MEMORY_MIN, INSTANCE_MEMORY_MAX),
       .help = "its memory" },
     { "defaults", "disk", &config_type_size, FIELD(disk), "5G", NUMBER(0, GIB(1048576)),
       .help = "its disk; 0: as large as the image" },

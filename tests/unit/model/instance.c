@@ -177,6 +177,7 @@ static void test_refused(void **state)
     refused("{\"memory\": 2}",
             "/instances/web/memory: 2 bytes is less than 16 MiB (say 512M or 8G)");
     refused("{\"memory\": \"15M\"}", "/instances/web/memory: 15 MiB is less than 16 MiB");
+    refused("{\"memory\": \"65T\"}", "/instances/web/memory: 65 TiB is more than 64 TiB");
     refused("{\"memory\": -1}",
             "/instances/web/memory: expected a size (say 512M or 8G), got the number -1");
     refused("{\"disk\": 1.5}",

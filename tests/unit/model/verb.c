@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "model/instance.h"
 
 static struct launch sample(void)
 {
@@ -159,6 +160,8 @@ static void test_launch_wrong_machine(void **state)
     WRONG(l.cpus = UINT32_MAX);
     WRONG(l.memory = 0);
     WRONG(l.memory = UINT64_MAX);
+    WRONG(l.memory = INSTANCE_MEMORY_MAX + 1);
+    WRONG(l.cpus = INSTANCE_CPUS_MAX + 1);
     WRONG(l.arch = ARCHES);
     WRONG(l.firmware = FIRMWARES);
     WRONG(l.image_format = DISK_FORMATS);
