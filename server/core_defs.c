@@ -89,11 +89,17 @@ void nets_free(struct core *c)
 
 int core_image(struct core *c, const char *name, struct image *ret, struct err *e)
 {
+    struct err why; /* e may be NULL */
     json_t *j;
     int r;
 
-    if (store_def_get(c->store, DEF_IMAGE, name, &j, e) < 0)
-        return e->kind == ERR_NOT_FOUND ? err_set(e, ERR_NOT_FOUND, "no image %s", name) : -1;
+    if (store_def_get(c->store, DEF_IMAGE, name, &j, &why) < 0) {
+        if (why.kind == ERR_NOT_FOUND)
+            return err_set(e, ERR_NOT_FOUND, "no image %s", name);
+        if (e)
+            *e = why;
+        return -1;
+    }
     r = image_from_record(name, j, ret, e);
     json_decref(j);
     return r;
