@@ -44,6 +44,33 @@ static void tick(void *arg)
     loop_timer_set(c->housekeeping, HOUSEKEEPING_MS);
 }
 
+/* ---- what follows from what ---- */
+
+/* Files are due, and a new phase has a deadline (a launch begins one even where the phase stays). */
+static int on_event(struct core *c, const struct guest *g, enum event_kind k, bool moved, struct err *e)
+{
+    if (moved || k == EV_LAUNCHING || k == EV_LAUNCHED)
+        verdict_set(c, g);
+    return wire_mark(c, k, e);
+}
+
+static void on_committed(struct core *c)
+{
+    wire_arm(c);
+    watches_wake(c);
+}
+
+static const struct core_follows follows = { on_event, on_committed, core_disk_full };
+
+void core_last_words(struct core *c)
+{
+    if (!c->store)
+        return;
+    sights_flush(c, true);
+    c->commit_due = true;
+    core_turn_end(c);
+}
+
 /* ---- life ---- */
 
 static void end_of_turn(void *arg)
@@ -80,6 +107,7 @@ struct core *core_new(struct loop *l, int roostd_fd, void (*done)(void *), void 
         return NULL;
     }
     c->loop = l;
+    c->follows = &follows;
     c->done = done;
     c->done_arg = arg;
     c->control_fd = -1;

@@ -4,18 +4,6 @@
 
 #include "server/core_priv.h"
 
-void core_token(const struct core *c, enum token_purpose p, const struct guest *g, struct token *ret)
-{
-    token_derive(c->key, p, g->iid, g->epoch, ret);
-}
-
-void core_agent(const struct caller *who, char out[96])
-{
-    char ip[IP_TEXT];
-
-    snprintf(out, 96, "guest %s", ip_format(&who->peer.ip, ip));
-}
-
 /* A client that did not expand the placeholder still shows its token, if it has one. */
 static int find(struct core *c, const struct caller *who, struct guest *ret, struct err *e)
 {

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "server/core_priv.h"
 
 /* A new boot begins with a clean slate. Of machines that others launch only their coming home is
@@ -69,7 +70,7 @@ int core_event(struct core *c, struct guest *g, enum event_kind k, const char *a
     va_end(ap);
     event_detail(&ev, "%s", text);
     snprintf(ev.actor, sizeof ev.actor, "%s", actor);
-    if (store_event_add(c->store, g->id, &ev, e) < 0 || wire_mark(c, k, e) < 0)
+    if (store_event_add(c->store, g->id, &ev, e) < 0)
         return -1;
     standing_move(c, g, k, now);
     if (is_sign(k)) {
@@ -79,8 +80,8 @@ int core_event(struct core *c, struct guest *g, enum event_kind k, const char *a
     }
     if (is_noted(k))
         snprintf(g->standing.note, sizeof g->standing.note, "%.199s", ev.detail);
-    if (g->standing.phase != was || k == EV_LAUNCHING || k == EV_LAUNCHED)
-        verdict_set(c, g);
+    if (c->follows->event(c, g, k, g->standing.phase != was, e) < 0)
+        return -1;
     log_of(event_kind_level(k) == 'e'   ? LOG_ERROR_
            : event_kind_level(k) == 'w' ? LOG_WARN_
            : event_kind_level(k) == 'i' ? LOG_INFO_
@@ -145,4 +146,26 @@ int core_address(struct core *c, struct guest *g, const struct endpoint *at, con
         return 0;
     g->address = *at;
     return core_event(c, g, EV_ADDRESS, "roost", e, "%s (%s)", endpoint_format(at, text), who);
+}
+
+void core_token(const struct core *c, enum token_purpose p, const struct guest *g, struct token *ret)
+{
+    token_derive(c->key, p, g->iid, g->epoch, ret);
+}
+
+void core_agent(const struct caller *who, char out[96])
+{
+    char ip[IP_TEXT];
+
+    snprintf(out, 96, "guest %s", ip_format(&who->peer.ip, ip));
+}
+
+void core_invalidate(struct core *c, const char *tag)
+{
+    auto_buf struct buf b = BUF_INIT;
+    struct err e;
+
+    text_encode(tag, &b);
+    if (c->front && proto_send(c->front, P_INVALIDATE, 0, &b, NULL, 0, &e) < 0)
+        log_warn("front: %s", e.text);
 }

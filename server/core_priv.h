@@ -38,8 +38,18 @@ struct ration {
     unsigned used;
 };
 
+/* What follows from facts and commits, wired in core.c alone: who writes an event or ends a turn does not
+ * know who hears of it. */
+struct core_follows {
+    /* In the transaction of the event; *g has moved to its phase already, `moved` if it did. */
+    int (*event)(struct core *c, const struct guest *g, enum event_kind k, bool moved, struct err *e);
+    void (*committed)(struct core *c);
+    void (*not_committed)(struct core *c, const struct err *why);
+};
+
 struct core {
     struct loop *loop;
+    const struct core_follows *follows;
     struct config config;
     struct chan *roostd, *front;
     void (*done)(void *);

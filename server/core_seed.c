@@ -9,16 +9,6 @@
 /* Seed requests of a guest that is past its first one are worth an event only now and then. */
 #define AGAIN_MS 30000
 
-void core_invalidate(struct core *c, const char *tag)
-{
-    auto_buf struct buf b = BUF_INIT;
-    struct err e;
-
-    text_encode(tag, &b);
-    if (c->front && proto_send(c->front, P_INVALIDATE, 0, &b, NULL, 0, &e) < 0)
-        log_warn("front: %s", e.text);
-}
-
 /* ---- rendering ---- */
 
 struct accounts {

@@ -97,7 +97,7 @@ static bool commit(struct core *c)
         c->commits++;
         return true;
     }
-    core_disk_full(c, &e);
+    c->follows->not_committed(c, &e);
     return false;
 }
 
@@ -117,22 +117,12 @@ void core_turn_end(struct core *c)
         ok = commit(c);
         send_acks(c, ok);
         call_afters(c, ok);
-        wire_arm(c);
-        watches_wake(c);
+        c->follows->committed(c);
     }
     send_acks(c, true);
     if (c->reading && !store_in_transaction(c->store))
         store_rollback(c->store); /* the turn's snapshot */
     c->reading = false;
-}
-
-void core_last_words(struct core *c)
-{
-    if (!c->store)
-        return;
-    sights_flush(c, true);
-    c->commit_due = true;
-    core_turn_end(c);
 }
 
 void core_turn_free(struct core *c)
