@@ -24,8 +24,13 @@ static int holder(const struct verb_ref *v, int dir, pid_t *ret_pid, uint64_t *r
 
     *ret_launch_id = 0;
     int fd = guest_pid_read(dir, ret_pid, &start, ret_launch_id, &why);
-    if (fd == 0 && (fd = proc_open(*ret_pid, start, &why)) >= 0)
-        return fd;
+    if (fd == 0 && (fd = proc_open(*ret_pid, start, &why)) >= 0) {
+        if (guest_is_holder(dir, *ret_pid))
+            return fd;
+        /* It has ended, and nobody has reaped it yet; another was started since. */
+        close(fd);
+        err_set(&why, ERR_NOT_FOUND, "process %d does not hold the lock", (int)*ret_pid);
+    }
     log_of(LOG_WARN_, v->instance.s, "%s; looking for the holder of its lock", why.text);
     pid = guest_find_holder(dir, e);
     if (pid < 0)
@@ -36,7 +41,11 @@ static int holder(const struct verb_ref *v, int dir, pid_t *ret_pid, uint64_t *r
     /* Of which launch it is nobody knows: the file names an earlier one. */
     *ret_launch_id = 0;
     *ret_pid = pid;
-    return proc_start_time(pid, &start, e) < 0 ? -1 : proc_open(pid, start, e);
+    fd = proc_start_time(pid, &start, e) < 0 ? -1 : proc_open(pid, start, e);
+    /* The killed roostd did not get to it. */
+    if (fd >= 0 && guest_pid_write(dir, pid, 0, &why) < 0)
+        log_of(LOG_WARN_, v->instance.s, "%s", why.text);
+    return fd;
 }
 
 static struct running *watch_adopted(struct guests *g, const struct verb_ref *v, int dir,

@@ -32,6 +32,13 @@ static bool has_open(pid_t pid, const struct stat *want)
     return found;
 }
 
+bool guest_is_holder(int dir, pid_t pid)
+{
+    struct stat want;
+
+    return fstatat(dir, FILE_LOCK_QEMU, &want, AT_SYMLINK_NOFOLLOW) == 0 && has_open(pid, &want);
+}
+
 pid_t guest_find_holder(int dir, struct err *e)
 {
     struct stat want;

@@ -84,6 +84,7 @@ void guest_log_tail(int log, char *ret, size_t size);
 /* The process that holds the lock (by an open descriptor of that file), other than this one; 0
  * none. */
 pid_t guest_find_holder(int dir, struct err *e);
+bool guest_is_holder(int dir, pid_t pid); /* false of a zombie */
 enum accel guest_accel_of(pid_t pid);
 
 #endif
