@@ -103,6 +103,7 @@ def test_the_end_of_an_adopted_guest_is_noticed_within_a_second(running):
     roost.kill("all")
     roost.start()
     pid = roost.guests()["m1"]
+    guest.wait_qmp(roost, "m1")
     mark = guest.Events(roost, "m1")
     before = datetime.now(timezone.utc)
     os.kill(pid, signal.SIGKILL)
