@@ -56,8 +56,9 @@ static void put_troubles(struct table *t, const json_t *tree)
     json_array_foreach(json_object_get(tree, "unknown-callers"), i, row)
     {
         auto_buf struct buf b = BUF_INIT;
-        buf_printf(&b, "%s from %s, %lld times: %s", out_text(row, "tag"), out_text(row, "peer"),
-                   (long long)out_number(row, "count"), out_text(row, "advice"));
+        int64_t n = out_number(row, "count");
+        buf_printf(&b, "%s from %s, %lld time%s: %s", out_text(row, "tag"), out_text(row, "peer"),
+                   (long long)n, n == 1 ? "" : "s", out_text(row, "advice"));
         put(t, TINT_WARN, i ? "" : "unknown callers", buf_str(&b));
     }
     json_array_foreach(json_object_get(tree, "faults"), i, row)
