@@ -162,7 +162,6 @@ def test_apply_from_standard_input(roost):
 def test_a_bad_fleet_names_its_line_and_changes_nothing(roost, text, code, place, says):
     roost.apply(FLEET)
     before = roost.json("events")
-    os.chdir(roost.dir)
     done = roost.cli("apply", "-f", roost.fleet(text).name, check=False)
     assert done.returncode == code and done.stdout == ""
     assert done.stderr.startswith(f"roost: {place}"), done.stderr
