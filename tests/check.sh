@@ -19,7 +19,9 @@ run_step() {
     corpus) make --no-print-directory BUILD="$build" corpus ;;
     layers) make --no-print-directory BUILD="$build" layers ;;
     asan) make --no-print-directory BUILD="$build" -j2 asan ;;
-    fast) pytest -m 'not slow and not e2e' tests/integration ;;
+    # One story file per flow: seeds and homecoming by a real client, the command line, generated files.
+    fast) pytest -m 'not slow' tests/integration/test_cloudinit_client.py \
+        tests/integration/test_cli.py tests/integration/test_generated_files.py ;;
     integration) pytest tests/integration ;;
     e2e) pytest tests/e2e ;;
     *) echo "check.sh: no step $1" >&2; return 2 ;;
