@@ -59,16 +59,17 @@ int hex_decode(const char *in, size_t len, uint8_t *out)
 static const char base64_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-static int base64_value(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
+/* A digit's value and one; 0 is no digit. */
+/* clang-format off */
+static const uint8_t base64_ranks[256] = {
+    ['A'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
+    14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26,
+    ['a'] = 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39,
+    40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52,
+    ['0'] = 53, 54, 55, 56, 57, 58, 59, 60, 61, 62,
+    ['+'] = 63, ['/'] = 64,
+};
+/* clang-format on */
 
 /* Digits without the padding: that many octets, as RFC 4648 section 4 counts them. */
 static size_t base64_digits_of(const char *in, size_t len)
@@ -85,23 +86,20 @@ int base64_decode(const char *in, size_t len, uint8_t *out, size_t size)
     size_t digits = base64_digits_of(in, len);
     size_t n = digits * 6 / 8;
     uint32_t bits = 0;
+    uint8_t seen = 0; /* all bits: no value has the top one, what is no digit becomes 0xff */
 
     if (len % 4 || n > size || n > INT_MAX)
         return -1;
-    for (size_t i = 0; i < digits; i++) {
-        if (base64_value(in[i]) < 0)
-            return -1;
-    }
-    /* Section 3.5: pad bits that are not zero would give one value several texts. */
-    unsigned pad_bits = digits * 6 % 8;
-    if (pad_bits && base64_value(in[digits - 1]) & ((1 << pad_bits) - 1))
-        return -1;
     for (size_t i = 0, o = 0; i < digits; i++) {
-        bits = bits << 6 | (uint32_t)base64_value(in[i]);
+        uint8_t value = (uint8_t)(base64_ranks[(uint8_t)in[i]] - 1);
+        seen |= value;
+        bits = bits << 6 | value;
         if (i % 4)
             out[o++] = (uint8_t)(bits >> (6 - 2 * (i % 4)));
     }
-    return (int)n;
+    /* Section 3.5: pad bits that are not zero would give one value several texts. */
+    unsigned pad_bits = digits * 6 % 8;
+    return seen & 0x80 || bits & ((1u << pad_bits) - 1) ? -1 : (int)n;
 }
 
 void base64_encode(const uint8_t *in, size_t len, char *out)

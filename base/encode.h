@@ -12,7 +12,7 @@ void hex_encode(const uint8_t *in, size_t len, char *out); /* out: 2 * len + 1 b
 int hex_decode(const char *in, size_t len, uint8_t *out);  /* out: len / 2 bytes; -1: not hex */
 
 /* Strict standard alphabet with padding, no white space. `out` has room for 3 * len / 4 bytes.
- * Returns the decoded length or -1. */
+ * Returns the decoded length or -1 (`out` is undefined then). */
 int base64_decode(const char *in, size_t len, uint8_t *out, size_t size);
 /* out: 4 * ((len + 2) / 3) + 1 bytes. */
 void base64_encode(const uint8_t *in, size_t len, char *out);

@@ -193,26 +193,40 @@ static int percent_byte(const char *s, size_t len, bool plus_is_space, char *ret
     return 1;
 }
 
+/* How many bytes at s stand for themselves. */
+static size_t percent_plain(const char *s, size_t len, bool plus_is_space)
+{
+    size_t n = 0;
+
+    while (n < len && s[n] != '%' && s[n] != '\0' && !(plus_is_space && s[n] == '+'))
+        n++;
+    return n;
+}
+
 int percent_decode(const char *s, size_t len, bool plus_is_space, char *out, size_t size,
                    struct err *e)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < len;) {
-        char c;
-        int step = percent_byte(s + i, len - i, plus_is_space, &c);
+    for (size_t i = 0;;) {
+        size_t plain = percent_plain(s + i, len - i, plus_is_space);
+        bool end = i + plain == len;
+        char c = '.';
+        int step = end ? 0 : percent_byte(s + i + plain, len - i - plain, plus_is_space, &c);
         if (step < 0)
-            return err_set(e, ERR_INVALID, "bad %%-escape at byte %zu", i + 1);
+            return err_set(e, ERR_INVALID, "bad %%-escape at byte %zu", i + plain + 1);
         if (c == '\0')
-            return err_set(e, ERR_INVALID, "zero byte at byte %zu", i + 1);
-        if (n + 1 >= size || n >= INT_MAX)
+            return err_set(e, ERR_INVALID, "zero byte at byte %zu", i + plain + 1);
+        if (n + plain + !end >= size || n + plain >= INT_MAX)
             return err_set(e, ERR_TOO_BIG, "decoded text is longer than %zu bytes",
                            size ? size - 1 : 0);
+        memmove(out + n, s + i, plain); /* out may be s */
+        n += plain;
+        if (end)
+            break;
         out[n++] = c;
-        i += (size_t)step;
+        i += plain + (size_t)step;
     }
-    if (size == 0)
-        return err_set(e, ERR_TOO_BIG, "no room for the decoded text");
     out[n] = '\0';
     return (int)n;
 }
@@ -288,6 +302,10 @@ void control_mask(char *s)
 
     while (left > 0) {
         uint32_t cp = 0;
+        if (*s >= 0x20 && *s < 0x7f) { /* nearly all of them */
+            s++, left--;
+            continue;
+        }
         size_t n = utf8_next(s, left, &cp);
         size_t step = n ? n : 1;
         if (n == 0 || cp < 0x20 || (cp >= 0x7f && cp <= 0x9f))

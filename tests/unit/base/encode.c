@@ -63,6 +63,16 @@ static void test_base64_strict(void **state)
         if (base64_decode(bad[i], strlen(bad[i]), out, sizeof(out)) >= 0)
             fail_msg("\"%s\" was accepted", bad[i]);
     }
+    /* Every byte at every place of a group: digits and nothing else. */
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (int c = 0; c < 256; c++) {
+        for (int at = 0; at < 4; at++) {
+            char text[] = "AAAAAAAA";
+            text[at] = (char)c;
+            bool is = c && strchr(digits, c);
+            assert_int_equal(base64_decode(text, 8, out, sizeof(out)), is ? 6 : -1);
+        }
+    }
 }
 
 static void test_base64_lengths(void **state)

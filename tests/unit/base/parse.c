@@ -202,6 +202,10 @@ static void test_percent(void **state)
     assert_int_equal(percent_decode("abc", 3, true, out, 3, &e), -1);
     assert_int_equal(e.kind, ERR_TOO_BIG);
     assert_int_equal(percent_decode("", 0, true, out, 0, &e), -1);
+    assert_int_equal(percent_decode("ab%63", 5, true, out, 4, &e), 3);
+    assert_int_equal(percent_decode("ab%63", 5, true, out, 3, &e), -1);
+    assert_int_equal(percent_decode("ab%zz", 5, true, out, 64, &e), -1);
+    assert_non_null(strstr(e.text, "byte 3"));
     /* In place. */
     char text[] = "x%41%42y";
     assert_int_equal(percent_decode(text, strlen(text), false, text, sizeof(text), NULL), 4);
