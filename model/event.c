@@ -83,16 +83,13 @@ static bool controls_terminal(const char *s, size_t n)
            (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9);
 }
 
-void event_detail(struct event *ev, const char *fmt, ...)
+void event_vdetail(struct event *ev, const char *fmt, va_list ap)
 {
     char raw[4 * EVENT_DETAIL_MAX]; /* a character of three bytes may shrink to one */
     size_t len, out = 0;
-    va_list ap;
 
-    va_start(ap, fmt);
     if (vsnprintf(raw, sizeof raw, fmt, ap) < 0)
         raw[0] = '\0';
-    va_end(ap);
     len = strlen(raw);
     for (size_t in = 0; in < len;) {
         size_t n = utf8_char(raw + in, len - in);
@@ -106,4 +103,13 @@ void event_detail(struct event *ev, const char *fmt, ...)
         in += n ? n : 1;
     }
     ev->detail[out] = '\0';
+}
+
+void event_detail(struct event *ev, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    event_vdetail(ev, fmt, ap);
+    va_end(ap);
 }

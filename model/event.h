@@ -2,6 +2,7 @@
 #ifndef MODEL_EVENT_H
 #define MODEL_EVENT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -54,5 +55,7 @@ struct event {
 
 /* Copies text into an event's detail: cut to size, control bytes and invalid UTF-8 become '?'. */
 void event_detail(struct event *ev, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void event_vdetail(struct event *ev, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
 
 #endif

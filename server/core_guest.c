@@ -61,14 +61,12 @@ int core_event(struct core *c, struct guest *g, enum event_kind k, const char *a
 {
     struct instant now = loop_now(c->loop);
     struct event ev = { .real_ms = now.real_ms, .instance = g->name, .kind = k };
-    char text[sizeof ev.detail];
     enum phase was = g->standing.phase;
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    event_vdetail(&ev, fmt, ap);
     va_end(ap);
-    event_detail(&ev, "%s", text);
     snprintf(ev.actor, sizeof ev.actor, "%s", actor);
     if (store_event_add(c->store, g->id, &ev, e) < 0)
         return -1;

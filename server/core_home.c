@@ -82,7 +82,7 @@ static int record(struct core *c, struct guest *g, const struct caller *who,
         return 0;
     core_agent(who, agent);
     key_names(h, names, sizeof names);
-    if (core_write(c, true, e) < 0 || store_savepoint(c->store, e) < 0)
+    if (core_write(c, true, e) < 0)
         return -1;
     seal(c, g);
     if ((are == KEYS_NEW && store_keys_put(c->store, g->id, keys, e) < 0) ||
@@ -90,10 +90,9 @@ static int record(struct core *c, struct guest *g, const struct caller *who,
         core_event(c, g, first ? EV_HOMED : EV_HOMED_AGAIN, agent, e, "host keys %s; hostname %s",
                    names, h->hostname[0] ? h->hostname : "not told") < 0 ||
         core_guest_save(c, g, e) < 0) {
-        store_rollback_to(c->store);
+        store_spoil(c->store, e); /* keys without their event, or the other way round */
         return -1;
     }
-    store_release(c->store);
     c->homed++;
     return 0;
 }

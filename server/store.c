@@ -179,6 +179,7 @@ static int open_writer(struct store *s, struct err *e)
         store_migrate(s->db, s->path, store_migrations, store_migrations_n, e) < 0)
         return -1;
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    store_log_watch(s);
     return store_mirror_load(s, e);
 }
 

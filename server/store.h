@@ -43,6 +43,9 @@ void store_rollback(struct store *s);
  * and rollback: whoever calls it makes sure that one of them ends the turn. */
 void store_read(struct store *s);
 bool store_in_transaction(const struct store *s);
+/* What belongs together was written in part: the transaction is lost, its commit fails with e. Spares the
+ * hot path a savepoint, for which every page that a request touches would be copied. */
+void store_spoil(struct store *s, const struct err *e);
 /* A point inside the transaction that one request can be rolled back to. */
 int store_savepoint(struct store *s, struct err *e);
 void store_release(struct store *s);

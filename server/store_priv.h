@@ -34,6 +34,7 @@ enum stmt {
     S_GUEST_STANDING,
     S_GUEST_UPDATE,
     S_GUEST_UPDATE_PHASE,
+    S_GUEST_UPDATE_ALL,
     S_GUEST_INSERT,
     S_GUEST_NETWORK,
     S_GUEST_REMOVE,
@@ -105,6 +106,7 @@ struct store {
      * nothing may be written or committed until the transaction was ended. */
     bool doomed;
     struct err doom;
+    uint64_t page_size, log_used, log_size; /* log: bytes with frames, bytes of its file */
     struct mirror mirror, at_begin, at_savepoint;
     struct name reactors[STORE_REACTORS];
     int n_reactors;
@@ -152,6 +154,14 @@ int store_schema_check(sqlite3 *db, const char *path, int newest, int64_t *ret, 
 /* Looks at the file's header without SQLite: a newer schema or a foreign application is refused
  * before anything is opened, recovered or checkpointed. */
 int store_header_check(const uint8_t header[100], const char *path, int newest, struct err *e);
+
+/* --- store_log.c --- */
+/* Makes the log grow in large steps. For the writer, when its pragmas are set; never fails. */
+void store_log_watch(struct store *s);
+/* A step ahead of the log's end, when that came near; outside of a transaction. */
+void store_log_extend(struct store *s);
+/* The log's file, NULL when there is none. */
+sqlite3_file *store_log_file(sqlite3 *db);
 
 /* --- store_meta.c --- */
 /* Reads what is mirrored; at opening, and by readers when they begin. */

@@ -8,13 +8,11 @@
 
 #define GUEST_SELECT "SELECT " GUEST_COLUMNS " FROM guests WHERE "
 #define EVENT_SELECT "SELECT seq, real_ms, name, kind, detail, actor FROM events WHERE "
-/* What store_guest_update() changes. The phase stands in an index and has a trigger, so it is left
- * out when it stays: SQLite rewrites index entries of every column that is named. */
+/* What store_guest_update() changes as a rule. The rest stands in indexes or seldom changes, and is
+ * left out when it stays: SQLite rewrites index entries of every column that is named. */
 #define GUEST_SET                                                                                  \
-    "UPDATE guests SET overdue = ?3, iid = ?4, generation = ?5, epoch = ?6, launch_id = ?7, "      \
-    "address = ?8, "                                                                               \
-    "ever_home = ?9, since_ms = ?10, sign_ms = ?11, since_boot_ms = ?12, last_sign = ?13, "        \
-    "note = ?14, seed_version = ?15, sealed = ?16, boots = ?17, stop_wanted = ?18"
+    "UPDATE guests SET address = ?2, ever_home = ?3, since_ms = ?4, sign_ms = ?5, "                \
+    "since_boot_ms = ?6, last_sign = ?7, note = ?8, seed_version = ?9, sealed = ?10"
 
 static const char *const sql[STMTS] = {
     [S_BEGIN] = "BEGIN IMMEDIATE",
@@ -39,9 +37,14 @@ static const char *const sql[STMTS] = {
                                "WHERE launch_id <> 0 AND id > ?1 ORDER BY id LIMIT 1",
     [S_GUEST_AFTER_OVERDUE] = "SELECT " GUEST_COLUMNS " FROM guests INDEXED BY guests_overdue "
                               "WHERE overdue <> 0 AND id > ?1 ORDER BY id LIMIT 1",
-    [S_GUEST_STANDING] = "SELECT phase, overdue FROM guests WHERE id = ?1",
+    [S_GUEST_STANDING] = "SELECT phase, overdue, launch_id, stop_wanted, boots, generation, epoch, "
+                         "iid FROM guests WHERE id = ?1",
     [S_GUEST_UPDATE] = GUEST_SET " WHERE id = ?1",
-    [S_GUEST_UPDATE_PHASE] = GUEST_SET ", phase = ?2 WHERE id = ?1",
+    [S_GUEST_UPDATE_PHASE] = GUEST_SET ", phase = ?11 WHERE id = ?1",
+    [S_GUEST_UPDATE_ALL] =
+        GUEST_SET ", phase = ?11, overdue = ?12, launch_id = ?13, "
+                  "stop_wanted = ?14, boots = ?15, generation = ?16, epoch = ?17, "
+                  "iid = ?18 WHERE id = ?1",
     [S_GUEST_INSERT] = "INSERT INTO guests(name, tag, iid, generation, epoch, uuid, mac, launcher, "
                        "network) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [S_GUEST_NETWORK] = "UPDATE guests SET network = ?2, launcher = ?3, seed_version = 0 "
@@ -153,11 +156,9 @@ int store_damaged(const struct store *s, struct err *e, const char *what)
  */
 static int last_errno(sqlite3 *db, int code)
 {
-    sqlite3_file *log = NULL;
+    sqlite3_file *log = (code & 0xff) == SQLITE_IOERR ? store_log_file(db) : NULL;
     int os = 0;
-    if ((code & 0xff) == SQLITE_IOERR &&
-        sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK && log &&
-        log->pMethods)
+    if (log)
         log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &os);
     return os ? os : sqlite3_system_errno(db);
 }

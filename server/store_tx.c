@@ -74,12 +74,21 @@ int store_commit(struct store *s, struct err *e)
         return -1;
     }
     s->in_transaction = s->in_savepoint = false;
+    store_log_extend(s);
     return 0;
 }
 
 bool store_in_transaction(const struct store *s)
 {
     return s->in_transaction;
+}
+
+void store_spoil(struct store *s, const struct err *e)
+{
+    if (!s->in_transaction || s->doomed)
+        return;
+    s->doomed = true;
+    s->doom = *e;
 }
 
 int store_savepoint(struct store *s, struct err *e)

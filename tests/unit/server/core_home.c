@@ -174,16 +174,12 @@ static void nobody_is_told_what_did_not_happen(void **state)
 {
     struct rlimit old, tight;
     uint32_t ids[MANY];
-    struct stat st;
-    char wal[96];
 
     (void)state;
     define_many();
-    snprintf(wal, sizeof wal, "%s/store.db-wal", rig.dir);
-    assert_int_equal(stat(wal, &st), 0);
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-    tight = (struct rlimit){ (rlim_t)st.st_size, old.rlim_max };
+    tight = (struct rlimit){ 4096, old.rlim_max }; /* whatever is ahead in the log */
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
     post_many(ids);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);

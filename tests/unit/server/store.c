@@ -110,6 +110,29 @@ static void test_savepoint(void **state)
     store_close(s);
 }
 
+/* What was written in part is not committed, nor what came after it. */
+static void test_spoiled(void **state)
+{
+    (void)state;
+    char text[8];
+    struct err why = { 0 }, bad = { 0 };
+    struct store *s = open_store();
+    err_set(&why, ERR_INTERNAL, "half of it");
+    store_spoil(s, &why);
+    must(store_meta_set(s, "a", "1", e));
+    store_spoil(s, &why);
+    assert_int_equal(store_meta_set(s, "b", "1", &bad), -1);
+    assert_string_equal(bad.text, "half of it");
+    assert_int_equal(store_commit(s, &bad), -1);
+    assert_string_equal(bad.text, "half of it");
+    assert_int_equal(store_meta_get(s, "a", text, sizeof(text), NULL), -1);
+    must(store_meta_set(s, "a", "2", e));
+    must(store_commit(s, e));
+    must(store_meta_get(s, "a", text, sizeof(text), e));
+    assert_string_equal(text, "2");
+    store_close(s);
+}
+
 static void test_dirty_follows_rollback(void **state)
 {
     (void)state;
@@ -468,6 +491,7 @@ int main(void)
         WITH_DIR(test_every_statement_prepares),
         WITH_DIR(test_pragmas),
         WITH_DIR(test_savepoint),
+        WITH_DIR(test_spoiled),
         WITH_DIR(test_dirty_follows_rollback),
         WITH_DIR(test_not_a_database),
         WITH_DIR(test_absent_directory),
