@@ -303,8 +303,15 @@ static void signals_are_reset(void **state)
     sigset_t after;
     sigprocmask(SIG_SETMASK, &old, &after);
     signal(SIGPIPE, SIG_DFL);
-    assert_non_null(strstr(f->out, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n"
-                                   "SigCgt:\t0000000000000000\n"));
+    unsigned long long blocked, ignored, caught;
+    const char *at = strstr(f->out, "SigBlk:");
+    assert_non_null(at);
+    assert_int_equal(sscanf(at, "SigBlk: %llx SigIgn: %llx SigCgt: %llx", &blocked, &ignored, &caught),
+                     3);
+    /* glibc's posix_spawn, by which make starts tests, leaves its own signals 32 and 33 ignored, and
+     * its sigaction(3) refuses them. */
+    ignored &= ~(3ull << 31);
+    assert_true(blocked == 0 && ignored == 0 && caught == 0);
     assert_int_equal(sigismember(&after, SIGTERM), 1); /* and ours are as before */
     assert_int_equal(sigismember(&after, SIGINT), 0);
 }
