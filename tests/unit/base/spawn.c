@@ -306,10 +306,10 @@ static void signals_are_reset(void **state)
     unsigned long long blocked, ignored, caught;
     const char *at = strstr(f->out, "SigBlk:");
     assert_non_null(at);
-    assert_int_equal(sscanf(at, "SigBlk: %llx SigIgn: %llx SigCgt: %llx", &blocked, &ignored, &caught),
-                     3);
-    /* glibc's posix_spawn, by which make starts tests, leaves its own signals 32 and 33 ignored, and
-     * its sigaction(3) refuses them. */
+    assert_int_equal(
+        sscanf(at, "SigBlk: %llx SigIgn: %llx SigCgt: %llx", &blocked, &ignored, &caught), 3);
+    /* glibc's posix_spawn, by which make starts tests, leaves its own signals 32 and 33 ignored,
+     * and its sigaction(3) refuses them. */
     ignored &= ~(3ull << 31);
     assert_true(blocked == 0 && ignored == 0 && caught == 0);
     assert_int_equal(sigismember(&after, SIGTERM), 1); /* and ours are as before */
