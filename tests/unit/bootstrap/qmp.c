@@ -280,9 +280,16 @@ static void usernet_cb(const json_t *ret, const struct err *err, void *arg)
     f->over = true;
 }
 
+static void exited_cb(const struct spawn_exit *x, void *arg)
+{
+    assert_int_equal(x->status, 0);
+    *(bool *)arg = true;
+}
+
 static void test_real_qemu(void **state)
 {
     (void)state;
+    bool exited = false;
     struct story s = { .q = NULL };
     auto_argv struct argv a = ARGV_INIT;
     struct spawn_opts o = SPAWN_OPTS_INIT;
@@ -310,7 +317,7 @@ static void test_real_qemu(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(words); i++)
         argv_add(&a, words[i]);
     o.limit_ms = 30000;
-    assert_non_null(child_spawn(loop, &a, &o, NULL, NULL, NULL));
+    assert_non_null(child_spawn(loop, &a, &o, exited_cb, &exited, NULL));
     open_story(&s, 10000);
     run_until(&s, "ready");
     assert_int_equal(qmp_hmp(s.q, reply_cb, &s, NULL, "hostfwd_add net0 tcp:127.0.0.1:%d-:22", 0),
@@ -325,7 +332,7 @@ static void test_real_qemu(void **state)
     assert_int_equal(connect(fd, (struct sockaddr *)&in, sizeof(in)), 0); /* QEMU listens there */
     assert_int_equal(qmp_command(s.q, "no-such-command", NULL, reply_cb, &s, NULL), 0);
     assert_int_equal(qmp_command(s.q, "quit", NULL, reply_cb, &s, NULL), 0);
-    while (!strstr(buf_str(&s.words), "gone"))
+    while (!exited || !strstr(buf_str(&s.words), "gone"))
         assert_int_equal(loop_turn(loop, 1000, NULL), 0);
     /* QEMU may tell of the end before it answers the command that caused it. */
     assert_true(strcmp(buf_str(&s.words), "ready  reply! reply SHUTDOWN gone") == 0 ||
