@@ -137,6 +137,13 @@ static void image_merge(const struct image *was, struct image *now)
     now->has_initrd = was->has_initrd;
 }
 
+/* Is this still the image that was copied, or another with a file that does not exist? */
+static bool same_parts(const struct image *was, const struct image_source *src)
+{
+    return (was->format != DISK_NONE) == (src->file != NULL) &&
+           was->has_kernel == (src->kernel != NULL) && was->has_initrd == (src->initrd != NULL);
+}
+
 static int plan_image(struct apply *a, struct fleet_image *f, struct err *e)
 {
     struct users u = { f->image.name.s, a->c, 0 };
@@ -151,6 +158,8 @@ static int plan_image(struct apply *a, struct fleet_image *f, struct err *e)
         return 0;
     }
     if ((gone = core_image_missing(&f->source))) {
+        if (!same_parts(&was, &f->source))
+            return err_set(e, ERR_NOT_FOUND, "image %s: %s is not there", f->image.name.s, gone);
         warn(a, "image %s: %s is not there any more: the copy that was made of it stays in use",
              f->image.name.s, gone);
     } else if (!image_same_files(a, f)) {

@@ -309,6 +309,7 @@ static int probe(struct guests *g, struct err *e)
     if (!g->config->launch) { /* needs no QEMU, so none is looked for */
         g->accel = unwanted;
         g->probed = true;
+        log_info("guests cannot be launched: %s", unwanted.reason);
         send_accel(g, g->reprobe_id);
         g->reprobe_id = 0;
         return 0;

@@ -187,6 +187,18 @@ def test_unreadable_image(roost, tmp_path, make, code, word):
     assert not list((roost.state / "images").iterdir())
 
 
+def test_image_told_anew_by_a_file_that_is_not_there(roost, tmp_path):
+    disk = tmp_path / "disk.raw"
+    disk.write_bytes(bytes(1 << 20))
+    assert roost.cli("apply", "-f", roost.fleet(disk_fleet(disk))).returncode == 0
+    other = {"images": {"base": {"kernel": str(tmp_path / "vmlinuz")}}}
+    done = roost.cli("apply", "-f", roost.fleet(other), check=False)
+    assert done.returncode == 3 and "image base" in done.stderr and "vmlinuz" in done.stderr
+    disk.unlink()  # the copy that was made of it is what counts
+    done = roost.cli("apply", "-f", roost.fleet(disk_fleet(disk)))
+    assert "stays in use" in done.stdout + done.stderr
+
+
 def test_wrong_checksum(roost, tmp_path):
     (tmp_path / "disk").write_bytes(bytes(1 << 20))
     tree = disk_fleet(tmp_path / "disk")
