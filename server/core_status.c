@@ -185,18 +185,18 @@ void reprobes_free(struct core *c)
 
 int core_inventory(struct core *c, struct buf *out, struct err *e)
 {
-    return project_inventory(c->store, &c->config, out, e);
+    return project(c->store, &c->config, PROJECT_INVENTORY, out, e);
 }
 
 int core_known_hosts(struct core *c, const char *host, struct buf *out, struct err *e)
 {
     return host ? project_known_host(c->store, host, out, e)
-                : project_known_hosts(c->store, &c->config, out, e);
+                : project(c->store, &c->config, PROJECT_KNOWN_HOSTS, out, e);
 }
 
 int core_ssh_config(struct core *c, struct buf *out, struct err *e)
 {
-    return project_ssh_config(c->store, &c->config, out, e);
+    return project(c->store, &c->config, PROJECT_SSH_CONFIG, out, e);
 }
 
 struct sync {

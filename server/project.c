@@ -24,10 +24,8 @@ struct projecting {
     char known_hosts[PATH_SIZE + 64];
     struct logins logins;
     struct inventory *inventory;
-    struct buf *out;
+    struct projected *to;
     const char *only; /* known host by name or address */
-    struct err *e;
-    int (*add)(struct projecting *p, const struct host *h);
     struct hostkey keys[HOSTKEY_TYPES];
 };
 
@@ -59,6 +57,73 @@ static const char *image_user(struct projecting *p, const char *image)
     snprintf(l->user, sizeof l->user, "%s", i.default_user);
     return l->user;
 }
+
+/* ---- what each of them does ---- */
+
+static int begin_known_hosts(struct projecting *p, struct err *e)
+{
+    (void)e;
+    knownhosts_banner(&p->to[PROJECT_KNOWN_HOSTS].text);
+    return 0;
+}
+
+static int add_known_hosts(struct projecting *p, const struct host *h, struct err *e)
+{
+    (void)e;
+    knownhosts_add(&p->to[PROJECT_KNOWN_HOSTS].text, h);
+    return 0;
+}
+
+static int begin_inventory(struct projecting *p, struct err *e)
+{
+    p->inventory = inventory_new(&p->defaults, e);
+    return p->inventory ? 0 : -1;
+}
+
+static int add_inventory(struct projecting *p, const struct host *h, struct err *e)
+{
+    return inventory_add(p->inventory, h, e);
+}
+
+static int end_inventory(struct projecting *p, struct err *e)
+{
+    return inventory_finish(steal_ptr(p->inventory), &p->to[PROJECT_INVENTORY].text, e);
+}
+
+static int begin_ssh_config(struct projecting *p, struct err *e)
+{
+    (void)e;
+    sshconfig_banner(&p->to[PROJECT_SSH_CONFIG].text);
+    return 0;
+}
+
+static int add_ssh_config(struct projecting *p, const struct host *h, struct err *e)
+{
+    (void)e;
+    sshconfig_add(&p->to[PROJECT_SSH_CONFIG].text, h, &p->defaults);
+    return 0;
+}
+
+static const struct {
+    int (*begin)(struct projecting *p, struct err *e);
+    int (*add)(struct projecting *p, const struct host *h, struct err *e);
+    int (*end)(struct projecting *p, struct err *e); /* NULL: nothing to do */
+} rows[PROJECTIONS] = {
+    [PROJECT_KNOWN_HOSTS] = { begin_known_hosts, add_known_hosts, NULL },
+    [PROJECT_INVENTORY] = { begin_inventory, add_inventory, end_inventory },
+    [PROJECT_SSH_CONFIG] = { begin_ssh_config, add_ssh_config, NULL },
+};
+
+/* One that fails is left out from there on; the walk goes on for the others. */
+static int add(struct projecting *p, const struct host *h)
+{
+    for (int i = 0; i < PROJECTIONS; i++)
+        if (p->to[i].due && !p->to[i].failed && rows[i].add(p, h, &p->to[i].err) < 0)
+            p->to[i].failed = true;
+    return 0;
+}
+
+/* ---- hosts ---- */
 
 static int names_of(const json_t *list, struct name *ret, int max)
 {
@@ -101,95 +166,97 @@ static int one(const struct store_host *sh, void *arg)
     for (int t = 0; sh->keys && t < HOSTKEY_TYPES; t++)
         if (sh->keys->has[t])
             p->keys[h.n_keys++] = sh->keys->keys[t];
-    return p->add(p, &h);
+    return add(p, &h);
 }
 
-static int run(struct projecting *p, struct store *s, const struct config *c, struct buf *out,
-               int (*add)(struct projecting *, const struct host *), struct err *e)
-{
-    int r;
+/* ---- walks ---- */
 
+static int begin_all(struct projecting *p, struct store *s, const struct config *c, struct err *e)
+{
     p->store = s;
-    p->out = out;
-    p->e = e;
-    p->add = add;
-    if (c) {
-        snprintf(p->known_hosts, sizeof p->known_hosts, "%s/%s/%s", c->state, DIR_GENERATED,
-                 FILE_KNOWN_HOSTS);
-        p->defaults = (struct host_defaults){ p->known_hosts, c->ssh_key };
+    snprintf(p->known_hosts, sizeof p->known_hosts, "%s/%s/%s", c->state, DIR_GENERATED,
+             FILE_KNOWN_HOSTS);
+    p->defaults = (struct host_defaults){ p->known_hosts, c->ssh_key };
+    for (int i = 0; i < PROJECTIONS; i++)
+        if (p->to[i].due && rows[i].begin(p, &p->to[i].err) < 0)
+            p->to[i].failed = true;
+    return store_hosts(s, one, p, e);
+}
+
+static void end_all(struct projecting *p)
+{
+    for (int i = 0; i < PROJECTIONS; i++) {
+        struct projected *to = &p->to[i];
+        if (to->due && !to->failed &&
+            ((rows[i].end && rows[i].end(p, &to->err) < 0) || buf_check(&to->text, &to->err) < 0))
+            to->failed = true;
     }
-    r = store_hosts(s, one, p, e);
+    inventory_free(p->inventory);
     free(p->logins.list);
-    return r < 0 ? -1 : buf_check(out, e);
 }
 
-static int add_inventory(struct projecting *p, const struct host *h)
-{
-    return inventory_add(p->inventory, h, p->e);
-}
-
-static int add_known_hosts(struct projecting *p, const struct host *h)
-{
-    char address[IP_TEXT];
-
-    if (p->only && strcmp(p->only, h->name.s) && strcmp(p->only, ip_format(&h->ssh.ip, address)))
-        return 0;
-    knownhosts_add(p->out, h);
-    return 0;
-}
-
-static int add_ssh_config(struct projecting *p, const struct host *h)
-{
-    sshconfig_add(p->out, h, &p->defaults);
-    return 0;
-}
-
-int project_inventory(struct store *s, const struct config *c, struct buf *out, struct err *e)
+int project_all(struct store *s, const struct config *c, struct projected to[PROJECTIONS],
+                struct err *e)
 {
     struct projecting *p = calloc(1, sizeof *p); /* 12 KiB of keys */
-    char known_hosts[PATH_SIZE + 64];
-    struct host_defaults d = { known_hosts, c->ssh_key };
-    int r = -1;
+    int r;
 
     if (!p)
         return err_set(e, ERR_INTERNAL, "out of memory");
-    snprintf(known_hosts, sizeof known_hosts, "%s/%s/%s", c->state, DIR_GENERATED, FILE_KNOWN_HOSTS);
-    if ((p->inventory = inventory_new(&d, e)))
-        r = run(p, s, c, out, add_inventory, e);
-    if (r == 0)
-        r = inventory_finish(steal_ptr(p->inventory), out, e);
-    inventory_free(p->inventory);
+    p->to = to;
+    r = begin_all(p, s, c, e);
+    end_all(p);
     free(p);
-    return r;
+    return r < 0 ? -1 : 0;
 }
 
-static int project(struct store *s, const struct config *c, const char *only, struct buf *out,
-                   int (*add)(struct projecting *, const struct host *), struct err *e)
+int project(struct store *s, const struct config *c, enum projection which, struct buf *out,
+            struct err *e)
 {
+    struct projected to[PROJECTIONS] = { 0 };
+    int r;
+
+    to[which].due = true;
+    to[which].text.cap = out->cap;
+    r = project_all(s, c, to, e);
+    if (r == 0 && to[which].failed) {
+        if (e)
+            *e = to[which].err;
+        r = -1;
+    }
+    if (r == 0)
+        buf_put(out, buf_str(&to[which].text), to[which].text.len);
+    buf_done(&to[which].text);
+    return r < 0 ? -1 : buf_check(out, e);
+}
+
+static int one_known_host(const struct store_host *sh, void *arg)
+{
+    struct projecting *p = arg;
+    char address[IP_TEXT];
+
+    if (strcmp(p->only, sh->guest->name.s) &&
+        strcmp(p->only, ip_format(&sh->guest->address.ip, address)))
+        return 0;
+    return one(sh, arg);
+}
+
+int project_known_host(struct store *s, const char *host, struct buf *out, struct err *e)
+{
+    struct projected to[PROJECTIONS] = { [PROJECT_KNOWN_HOSTS] = { .due = true } };
     struct projecting *p = calloc(1, sizeof *p);
     int r;
 
     if (!p)
         return err_set(e, ERR_INTERNAL, "out of memory");
-    p->only = only;
-    r = run(p, s, c, out, add, e);
+    p->store = s;
+    p->to = to;
+    p->only = host;
+    r = store_hosts(s, one_known_host, p, e);
+    if (r == 0)
+        buf_put(out, buf_str(&to[PROJECT_KNOWN_HOSTS].text), to[PROJECT_KNOWN_HOSTS].text.len);
+    buf_done(&to[PROJECT_KNOWN_HOSTS].text);
+    end_all(p);
     free(p);
-    return r;
-}
-
-int project_known_hosts(struct store *s, const struct config *c, struct buf *out, struct err *e)
-{
-    knownhosts_banner(out);
-    return project(s, c, NULL, out, add_known_hosts, e);
-}
-
-int project_known_host(struct store *s, const char *host, struct buf *out, struct err *e)
-{
-    return project(s, NULL, host, out, add_known_hosts, e);
-}
-
-int project_ssh_config(struct store *s, const struct config *c, struct buf *out, struct err *e)
-{
-    sshconfig_banner(out);
-    return project(s, c, NULL, out, add_ssh_config, e);
+    return r < 0 ? -1 : buf_check(out, e);
 }

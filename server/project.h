@@ -7,10 +7,23 @@
 #include "server/config.h"
 #include "server/store.h"
 
-int project_inventory(struct store *s, const struct config *c, struct buf *out, struct err *e);
-int project_known_hosts(struct store *s, const struct config *c, struct buf *out, struct err *e);
-int project_ssh_config(struct store *s, const struct config *c, struct buf *out, struct err *e);
-/* Entries of one name (an instance's) or address; nothing found is no error. */
+enum projection { PROJECT_KNOWN_HOSTS, PROJECT_INVENTORY, PROJECT_SSH_CONFIG, PROJECTIONS };
+
+/* One of them, asked for and answered. */
+struct projected {
+    bool due;        /* asked for */
+    bool failed;     /* `err` says why; the others are not touched by it */
+    struct err err;
+    struct buf text; /* the caller's: buf_done() */
+};
+
+/* One walk over the fleet for all that are due. -1 when the walk itself failed. */
+int project_all(struct store *s, const struct config *c, struct projected p[PROJECTIONS],
+                struct err *e);
+/* The text of one. */
+int project(struct store *s, const struct config *c, enum projection which, struct buf *out,
+            struct err *e);
+/* Entries of known_hosts for one name (an instance's) or address; nothing found is no error. */
 int project_known_host(struct store *s, const char *host, struct buf *out, struct err *e);
 
 #endif

@@ -24,8 +24,7 @@
 #define COALESCE_TIMES 20         /* not again before so many times the last duration … */
 #define COALESCE_MAX   60000      /* … at most, ms */
 #define RETRY_MS       5000
-
-typedef int project_fn(struct store *s, const struct config *c, struct buf *out, struct err *e);
+#define FILE_MAX_SIZE  (1u << 30)
 
 /* The table of reactors: what wakes it, the file it keeps, its mode, how it is rendered. */
 static const struct reactor {
@@ -33,11 +32,11 @@ static const struct reactor {
     uint32_t wakes;
     const char *file;
     mode_t mode;
-    project_fn *project;
+    enum projection projection;
 } reactors[] = {
-    { "known-hosts", FLEET_CHANGED | STATE_CHANGED, FILE_KNOWN_HOSTS, 0644, project_known_hosts },
-    { "inventory", FLEET_CHANGED | STATE_CHANGED, FILE_INVENTORY, 0640, project_inventory },
-    { "ssh-config", FLEET_CHANGED, FILE_SSH_CONFIG, 0644, project_ssh_config },
+    { "known-hosts", FLEET_CHANGED | STATE_CHANGED, FILE_KNOWN_HOSTS, 0644, PROJECT_KNOWN_HOSTS },
+    { "inventory", FLEET_CHANGED | STATE_CHANGED, FILE_INVENTORY, 0640, PROJECT_INVENTORY },
+    { "ssh-config", FLEET_CHANGED, FILE_SSH_CONFIG, 0644, PROJECT_SSH_CONFIG },
 };
 #define REACTORS ARRAY_SIZE(reactors)
 
@@ -105,36 +104,50 @@ static bool any_dirty(struct core *c)
 
 /* ---- the run, in the worker ---- */
 
-static int run_one(struct wire *w, const struct reactor *r, struct err *e)
+static int save(struct wire *w, const struct reactor *r, struct projected *p, struct err *e)
 {
-    auto_buf struct buf b = { .cap = 1u << 30 };
-    int64_t begin = clock_now().boot_ms;
     bool changed = false;
 
-    if (r->project(w->reader, &w->config, &b, e) < 0)
+    if (p->failed) {
+        *e = p->err;
         return err_wrap(e, "%s", r->file);
-    w->took_ms += clock_now().boot_ms - begin;
-    if (file_replace(w->dir, r->file, buf_str(&b), b.len, r->mode, &changed, e) < 0)
+    }
+    if (file_replace(w->dir, r->file, buf_str(&p->text), p->text.len, r->mode, &changed, e) < 0)
         return err_wrap(e, "%s", r->file);
     w->changed += changed;
     return 0;
 }
 
+/* It stays dirty. */
+static void failed(struct wire *w, size_t i, const struct err *e)
+{
+    w->due[i] = false;
+    if (!w->failed)
+        w->err = *e;
+    w->failed = true;
+}
+
 static void run(void *arg)
 {
     struct wire *w = arg;
+    struct projected to[PROJECTIONS] = { 0 };
+    int64_t begin = clock_now().boot_ms;
     struct err e;
+    int walked;
 
-    w->took_ms = 0;
     w->changed = 0;
     w->failed = false;
     for (size_t i = 0; i < REACTORS; i++) {
-        if (!w->due[i] || run_one(w, &reactors[i], &e) == 0)
-            continue;
-        w->due[i] = false; /* stays dirty */
-        if (!w->failed)
-            w->err = e;
-        w->failed = true;
+        to[reactors[i].projection].due = w->due[i];
+        to[reactors[i].projection].text.cap = FILE_MAX_SIZE;
+    }
+    walked = project_all(w->reader, &w->config, to, &e);
+    w->took_ms = clock_now().boot_ms - begin;
+    for (size_t i = 0; i < REACTORS; i++) {
+        struct projected *p = &to[reactors[i].projection];
+        if (w->due[i] && (walked < 0 || save(w, &reactors[i], p, &e) < 0))
+            failed(w, i, &e);
+        buf_done(&p->text);
     }
 }
 
