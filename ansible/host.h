@@ -11,13 +11,14 @@
 
 struct host {
     struct name name;
-    struct endpoint ssh;     /* where sshd answers; port 0: unknown, host is listed without an address */
-    const char *user;        /* login; "" unknown */
-    const char *state;       /* "homed" … */
+    /* where sshd answers; port 0: unknown, host is listed without an address */
+    struct endpoint ssh;
+    const char *user;            /* login; "" unknown */
+    const char *state;           /* "homed" … */
     const char *image, *network; /* "" none */
     const struct name *groups;
     int n_groups;
-    const json_t *vars;      /* object or NULL; checked keys */
+    const json_t *vars;         /* object or NULL; checked keys */
     const struct hostkey *keys; /* may be NULL with n_keys 0 */
     int n_keys;
 };

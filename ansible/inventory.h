@@ -1,16 +1,17 @@
 /* The static inventory (Ansible's "yaml" inventory plugin). Sorted, no timestamps, with a banner.
  *
  * Templates: an operator's vars are his own, so "{{ }}" in them works as it does in any inventory
- * (whoever writes them writes the fleet file too). Nothing else can become one: what a guest said is
- * here only as checked types (addresses), the rest are names, and free text (user, paths) is
+ * (whoever writes them writes the fleet file too). Nothing else can become one: what a guest said
+ * is here only as checked types (addresses), the rest are names, and free text (user, paths) is
  * tagged !unsafe unless it is plainly none.
  *
- * Variables: roost's own (how a host is verified, where it is, roost_*) win over vars of the same name, which
- * are left out with a comment; ansible_user and ansible_port are the operator's to override.
+ * Variables: roost's own (how a host is verified, where it is, roost_*) win over vars of the same
+ * name, which are left out with a comment; ansible_user and ansible_port are the operator's to
+ * override.
  *
- * Groups: the fleet's, and image_NAME, network_NAME, state_NAME ("-" is "_" there, so that no two names
- * meet). Where the fleet has a group of such a name it alone stands, with a comment: its members are
- * whom the operator put there and nobody else. */
+ * Groups: the fleet's, and image_NAME, network_NAME, state_NAME ("-" is "_" there, so that no two
+ * names meet). Where the fleet has a group of such a name it alone stands, with a comment: its
+ * members are whom the operator put there and nobody else. */
 #ifndef ANSIBLE_INVENTORY_H
 #define ANSIBLE_INVENTORY_H
 

@@ -1,4 +1,5 @@
-/* ssh_config(5) entries: HostName, Port, User, HostKeyAlias, UserKnownHostsFile, StrictHostKeyChecking yes. */
+/* ssh_config(5) entries: HostName, Port, User, HostKeyAlias, UserKnownHostsFile,
+ * StrictHostKeyChecking yes. */
 #ifndef ANSIBLE_SSHCONFIG_H
 #define ANSIBLE_SSHCONFIG_H
 

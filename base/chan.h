@@ -43,8 +43,8 @@ uint32_t chan_next_id(struct chan *c); /* fresh, never 0 */
 /* Writes what is queued, waiting at most ms for the peer to read: for a last message before exit.
  */
 void chan_flush(struct chan *c, int64_t ms);
-/* Writes what is queued and delivers what has come, without waiting: for one whose turn lasts long. Not
- * inside a callback of this channel. */
+/* Writes what is queued and delivers what has come, without waiting: for one whose turn lasts long.
+ * Not inside a callback of this channel. */
 void chan_poll(struct chan *c);
 /* Pauses or resumes reading (back-pressure). Inside a message callback it takes effect at once:
  * what was read already is delivered after the resumption, in a turn of its own. */

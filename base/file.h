@@ -16,8 +16,8 @@ int file_read(int dirfd, const char *name, size_t cap, struct buf *ret, struct e
 /* Replaces `name` (one component) in dirfd durably: temp file in the same directory (O_EXCL, mode),
  * write, fsync, rename, fsync of the directory. Bytes and mode equal to what is there: nothing is
  * written and *ret_changed is false. ret_changed may be NULL. Nothing half-written ever stays: the
- * temp file is ".NAME.tmp", and what a killed writer left of it goes with the next call. Two writers
- * of one name wait for each other. A symbolic link is replaced, not followed. */
+ * temp file is ".NAME.tmp", and what a killed writer left of it goes with the next call. Two
+ * writers of one name wait for each other. A symbolic link is replaced, not followed. */
 int file_replace(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
                  bool *ret_changed, struct err *e);
 
@@ -29,8 +29,8 @@ int file_open_beneath(int dirfd, const char *path, int flags, mode_t mode, struc
 int dir_open_make(int dirfd, const char *name, mode_t mode, struct err *e);
 /* mkdir -p of an absolute or relative path; every directory made gets `mode` less the umask. */
 int dir_make_all(const char *path, mode_t mode, struct err *e);
-/* Removes a tree below dirfd without following links or entering mount points, 64 levels deep at most;
- * absent is success. */
+/* Removes a tree below dirfd without following links or entering mount points, 64 levels deep at
+ * most; absent is success. */
 int dir_remove(int dirfd, const char *name, struct err *e);
 int dir_sync(int dirfd, struct err *e);
 

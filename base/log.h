@@ -1,6 +1,7 @@
 /* The log: one line per fact. To a terminal in colours; to anything else
- * "<rfc3339> LEVEL process [instance] text", or with "<N>" priorities under systemd (JOURNAL_STREAM).
- * Control bytes of whatever is logged become `?`: a guest cannot forge a line. Secrets never come here. */
+ * "<rfc3339> LEVEL process [instance] text", or with "<N>" priorities under systemd
+ * (JOURNAL_STREAM). Control bytes of whatever is logged become `?`: a guest cannot forge a line.
+ * Secrets never come here. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -14,9 +15,9 @@ int log_level_parse(const char *s, enum log_level *ret, struct err *e);
 /* Debug lines only of one topic (a source file's noun), NULL: all. */
 void log_topic(const char *topic);
 
-/* From here on this thread's lines are gathered and go out together: at log_flush(), which each turn of a
- * loop ends with, when 4 KiB are full, with an ERROR, at exit. A storm of guests writes thousands of lines
- * a second, and a write for each costs more than the line. */
+/* From here on this thread's lines are gathered and go out together: at log_flush(), which each
+ * turn of a loop ends with, when 4 KiB are full, with an ERROR, at exit. A storm of guests writes
+ * thousands of lines a second, and a write for each costs more than the line. */
 void log_gather(void);
 void log_flush(void);
 

@@ -15,7 +15,7 @@ void msg_put_u8(struct buf *b, uint8_t v);
 void msg_put_u16(struct buf *b, uint16_t v);
 void msg_put_u32(struct buf *b, uint32_t v);
 void msg_put_u64(struct buf *b, uint64_t v);
-void msg_put_str(struct buf *b, const char *s);                    /* u32 length, bytes; no NUL inside */
+void msg_put_str(struct buf *b, const char *s); /* u32 length, bytes; no NUL inside */
 void msg_put_bytes(struct buf *b, const void *data, size_t len); /* u32 length, bytes */
 
 struct msg_cur {

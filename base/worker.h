@@ -1,5 +1,5 @@
-/* One worker thread beside the loop, for work that would make guests wait: rendering of projections,
- * checkpoints, copies. Jobs run one after another, in order. */
+/* One worker thread beside the loop, for work that would make guests wait: rendering of
+ * projections, checkpoints, copies. Jobs run one after another, in order. */
 #ifndef BASE_WORKER_H
 #define BASE_WORKER_H
 

@@ -15,15 +15,17 @@ void yaml_map_free(struct yaml_map *m);
 /* Line of a pointer, or of its nearest ancestor that is known; 0 when m is NULL. */
 int yaml_map_line(const struct yaml_map *m, const char *pointer, int *ret_column);
 
-/* `file` is for messages only ("fleet.yaml:12:3: …"). ret_map may be NULL. An empty document is {}. */
-int yaml_read(const char *text, size_t len, const char *file, json_t **ret, struct yaml_map **ret_map,
-              struct err *e);
+/* `file` is for messages only ("fleet.yaml:12:3: …"). ret_map may be NULL. An empty document is {}.
+ */
+int yaml_read(const char *text, size_t len, const char *file, json_t **ret,
+              struct yaml_map **ret_map, struct err *e);
 /* Emits block style; every string that could be read as anything else is quoted (all string values
  * in double quotes, keys plain where safe); keys in the order of the tree. */
 int yaml_write(const json_t *tree, struct buf *out, struct err *e);
 
-/* 0 when it is YAML at all, with what yaml_read() refuses (anchors, aliases, tags, doubled keys, several
- * documents): for documents that are read by somebody else; -1 when it is broken. Builds no tree. */
+/* 0 when it is YAML at all, with what yaml_read() refuses (anchors, aliases, tags, doubled keys,
+ * several documents): for documents that are read by somebody else; -1 when it is broken. Builds no
+ * tree. */
 int yaml_wellformed(const char *text, size_t len);
 
 #endif

@@ -11,15 +11,18 @@ struct disk_info {
     enum disk_format format;
     uint64_t virtual_size;
 };
-/* Reads its output. A backing or data file of its own, an encrypted or other format: ERR_INVALID with what would be right. */
+/* Reads its output. A backing or data file of its own, an encrypted or other format: ERR_INVALID
+ * with what would be right. */
 int disk_info_parse(const char *json, size_t len, struct disk_info *ret, struct err *e);
-/* `qemu-img create` of an overlay whose backing name is relative ("../../images/NAME/disk"), so that vm.sh
- * works and a moved state directory too. size 0: as the image; smaller than the image: refused. */
+/* `qemu-img create` of an overlay whose backing name is relative ("../../images/NAME/disk"), so
+ * that vm.sh works and a moved state directory too. size 0: as the image; smaller than the image:
+ * refused. */
 int disk_overlay_argv(const char *qemu_img, const char *file, const struct name *image,
-                      enum disk_format format, uint64_t virtual_size, uint64_t size, struct argv *out,
-                      struct err *e);
+                      enum disk_format format, uint64_t virtual_size, uint64_t size,
+                      struct argv *out, struct err *e);
 
-/* `qemu-img resize` of a stopped guest's overlay to a larger size (a smaller one is refused by it). */
+/* `qemu-img resize` of a stopped guest's overlay to a larger size (a smaller one is refused by it).
+ */
 void disk_grow_argv(const char *qemu_img, const char *file, uint64_t size, struct argv *out);
 
 #endif

@@ -1,7 +1,8 @@
 /* Which accelerator works here. /dev/kvm may open, even answer, and then abort or hang when a guest
- * really runs, so the probe boots real guest code: QEMU on KVM with the machine and CPU that guests get and a
- * boot sector that goes through the BIOS (int 10h, int 13h), switches to protected mode and leaves through
- * isa-debug-exit, 5 s at most. Anything but the agreed exit code means TCG, with the reason. */
+ * really runs, so the probe boots real guest code: QEMU on KVM with the machine and CPU that guests
+ * get and a boot sector that goes through the BIOS (int 10h, int 13h), switches to protected mode
+ * and leaves through isa-debug-exit, 5 s at most. Anything but the agreed exit code means TCG, with
+ * the reason. */
 #ifndef BOOTSTRAP_PROBE_H
 #define BOOTSTRAP_PROBE_H
 
@@ -10,19 +11,20 @@
 
 struct probe;
 struct probe_opts {
-    const char *qemu;      /* binary: path or name */
-    const char *kvm;       /* "/dev/kvm"; tests give another */
-    int state_dir;         /* where the verdict is cached (FILE_ACCEL), -1: nowhere */
-    bool forced;           /* an accelerator is given by configuration: no probe, only QEMU's version */
+    const char *qemu; /* binary: path or name */
+    const char *kvm;  /* "/dev/kvm"; tests give another */
+    int state_dir;    /* where the verdict is cached (FILE_ACCEL), -1: nowhere */
+    bool forced;      /* an accelerator is given by configuration: no probe, only QEMU's version */
     enum accel force;
-    int64_t limit_ms;      /* 5000 */
+    int64_t limit_ms; /* 5000 */
 };
 typedef void probe_done_fn(const struct accel_report *r, void *arg);
 
-/* Answers from the cache (same boot_id, same QEMU binary by path, size, mtime, and version) or runs the probe.
- * `done` is called once from the loop. A missing QEMU is an answer too: qemu_version is empty. */
-struct probe *probe_start(struct loop *l, const struct probe_opts *o, probe_done_fn *done, void *arg,
-                          struct err *e);
+/* Answers from the cache (same boot_id, same QEMU binary by path, size, mtime, and version) or runs
+ * the probe. `done` is called once from the loop. A missing QEMU is an answer too: qemu_version is
+ * empty. */
+struct probe *probe_start(struct loop *l, const struct probe_opts *o, probe_done_fn *done,
+                          void *arg, struct err *e);
 void probe_cancel(struct probe *p); /* NULL is fine */
 
 #endif

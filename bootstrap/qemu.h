@@ -1,8 +1,8 @@
 /* QEMU's argument vector for a guest (QEMU 7.2 system emulator manual, "Invocation"). Pure.
  *
  * Files are named by role. In service each one is a descriptor that roostd opened below its own
- * directory (`-add-fd`, `-blockdev` on /dev/fdset/N, /proc/self/fd/N where QEMU uses plain fopen: kernel,
- * initrd, SMBIOS blob); in vm.sh it is a plain path. Nothing else differs. */
+ * directory (`-add-fd`, `-blockdev` on /dev/fdset/N, /proc/self/fd/N where QEMU uses plain fopen:
+ * kernel, initrd, SMBIOS blob); in vm.sh it is a plain path. Nothing else differs. */
 #ifndef BOOTSTRAP_QEMU_H
 #define BOOTSTRAP_QEMU_H
 
@@ -10,15 +10,15 @@
 #include "model/verb.h"
 
 enum qemu_file {
-    QEMU_DISK,     /* the overlay, read-write */
-    QEMU_BASE,     /* the image below it, read-only */
+    QEMU_DISK, /* the overlay, read-write */
+    QEMU_BASE, /* the image below it, read-only */
     QEMU_KERNEL,
     QEMU_INITRD,
-    QEMU_SMBIOS,   /* type 1 blob */
-    QEMU_CODE,     /* firmware code, read-only pflash */
-    QEMU_VARS,     /* firmware variables, the guest's own */
-    QEMU_CONSOLE,  /* console log, append */
-    QEMU_LOCK,     /* instance.lock: only inherited, never named */
+    QEMU_SMBIOS,  /* type 1 blob */
+    QEMU_CODE,    /* firmware code, read-only pflash */
+    QEMU_VARS,    /* firmware variables, the guest's own */
+    QEMU_CONSOLE, /* console log, append */
+    QEMU_LOCK,    /* instance.lock: only inherited, never named */
     QEMU_FILES
 };
 
@@ -30,8 +30,8 @@ struct qemu_place {
     int fd[QEMU_FILES];           /* number inside the child, -1: not by descriptor */
     const char *qmp_socket;       /* NULL: monitor and serial are the terminal's (vm.sh) */
     const char *console_socket;
-    const char *run_as;           /* user for -runas, NULL: none */
-    unsigned tcg_tb_mib;          /* translation buffer under TCG */
+    const char *run_as;  /* user for -runas, NULL: none */
+    unsigned tcg_tb_mib; /* translation buffer under TCG */
 };
 void qemu_place_init(struct qemu_place *p); /* all absent */
 

@@ -11,8 +11,8 @@ struct qmp;
 /* data may be NULL. */
 typedef void qmp_event_fn(const char *event, const json_t *data, void *arg);
 /* `ready` once, after greeting and qmp_capabilities, with err NULL. `gone` once, with err set: the
- * connection did not come about in time, failed or ended (pending commands got their replies with err
- * first). Only qmp_close() and qmp_is_ready() make sense after it. */
+ * connection did not come about in time, failed or ended (pending commands got their replies with
+ * err first). Only qmp_close() and qmp_is_ready() make sense after it. */
 typedef void qmp_ready_fn(const struct err *err, void *arg);
 /* `ret` is the "return" value, or NULL with err (the "error" object's desc, or the lost
  * connection). */

@@ -10,8 +10,9 @@
 int smbios_value(struct buf *out, const char *value, struct err *e);
 
 /* A type 1 (System Information) structure as `-smbios file=` reads it: header, formatted area of
- * version 2.4+ (27 bytes: manufacturer "roost", product "guest", serial, UUID in the mixed-endian form of section 7.2.1,
- * wake-up type power switch), strings, double NUL. It holds the seed token: to be kept 0600. */
+ * version 2.4+ (27 bytes: manufacturer "roost", product "guest", serial, UUID in the mixed-endian
+ * form of section 7.2.1, wake-up type power switch), strings, double NUL. It holds the seed token:
+ * to be kept 0600. */
 int smbios_type1(const char *serial, const struct uuid *uuid, struct buf *out, struct err *e);
 
 #endif

@@ -11,7 +11,8 @@ struct mac {
     uint8_t b[6];
 };
 #define MAC_TEXT 18
-int mac_parse(const char *s, struct mac *ret, struct err *e); /* six pairs, ':' or '-'; unicast only */
+int mac_parse(const char *s, struct mac *ret,
+              struct err *e); /* six pairs, ':' or '-'; unicast only */
 const char *mac_format(const struct mac *m, char out[MAC_TEXT]);
 
 struct ip {
@@ -29,7 +30,8 @@ struct cidr {
     uint8_t prefix;
 };
 #define CIDR_TEXT (IP_TEXT + 4)
-int cidr_parse(const char *s, struct cidr *ret, struct err *e); /* host bits set: refused, with the right one */
+int cidr_parse(const char *s, struct cidr *ret,
+               struct err *e); /* host bits set: refused, with the right one */
 const char *cidr_format(const struct cidr *c, char out[CIDR_TEXT]);
 bool cidr_contains(const struct cidr *c, const struct ip *a);
 
@@ -46,11 +48,12 @@ const char *endpoint_format(const struct endpoint *p, char out[ENDPOINT_TEXT]);
 struct uuid {
     char s[UUID_TEXT]; /* lower case, RFC 9562 text form */
 };
-int uuid_parse(const char *s, struct uuid *ret, struct err *e); /* any case; nil and max are refused */
+int uuid_parse(const char *s, struct uuid *ret,
+               struct err *e); /* any case; nil and max are refused */
 
-/* Identity from a name and a salt (the state directory's own random 16 bytes): SHA-256 based, stable
- * for (salt, name, attempt); attempt counts up on a collision. MAC 52:54:00:xx:xx:xx (QEMU's range),
- * UUID version 8 (RFC 9562 section 5.8). */
+/* Identity from a name and a salt (the state directory's own random 16 bytes): SHA-256 based,
+ * stable for (salt, name, attempt); attempt counts up on a collision. MAC 52:54:00:xx:xx:xx (QEMU's
+ * range), UUID version 8 (RFC 9562 section 5.8). */
 void mac_derive(const uint8_t salt[16], const char *name, unsigned attempt, struct mac *ret);
 void uuid_derive(const uint8_t salt[16], const char *name, unsigned attempt, struct uuid *ret);
 

@@ -27,12 +27,12 @@ enum event_kind {
     EV_ADDRESS,       /* address or forwarded port changed */
     EV_CONFIGURED,    /* an Ansible run ended well */
     EV_CONFIG_FAILED,
-    EV_OVERDUE,  /* a phase is over its limit */
-    EV_STOPPING, /* somebody asked for a stop */
-    EV_STOPPED,  /* ended: detail has the reason */
-    EV_FAILED,   /* ended by itself in a way that is no shutdown: crash, panic, QEMU error */
+    EV_OVERDUE,   /* a phase is over its limit */
+    EV_STOPPING,  /* somebody asked for a stop */
+    EV_STOPPED,   /* ended: detail has the reason */
+    EV_FAILED,    /* ended by itself in a way that is no shutdown: crash, panic, QEMU error */
     EV_RESTARTED, /* the guest rebooted itself (QMP RESET) */
-    EV_REBUILT,  /* new generation, fresh disk */
+    EV_REBUILT,   /* new generation, fresh disk */
     EV_REMOVED,
     EV_FAULT, /* of the appliance itself: a reactor failed, the disk is full … */
     EV_KINDS

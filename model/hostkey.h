@@ -19,16 +19,18 @@ struct hostkey {
 
 /* "ALGORITHM BASE64 [comment]\n": checks that the blob decodes, that its inner name equals the
  * algorithm, that its fields fill it exactly and have sane sizes (RSA 1024 to 16384 bits, ed25519
- * 32 bytes, ECDSA point on the named curve's length). Options in front, several lines: ERR_INVALID. */
+ * 32 bytes, ECDSA point on the named curve's length). Options in front, several lines: ERR_INVALID.
+ */
 int hostkey_parse(const char *line, size_t len, struct hostkey *ret, struct err *e);
-/* As hostkey_parse, for an identity's public key: sk- algorithms are allowed too and the comment is kept
- * (printable ASCII, at most 128 bytes; other bytes become '?'). */
-int pubkey_parse(const char *line, size_t len, struct hostkey *ret, char comment[129], struct err *e);
+/* As hostkey_parse, for an identity's public key: sk- algorithms are allowed too and the comment is
+ * kept (printable ASCII, at most 128 bytes; other bytes become '?'). */
+int pubkey_parse(const char *line, size_t len, struct hostkey *ret, char comment[129],
+                 struct err *e);
 
-const char *hostkey_type_name(enum hostkey_type t);                           /* "rsa" … */
-int hostkey_type_from_name(const char *name);                                 /* or -1 */
-void hostkey_line(const struct hostkey *k, char *out, size_t size);           /* "ALGORITHM BASE64" */
-void hostkey_fingerprint(const struct hostkey *k, char out[64]);              /* "SHA256:…" */
+const char *hostkey_type_name(enum hostkey_type t);                 /* "rsa" … */
+int hostkey_type_from_name(const char *name);                       /* or -1 */
+void hostkey_line(const struct hostkey *k, char *out, size_t size); /* "ALGORITHM BASE64" */
+void hostkey_fingerprint(const struct hostkey *k, char out[64]);    /* "SHA256:…" */
 bool hostkey_equal(const struct hostkey *a, const struct hostkey *b);
 
 #endif

@@ -10,20 +10,22 @@
 
 #define IDENTITY_KEYS_MAX 64
 struct identity {
-    struct name name;      /* the account's login, useradd's rules: [a-z_][a-z0-9_-]{0,31} within struct name */
-    char **public_keys;    /* checked one-line keys with comment */
+    /* the account's login, useradd's rules: [a-z_][a-z0-9_-]{0,31} within struct name */
+    struct name name;
+    char **public_keys; /* checked one-line keys with comment */
     int n_public_keys;
-    char *password_hash;   /* crypt(5): yescrypt, sha512crypt …; NULL: locked */
-    char *gecos, *shell, *home, *sudo; /* NULL: default; sudo is a rule such as "ALL=(ALL) NOPASSWD:ALL" */
+    char *password_hash; /* crypt(5): yescrypt, sha512crypt …; NULL: locked */
+    char *gecos, *shell, *home,
+        *sudo; /* NULL: default; sudo is a rule such as "ALL=(ALL) NOPASSWD:ALL" */
     struct name *groups;
     int n_groups;
 };
 
 void identity_done(struct identity *i);
-/* From the fleet form: {public-keys: [KEY…], password-hash: …, gecos, shell, home, groups, sudo: true|RULE}.
- * Keys must be key lines here (a client has read the files); a key that is there twice counts once.
- * `sudo: true` is "ALL=(ALL) NOPASSWD:ALL". Messages begin with "/identities/NAME/…" and never hold the
- * password hash, which may be a password that stands in the wrong place. */
+/* From the fleet form: {public-keys: [KEY…], password-hash: …, gecos, shell, home, groups, sudo:
+ * true|RULE}. Keys must be key lines here (a client has read the files); a key that is there twice
+ * counts once. `sudo: true` is "ALL=(ALL) NOPASSWD:ALL". Messages begin with "/identities/NAME/…"
+ * and never hold the password hash, which may be a password that stands in the wrong place. */
 int identity_from_json(const char *name, const json_t *j, struct identity *ret, struct err *e);
 /* Canonical, without the name; identity_from_json() reads it back. New reference. */
 json_t *identity_to_json(const struct identity *i);

@@ -22,9 +22,9 @@ int arch_from_name(const char *s);
 struct image {
     struct name name;
     enum arch arch;
-    enum firmware firmware;   /* default of its instances */
-    enum disk_format format;  /* by content; DISK_NONE: kernel and initrd only */
-    uint64_t virtual_size;    /* bytes; 0 without a disk */
+    enum firmware firmware;        /* default of its instances */
+    enum disk_format format;       /* by content; DISK_NONE: kernel and initrd only */
+    uint64_t virtual_size;         /* bytes; 0 without a disk */
     uint64_t min_memory, min_disk; /* bytes, 0: none */
     bool has_kernel, has_initrd;   /* direct kernel boot */
     char cmdline[CMDLINE_MAX + 1]; /* kernel command line, printable ASCII */
@@ -32,7 +32,8 @@ struct image {
     char sha256[65];               /* of the disk file as imported; "" without a disk */
 };
 
-/* Where the parts come from, as the fleet file says; absolute paths by the time they reach roost. */
+/* Where the parts come from, as the fleet file says; absolute paths by the time they reach roost.
+ */
 struct image_source {
     char *file, *kernel, *initrd; /* NULL: none */
     char sha256[65];              /* the checksum that `file` must have; "" unchecked */
@@ -40,13 +41,14 @@ struct image_source {
 void image_source_done(struct image_source *s);
 /* Fleet form: {file, kernel, initrd, cmdline, checksum: "sha256:…", arch, firmware, default-user,
  * min-memory, min-disk}. `predefined` and `url` are known words that say "not yet" (ERR_INVALID).
- * There is a file, a kernel or both; initrd and cmdline need a kernel, checksum a file. arch is this
- * machine's unless said, firmware bios, on arm64 uefi (it has no other). format, virtual_size and
- * sha256 of *ret are for whoever opens the files. Messages begin with "/images/NAME/…". */
+ * There is a file, a kernel or both; initrd and cmdline need a kernel, checksum a file. arch is
+ * this machine's unless said, firmware bios, on arm64 uefi (it has no other). format, virtual_size
+ * and sha256 of *ret are for whoever opens the files. Messages begin with "/images/NAME/…". */
 int image_from_json(const char *name, const json_t *j, struct image *ret, struct image_source *src,
                     struct err *e);
-/* The record of an image, canonical and without the name; what its files tell (format, virtual-size,
- * sha256) included. New reference. image_from_record() reads it back; a `source` beside it is left alone. */
+/* The record of an image, canonical and without the name; what its files tell (format,
+ * virtual-size, sha256) included. New reference. image_from_record() reads it back; a `source`
+ * beside it is left alone. */
 json_t *image_to_json(const struct image *i);
 int image_from_record(const char *name, const json_t *j, struct image *ret, struct err *e);
 

@@ -12,7 +12,13 @@
 #include "model/tag.h"
 
 enum launcher { LAUNCHER_ROOST, LAUNCHER_EXTERNAL, LAUNCHERS };
-enum bootstrapper { BOOTSTRAPPER_NET, BOOTSTRAPPER_DRIVE, BOOTSTRAPPER_IGNITION, BOOTSTRAPPER_NONE, BOOTSTRAPPERS };
+enum bootstrapper {
+    BOOTSTRAPPER_NET,
+    BOOTSTRAPPER_DRIVE,
+    BOOTSTRAPPER_IGNITION,
+    BOOTSTRAPPER_NONE,
+    BOOTSTRAPPERS
+};
 const char *launcher_name(enum launcher l);
 int launcher_from_name(const char *s);
 const char *bootstrapper_name(enum bootstrapper b);
@@ -26,7 +32,7 @@ int bootstrapper_from_name(const char *s);
 #define INSTANCE_MEMORY_MIN (UINT64_C(16) << 20)
 #define INSTANCE_MEMORY_MAX (UINT64_C(64) << 40)
 #define INSTANCE_DISK_MIN   (UINT64_C(1) << 20)
-#define IID_MAX                 84 /* "iid-" NAME "-" 4294967295 */
+#define IID_MAX             84 /* "iid-" NAME "-" 4294967295 */
 
 /* What an operator writes. */
 struct spec {
@@ -41,16 +47,16 @@ struct spec {
     uint64_t memory, disk; /* bytes; disk 0: as large as the image */
     bool firmware_set;     /* else the image's */
     enum firmware firmware;
-    struct tag tag;    /* empty: the name */
-    struct uuid uuid;  /* empty: computed */
-    bool mac_set;      /* else computed */
+    struct tag tag;   /* empty: the name */
+    struct uuid uuid; /* empty: computed */
+    bool mac_set;     /* else computed */
     struct mac mac;
     struct ip address; /* family 0: none asked for */
     bool autostart;
     char domain[DOMAIN_MAX_LEN + 1]; /* of the FQDN; "" the network's */
-    char *user_data;   /* the operator's bytes; NULL: none */
+    char *user_data;                 /* the operator's bytes; NULL: none */
     size_t user_data_len;
-    json_t *vars;      /* object of Ansible host variables; NULL: none */
+    json_t *vars; /* object of Ansible host variables; NULL: none */
 };
 
 /* Defaults before the fleet's `defaults:` and the instance's own words; from configuration. */
@@ -61,21 +67,23 @@ struct spec_defaults {
 };
 void spec_init(struct spec *s, const struct spec_defaults *d);
 void spec_done(struct spec *s);
-/* A deep copy (vars are shared by reference: they are never changed in place). *to is overwritten. */
+/* A deep copy (vars are shared by reference: they are never changed in place). *to is overwritten.
+ */
 int spec_copy(struct spec *to, const struct spec *from, struct err *e);
 
-/* Reads the words of an instance (fleet form) over what is in *s already, so that defaults come first.
- * user-data is text here (or {"base64": …} for what is not UTF-8); file names were resolved by the
- * client. `pointer` (JSON pointer of j) starts every message. Unknown words: ERR_INVALID with the
- * nearest known one. Lists replace what was there, vars are merged by their first level. For
- * `launcher: external` the words of roost's own launching (image, cpus, memory, disk, firmware, autostart)
- * are refused in j and forgotten where an earlier reading left them. After a failure *s holds some of the
- * words, and is still to be released. */
+/* Reads the words of an instance (fleet form) over what is in *s already, so that defaults come
+ * first. user-data is text here (or {"base64": …} for what is not UTF-8); file names were resolved
+ * by the client. `pointer` (JSON pointer of j) starts every message. Unknown words: ERR_INVALID
+ * with the nearest known one. Lists replace what was there, vars are merged by their first level.
+ * For `launcher: external` the words of roost's own launching (image, cpus, memory, disk, firmware,
+ * autostart) are refused in j and forgotten where an earlier reading left them. After a failure *s
+ * holds some of the words, and is still to be released. */
 int spec_read(struct spec *s, const json_t *j, const char *pointer, struct err *e);
 /* spec_read() for a caller who knows where j stands (model/spot.h) and reads `count` himself. */
 struct spot;
 int spec_read_at(struct spec *s, const json_t *j, const struct spot *at, struct err *e);
-json_t *spec_to_json(const struct spec *s); /* canonical: sorted keys, sizes in bytes; new reference */
+json_t *
+spec_to_json(const struct spec *s); /* canonical: sorted keys, sizes in bytes; new reference */
 
 /* What a change of a field asks for. */
 enum change { CHANGE_NONE, CHANGE_LIVE, CHANGE_RESTART, CHANGE_REBUILD, CHANGES };
@@ -84,11 +92,11 @@ struct field_change {
     const char *field; /* "memory" */
     enum change change;
 };
-/* Differences of two canonical forms (spec_to_json), one row per field by the field table; returns the
- * count (at most max), the gravest in *ret_worst. ERR_CONFLICT for what cannot change at all
- * (tag, uuid, mac, launcher: remove and create again), also when it appears or goes: a caller for whom
- * writing down the computed value is no change puts it into both forms first.
- * disk: to grow (or from 0, the image's size) needs a restart, to shrink (or to 0) a rebuild. address: a
+/* Differences of two canonical forms (spec_to_json), one row per field by the field table; returns
+ * the count (at most max), the gravest in *ret_worst. ERR_CONFLICT for what cannot change at all
+ * (tag, uuid, mac, launcher: remove and create again), also when it appears or goes: a caller for
+ * whom writing down the computed value is no change puts it into both forms first. disk: to grow
+ * (or from 0, the image's size) needs a restart, to shrink (or to 0) a rebuild. address: a
  * reservation that the next DHCP request sees, so a restart; with bootstrapper drive, whose network
  * configuration is read once, a rebuild. */
 int spec_diff(const json_t *old, const json_t *new_, struct field_change *ret, int max,

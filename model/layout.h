@@ -1,5 +1,6 @@
 /* Where things lie. Names below the state directory, and short paths for sockets (sun_path has 108
- * bytes): RUN = /run/roost/ID8 (system) or $XDG_RUNTIME_DIR/roost/ID8, ID8 from the state directory. */
+ * bytes): RUN = /run/roost/ID8 (system) or $XDG_RUNTIME_DIR/roost/ID8, ID8 from the state
+ * directory. */
 #ifndef MODEL_LAYOUT_H
 #define MODEL_LAYOUT_H
 
@@ -10,18 +11,18 @@
 
 #define LAYOUT_VERSION 1
 
-#define FILE_STORE      "store.db"
-#define FILE_LOCK       "lock"
-#define FILE_SECRET     "secret.key"  /* 0600, SECRET_KEY_SIZE random bytes: tokens hang on it */
-#define FILE_RESERVE    "reserve"     /* 16 MiB, freed to record that the disk is full */
-#define FILE_SEED_PORT  "seed-port"   /* the port once chosen, decimal */
-#define FILE_ACCEL      "accelerator" /* cached verdict of the KVM probe */
-#define DIR_IMAGES      "images"      /* NAME/{disk,kernel,initrd} */
-#define DIR_INSTANCES   "instances"   /* NAME/… */
-#define DIR_GENERATED   "generated"   /* inventory.yaml known_hosts ssh_config */
-#define FILE_INVENTORY  "inventory.yaml"
+#define FILE_STORE       "store.db"
+#define FILE_LOCK        "lock"
+#define FILE_SECRET      "secret.key"  /* 0600, SECRET_KEY_SIZE random bytes: tokens hang on it */
+#define FILE_RESERVE     "reserve"     /* 16 MiB, freed to record that the disk is full */
+#define FILE_SEED_PORT   "seed-port"   /* the port once chosen, decimal */
+#define FILE_ACCEL       "accelerator" /* cached verdict of the KVM probe */
+#define DIR_IMAGES       "images"      /* NAME/{disk,kernel,initrd} */
+#define DIR_INSTANCES    "instances"   /* NAME/… */
+#define DIR_GENERATED    "generated"   /* inventory.yaml known_hosts ssh_config */
+#define FILE_INVENTORY   "inventory.yaml"
 #define FILE_KNOWN_HOSTS "known_hosts"
-#define FILE_SSH_CONFIG "ssh_config"
+#define FILE_SSH_CONFIG  "ssh_config"
 
 /* In an image's directory. */
 #define FILE_IMAGE_DISK   "disk"
@@ -29,17 +30,18 @@
 #define FILE_IMAGE_INITRD "initrd"
 
 /* In an instance's directory. */
-#define FILE_DISK      "disk.qcow2"
-#define FILE_VARS      "vars.fd"       /* UEFI variables, the guest's own */
-#define FILE_LOCK_QEMU "instance.lock" /* flock'ed by QEMU's inherited descriptor as long as it lives */
-#define FILE_PID       "qemu.pid"      /* "PID STARTTIME LAUNCHID\n" of the last QEMU */
-#define FILE_VM_SH     "vm.sh"
-#define FILE_SMBIOS    "smbios.bin"    /* 0600: holds the seed URL with its token */
-#define FILE_CONSOLE   "console.log"
-#define FILE_QEMU_LOG  "qemu.log"
+#define FILE_DISK "disk.qcow2"
+#define FILE_VARS "vars.fd" /* UEFI variables, the guest's own */
+#define FILE_LOCK_QEMU                                                                             \
+    "instance.lock"              /* flock'ed by QEMU's inherited descriptor as long as it lives */
+#define FILE_PID      "qemu.pid" /* "PID STARTTIME LAUNCHID\n" of the last QEMU */
+#define FILE_VM_SH    "vm.sh"
+#define FILE_SMBIOS   "smbios.bin" /* 0600: holds the seed URL with its token */
+#define FILE_CONSOLE  "console.log"
+#define FILE_QEMU_LOG "qemu.log"
 
 /* In RUN. */
-#define FILE_CONTROL "control.sock"
+#define FILE_CONTROL   "control.sock"
 #define SUFFIX_QMP     ".qmp"
 #define SUFFIX_CONSOLE ".con"
 

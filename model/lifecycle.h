@@ -27,8 +27,8 @@ int phase_from_name(const char *name); /* or -1 */
 /* The phase after an event: the table's row for (phase, kind), else the phase as it was. */
 enum phase lifecycle_next(enum phase p, enum event_kind k);
 
-/* What a phase waits for, in words for people: "no seed request", "no phone-home", "still stopping";
- * NULL for phases that wait for nothing. */
+/* What a phase waits for, in words for people: "no seed request", "no phone-home", "still
+ * stopping"; NULL for phases that wait for nothing. */
 const char *phase_waits_for(enum phase p);
 /* A QEMU (or foreign machine) runs or may run: STARTING counts, since its intent is on record. */
 bool phase_is_running(enum phase p);
@@ -46,19 +46,19 @@ int64_t phase_usual_default(enum phase p, bool tcg);
 struct standing {
     enum phase phase;
     bool overdue;
-    bool ever_home; /* under this generation */
-    int64_t since_ms;     /* real time of the last change of phase */
-    int64_t sign_ms;      /* real time of the last sign of life from the guest; 0 none */
+    bool ever_home;        /* under this generation */
+    int64_t since_ms;      /* real time of the last change of phase */
+    int64_t sign_ms;       /* real time of the last sign of life from the guest; 0 none */
     int64_t since_boot_ms; /* CLOCK_BOOTTIME of the last change of phase, valid under boot_id */
-    char last_sign[96];   /* "seed-served", "modules-config SUCCESS" */
-    char note[200];       /* why it failed or stopped, what went wrong on its way; "" nothing */
+    char last_sign[96];    /* "seed-served", "modules-config SUCCESS" */
+    char note[200];        /* why it failed or stopped, what went wrong on its way; "" nothing */
 };
 
-/* The NOTE column. A phase that waits: "no seed request for 12s, usual 40s"; once overdue or over its
- * usual time "no seed request for 4m12s, usual 40s; see: roost console web1" (overdue, and heard since
- * the phase began: "; last sign STAGE 3m ago" before the "see"), a recorded note at its end. Any other phase: that note, ""
- * for a guest that is fine. usual_ms 0: not known. */
-void standing_note(const struct standing *s, const char *name, int64_t now_real_ms, int64_t usual_ms,
-                   char *out, size_t size);
+/* The NOTE column. A phase that waits: "no seed request for 12s, usual 40s"; once overdue or over
+ * its usual time "no seed request for 4m12s, usual 40s; see: roost console web1" (overdue, and
+ * heard since the phase began: "; last sign STAGE 3m ago" before the "see"), a recorded note at its
+ * end. Any other phase: that note, "" for a guest that is fine. usual_ms 0: not known. */
+void standing_note(const struct standing *s, const char *name, int64_t now_real_ms,
+                   int64_t usual_ms, char *out, size_t size);
 
 #endif

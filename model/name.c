@@ -58,9 +58,9 @@ static bool is_reserved(const char *s)
 int instance_name_parse(const char *s, struct name *ret, struct err *e)
 {
     if (is_reserved(s))
-        return err_set(e, ERR_INVALID,
-                       "instance name \"%s\": Ansible and ssh mean something else by it; take another",
-                       s);
+        return err_set(
+            e, ERR_INVALID,
+            "instance name \"%s\": Ansible and ssh mean something else by it; take another", s);
     return name_parse(s, "instance name", ret, e);
 }
 

@@ -12,10 +12,12 @@ struct name {
     char s[NAME_MAX_LEN + 1];
 };
 
-/* [a-z0-9]([a-z0-9-]{0,61}[a-z0-9])? , RFC 1123 label in lower case. `what` is for the message: "instance name". */
+/* [a-z0-9]([a-z0-9-]{0,61}[a-z0-9])? , RFC 1123 label in lower case. `what` is for the message:
+ * "instance name". */
 int name_parse(const char *s, const char *what, struct name *ret, struct err *e);
 
-/* The same for an instance; `all`, `ungrouped` and `localhost` are refused: an inventory has other uses for them. */
+/* The same for an instance; `all`, `ungrouped` and `localhost` are refused: an inventory has other
+ * uses for them. */
 int instance_name_parse(const char *s, struct name *ret, struct err *e);
 
 /* Ansible group: [A-Za-z_][A-Za-z0-9_]{0,62}; `all`, `ungrouped` and `localhost` are refused. */

@@ -17,10 +17,12 @@ const char *seed_doc_name(enum seed_doc d); /* "meta-data" … */
 int base_url_parse(const char *s, char ret[BASE_URL_MAX + 1], struct err *e);
 
 void seed_url(struct buf *out, const char *base, const struct tag *tag, const struct token *seed);
-void phone_home_url(struct buf *out, const char *base, const struct tag *tag, const struct token *post);
+void phone_home_url(struct buf *out, const char *base, const struct tag *tag,
+                    const struct token *post);
 void report_url(struct buf *out, const char *base, const struct tag *tag, const struct token *post);
 /* SMBIOS type 1 serial: "ds=nocloud-net;s=SEEDURL" (cloud-init's NoCloud datasource documentation;
  * `nocloud-net` because 22.4.2 with `nocloud` fetches everything and throws it away). */
-void seed_serial(struct buf *out, const char *base, const struct tag *tag, const struct token *seed);
+void seed_serial(struct buf *out, const char *base, const struct tag *tag,
+                 const struct token *seed);
 
 #endif

@@ -23,7 +23,8 @@ struct token {
 /* First 128 bits of HMAC-SHA256(key, "roost-token-1" NUL purpose NUL instance-id NUL epoch). */
 void token_derive(const uint8_t key[SECRET_KEY_SIZE], enum token_purpose purpose, const char *iid,
                   uint32_t epoch, struct token *ret);
-int token_parse(const char *s, size_t len, struct token *ret); /* -1: not 32 lower-case hex digits */
+int token_parse(const char *s, size_t len,
+                struct token *ret); /* -1: not 32 lower-case hex digits */
 bool token_equal(const struct token *a, const struct token *b); /* constant time */
 
 #endif

@@ -263,8 +263,9 @@ static json_t *sorted_array(const json_t *v, int depth)
     return out;
 }
 
-#define DEPTH_MAX 32 /* as base/yaml.h: what is deeper could not be written as YAML and read back  \
-                      */
+#define DEPTH_MAX                                                                                  \
+    32 /* as base/yaml.h: what is deeper could not be written as YAML and read back                \
+        */
 
 static json_t *sorted(const json_t *v, int depth)
 {

@@ -1,6 +1,7 @@
-/* Verbs: what roost-core may ask roostd to do, as values with checked fields. roostd renders from the
- * values by the same pure functions as everybody; it never takes finished documents, argument vectors or
- * paths. Each verb is a struct with an encoder and a decoder that re-checks every field. */
+/* Verbs: what roost-core may ask roostd to do, as values with checked fields. roostd renders from
+ * the values by the same pure functions as everybody; it never takes finished documents, argument
+ * vectors or paths. Each verb is a struct with an encoder and a decoder that re-checks every field.
+ */
 #ifndef MODEL_VERB_H
 #define MODEL_VERB_H
 
@@ -26,7 +27,7 @@ struct launch {
     struct tag tag;
     struct uuid uuid;
     struct mac mac;
-    bool seed;                    /* offer the seed URL by SMBIOS */
+    bool seed; /* offer the seed URL by SMBIOS */
     char base_url[BASE_URL_MAX + 1];
     struct token seed_token;
     uint32_t cpus;
@@ -74,8 +75,8 @@ int exited_decode(struct msg_cur *c, struct exited *ret, struct err *e);
 /* The accelerator and why. */
 struct accel_report {
     enum accel accel;
-    char reason[200];       /* "KVM runs guest code", "no /dev/kvm: the kvm module is not loaded", … */
-    char qemu_version[64];  /* "" when QEMU is missing; reason then says so */
+    char reason[200]; /* "KVM runs guest code", "no /dev/kvm: the kvm module is not loaded", … */
+    char qemu_version[64]; /* "" when QEMU is missing; reason then says so */
 };
 void accel_report_encode(const struct accel_report *v, struct buf *out);
 int accel_report_decode(struct msg_cur *c, struct accel_report *ret, struct err *e);

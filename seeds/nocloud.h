@@ -1,16 +1,17 @@
 /* The four NoCloud documents (cloud-init documentation: "NoCloud" datasource, "Vendor data",
- * "Networking config version 2", "Phone home", "Reporting"). Pure: the same input gives the same bytes.
+ * "Networking config version 2", "Phone home", "Reporting"). Pure: the same input gives the same
+ * bytes.
  *
  * meta-data:      instance-id, local-hostname, and the host variables under `roost:` for jinja's
  *                 ds.meta_data.
  * user-data:      the operator's bytes, untouched ("#cloud-config\n{}\n" when there are none).
  * vendor-data:    roost's part, a MIME multi-part: cloud-config with users, phone_home, reporting,
- *                 manual_cache_clean and both merge_how and merge_type; a script that makes the same POST on
- *                 every boot until it is answered; where the operator has or may have a phone_home of
- *                 his own, there is that script alone. So a first boot without one is posted twice (the
- *                 script's User-Agent is "roost-home"). `users` is left out without identities.
- * network-config: version 2, DHCP on the interface with the instance's MAC; empty for an external guest
- *                 whose MAC nobody told. */
+ *                 manual_cache_clean and both merge_how and merge_type; a script that makes the
+ * same POST on every boot until it is answered; where the operator has or may have a phone_home of
+ *                 his own, there is that script alone. So a first boot without one is posted twice
+ * (the script's User-Agent is "roost-home"). `users` is left out without identities.
+ * network-config: version 2, DHCP on the interface with the instance's MAC; empty for an external
+ * guest whose MAC nobody told. */
 #ifndef SEEDS_NOCLOUD_H
 #define SEEDS_NOCLOUD_H
 
@@ -33,7 +34,8 @@ struct seed_input {
     struct token post;           /* TOKEN_POST */
     unsigned phone_home_tries;   /* 1 to 1000000; requests are 3 s apart */
     bool reporting;
-    enum seal seal; /* in force now: SEAL_YES drops password hashes, SEAL_ALL empties user-data too */
+    /* in force now: SEAL_YES drops password hashes, SEAL_ALL empties user-data too */
+    enum seal seal;
 };
 
 int nocloud_meta_data(const struct seed_input *in, struct buf *out, struct err *e);

@@ -2,8 +2,9 @@
  *
  * All the forms that real clients produce are understood (DESIGN section 5): BASE/TAG/TOKEN/doc,
  * BASE/TAG/doc, doubled slashes, the missing slash ("/TAG/TOKENmeta-data", "/web1meta-data"), the
- * unexpanded placeholder ("/__dmi.chassis-asset-tag__meta-data", "/__dmi.chassis-asset-tag__/TOKEN/…"), a
- * file name in the query ("/seed?tag=TAG&token=TOKEN&f=meta-data"), percent-encoding (decoded once). */
+ * unexpanded placeholder ("/__dmi.chassis-asset-tag__meta-data",
+ * "/__dmi.chassis-asset-tag__/TOKEN/…"), a file name in the query
+ * ("/seed?tag=TAG&token=TOKEN&f=meta-data"), percent-encoding (decoded once). */
 #ifndef SEEDS_ROUTES_H
 #define SEEDS_ROUTES_H
 
@@ -35,15 +36,17 @@ struct route {
     enum seed_doc doc; /* ROUTE_SEED */
     enum claim claim;
     struct tag tag;   /* CLAIM_TAG */
-    char claimed[64]; /* the claim as sent, decoded, cut, printable: for the list of unknown callers */
-    bool has_token; /* one was given; a malformed one becomes 32 '-', which equal no token: 403, no fallback */
+    char claimed[64]; /* the claim as sent, decoded, cut, printable: for the list of unknown callers
+                       */
+    bool has_token; /* one was given; a malformed one becomes 32 '-', which equal no token: 403, no
+                       fallback */
     struct token token;
 };
 
 #define ROUTE_TARGET_MAX 2048
 /* `path` is the request target before '?', undecoded; `query` what follows it, or NULL.
- * 0, or -1 with ERR_INVALID (bad escape, not UTF-8 …) or ERR_TOO_BIG. Something that is merely not ours is
- * ROUTE_NONE with 0. */
+ * 0, or -1 with ERR_INVALID (bad escape, not UTF-8 …) or ERR_TOO_BIG. Something that is merely not
+ * ours is ROUTE_NONE with 0. */
 int route_parse(const char *path, const char *query, struct route *ret, struct err *e);
 
 #endif

@@ -15,15 +15,16 @@ enum userdata_form {
     USERDATA_MIME,   /* multi-part */
     USERDATA_JINJA,  /* ## template: jinja */
     USERDATA_GZIP,
-    USERDATA_OTHER, /* another handler's header (#include, #cloud-boothook, …) */
+    USERDATA_OTHER,   /* another handler's header (#include, #cloud-boothook, …) */
     USERDATA_UNMARKED /* no header that cloud-init knows: it is ignored by it; a warning */
 };
 const char *userdata_form_name(enum userdata_form f);
 
 struct userdata_facts {
     enum userdata_form form;
-    bool opaque;         /* could not be looked into (gzip, include, YAML anchors) or not wholly (jinja: only
-                            top-level keys that stand in the text): users and phone_home are possible */
+    /* could not be looked into (gzip, include, YAML anchors) or not wholly (jinja: only top-level
+     * keys that stand in the text): users and phone_home are possible */
+    bool opaque;
     bool has_users;      /* a users: list of its own */
     bool has_phone_home; /* a phone_home of its own, or possibly one (opaque) */
     bool vendor_off;     /* vendor_data: {enabled: false}: the guest will not phone home */
@@ -31,8 +32,9 @@ struct userdata_facts {
 };
 
 /* 0, or -1 with ERR_INVALID for what is refused at apply: `users` as string or dict, a broken YAML
- * document behind #cloud-config (with its line), more than 1 MiB. What is gzipped is not unpacked. Parts
- * of a MIME multi-part (7bit, 8bit, base64; one level) are looked into, other forms of it are opaque. */
+ * document behind #cloud-config (with its line), more than 1 MiB. What is gzipped is not unpacked.
+ * Parts of a MIME multi-part (7bit, 8bit, base64; one level) are looked into, other forms of it are
+ * opaque. */
 int userdata_inspect(const char *data, size_t len, struct userdata_facts *ret, struct err *e);
 
 #endif

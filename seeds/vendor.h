@@ -12,8 +12,8 @@ int vendor_render(const struct seed_input *in, struct buf *out, struct err *e);
 int vendor_config(const struct seed_input *in, struct buf *out, struct err *e);
 int homescript_render(const struct seed_input *in, struct buf *out, struct err *e);
 
-/* "web1.lab.internal", "web1" without a domain: the instance's, else its network's. `out` has room for
- * NAME_MAX_LEN + 1 + DOMAIN_MAX_LEN + 1 bytes. */
+/* "web1.lab.internal", "web1" without a domain: the instance's, else its network's. `out` has room
+ * for NAME_MAX_LEN + 1 + DOMAIN_MAX_LEN + 1 bytes. */
 #define FQDN_SIZE (NAME_MAX_LEN + 1 + DOMAIN_MAX_LEN + 1)
 void seed_fqdn(const struct seed_input *in, char out[FQDN_SIZE]);
 

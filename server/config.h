@@ -20,68 +20,70 @@ enum accel_choice { ACCEL_CHOICE_AUTO, ACCEL_CHOICE_KVM, ACCEL_CHOICE_TCG };
 
 struct config {
     /* [roost] */
-    enum mode mode;            /* auto: system for root, rootless otherwise */
-    char state[PATH_SIZE];     /* state directory, absolute */
-    char run[PATH_SIZE];       /* computed: layout_run_dir() */
-    char control[PATH_SIZE];   /* control socket; "": RUN/control.sock, filled by config_finish() */
+    enum mode mode;          /* auto: system for root, rootless otherwise */
+    char state[PATH_SIZE];   /* state directory, absolute */
+    char run[PATH_SIZE];     /* computed: layout_run_dir() */
+    char control[PATH_SIZE]; /* control socket; "": RUN/control.sock, filled by config_finish() */
     enum log_level log_level;
     /* [process] of roostd's children */
-    int64_t restart_first;     /* ms before the second restart, doubles: 100 ms (the first is at once) */
-    int64_t restart_max;       /* 10 s */
-    int64_t restart_reset;     /* a child that stayed up so long begins anew: 60 s */
-    int64_t quit_limit;        /* ms for a child to end by itself: 10 s */
+    /* ms before the second restart, doubles: 100 ms (the first is at once) */
+    int64_t restart_first;
+    int64_t restart_max;   /* 10 s */
+    int64_t restart_reset; /* a child that stayed up so long begins anew: 60 s */
+    int64_t quit_limit;    /* ms for a child to end by itself: 10 s */
     /* [seed] */
-    struct endpoint listen;    /* 127.0.0.1:10200; port 0: chosen once, then kept in FILE_SEED_PORT */
-    char advertise[256];       /* base URL told to guests of user networks; "": http://10.0.2.2:PORT */
+    struct endpoint listen; /* 127.0.0.1:10200; port 0: chosen once, then kept in FILE_SEED_PORT */
+    char advertise[256];    /* base URL told to guests of user networks; "": http://10.0.2.2:PORT */
     unsigned phone_home_tries; /* 100000 */
     bool reporting;
-    int seal;                  /* enum seal: no, yes, all */
-    int64_t hold_retry;        /* ms, Retry-After told to unknown tags: 10 s */
+    int seal;           /* enum seal: no, yes, all */
+    int64_t hold_retry; /* ms, Retry-After told to unknown tags: 10 s */
     /* [front] */
-    unsigned backlog;          /* of the listening socket: 4096 */
-    unsigned max_connections;  /* 16384 */
+    unsigned backlog;                /* of the listening socket: 4096 */
+    unsigned max_connections;        /* 16384 */
     unsigned max_connections_per_ip; /* 0: none (all guests of a user network are 127.0.0.1) */
-    int64_t request_timeout;   /* ms of silence on a connection: 15 s */
-    int64_t core_deadline;     /* ms for core's answer before front answers 503 itself: 900 */
-    int64_t cache_keep;        /* ms, at most 30 s */
-    uint64_t cache_size;       /* bytes of documents in front's table: 8 MiB */
+    int64_t request_timeout;         /* ms of silence on a connection: 15 s */
+    int64_t core_deadline;           /* ms for core's answer before front answers 503 itself: 900 */
+    int64_t cache_keep;              /* ms, at most 30 s */
+    uint64_t cache_size;             /* bytes of documents in front's table: 8 MiB */
     /* [defaults] of instances */
-    unsigned cpus;             /* 1 */
-    uint64_t memory, disk;     /* 1G, 5G */
-    struct name network;       /* "user" */
+    unsigned cpus;         /* 1 */
+    uint64_t memory, disk; /* 1G, 5G */
+    struct name network;   /* "user" */
     /* [launch] */
-    bool launch;               /* enabled = yes */
-    char qemu[PATH_SIZE], qemu_img[PATH_SIZE]; /* "" or a name: looked up in PATH */
+    bool launch;                                             /* enabled = yes */
+    char qemu[PATH_SIZE], qemu_img[PATH_SIZE];               /* "" or a name: looked up in PATH */
     char firmware_code[PATH_SIZE], firmware_vars[PATH_SIZE]; /* OVMF */
-    char run_as[64];           /* user for QEMU (-runas) in system mode: nobody; "": none */
+    char run_as[64]; /* user for QEMU (-runas) in system mode: nobody; "": none */
     enum accel_choice accel;
-    int64_t probe_limit;       /* 5 s */
-    int64_t stop_limit;        /* ms from ACPI power-down to kill: 90 s */
-    uint64_t console_cap;      /* bytes of console.log before it is rotated: 1 MiB */
-    unsigned max_guests;       /* running at once: 1000 */
+    int64_t probe_limit;  /* 5 s */
+    int64_t stop_limit;   /* ms from ACPI power-down to kill: 90 s */
+    uint64_t console_cap; /* bytes of console.log before it is rotated: 1 MiB */
+    unsigned max_guests;  /* running at once: 1000 */
     /* [limits] of phases; times tcg_factor under TCG */
     int64_t limit_starting, limit_launched, limit_seeded, limit_stopping;
-    unsigned tcg_factor;       /* 4 */
+    unsigned tcg_factor; /* 4 */
     /* [events] */
-    int64_t events_age;        /* ms: 90 days */
+    int64_t events_age;           /* ms: 90 days */
     unsigned events_per_instance; /* 1000 */
-    unsigned unknown_callers;  /* rows: 256 */
+    unsigned unknown_callers;     /* rows: 256 */
     unsigned reports_per_minute;  /* per instance: 600 */
     /* [projections] */
-    int64_t coalesce;          /* ms: 200 */
-    char ssh_key[PATH_SIZE];   /* IdentityFile in inventory and ssh-config; "" none */
+    int64_t coalesce;        /* ms: 200 */
+    char ssh_key[PATH_SIZE]; /* IdentityFile in inventory and ssh-config; "" none */
     /* Who said what, one per row of the table; for config_print(). Not sent over the channel. */
     struct config_origin {
-        uint8_t from;          /* enum config_from in config_table.h */
-        uint16_t line;         /* of `file` */
+        uint8_t from;  /* enum config_from in config_table.h */
+        uint16_t line; /* of `file` */
     } origin[CONFIG_ROWS_MAX];
-    char file[PATH_SIZE];      /* the file that was read; "" none */
+    char file[PATH_SIZE]; /* the file that was read; "" none */
 };
 
 /* Built-in values for the mode (resolved from geteuid() when auto). */
 int config_defaults(struct config *c, struct err *e);
-/* Reads one file over it. Unknown section or key, bad value, duplicate: "FILE: [section] key: what, what
- * would be right". Duplicates are found by an own pass over the lines since iniparser keeps the last silently. */
+/* Reads one file over it. Unknown section or key, bad value, duplicate: "FILE: [section] key: what,
+ * what would be right". Duplicates are found by an own pass over the lines since iniparser keeps
+ * the last silently. */
 int config_read_file(struct config *c, const char *file, struct err *e);
 /* "section.key=value" from the command line. */
 int config_set(struct config *c, const char *assignment, struct err *e);

@@ -46,8 +46,10 @@ static void tick(void *arg)
 
 /* ---- what follows from what ---- */
 
-/* Files are due, and a new phase has a deadline (a launch begins one even where the phase stays). */
-static int on_event(struct core *c, const struct guest *g, enum event_kind k, bool moved, struct err *e)
+/* Files are due, and a new phase has a deadline (a launch begins one even where the phase stays).
+ */
+static int on_event(struct core *c, const struct guest *g, enum event_kind k, bool moved,
+                    struct err *e)
 {
     if (moved || k == EV_LAUNCHING || k == EV_LAUNCHED)
         verdict_set(c, g);

@@ -73,7 +73,8 @@ void machine_not_running(struct core *c, const struct verb_ref *v)
     if (c->adopting)
         c->adopting--;
     m = machine_by_name(c, v->instance.s);
-    if (m && m->state == MACHINE_RUNNING && m->launch_id == v->launch_id) { /* a kill found nobody */
+    if (m && m->state == MACHINE_RUNNING &&
+        m->launch_id == v->launch_id) { /* a kill found nobody */
         struct exited x = { .instance = v->instance, .launch_id = v->launch_id };
         machine_exited(c, &x);
         return;

@@ -1,5 +1,6 @@
 /* apply: a fleet is compared with what is on record; the differences are the plan (core_plan.c);
- * carrying it out is images first (copies, beside what is there), then one transaction for everything else. */
+ * carrying it out is images first (copies, beside what is there), then one transaction for
+ * everything else. */
 #include "server/core_apply.h"
 
 #include <malloc.h>
@@ -37,10 +38,10 @@ static const char *action_of(const struct apply *a, const char *object, const ch
     json_t *r;
     size_t i;
 
-    json_array_foreach(a->plan, i, r)
-        if (!strcmp(json_string_value(json_object_get(r, "object")), object) &&
-            !strcmp(json_string_value(json_object_get(r, "name")), name))
-            return json_string_value(json_object_get(r, "action"));
+    json_array_foreach(a->plan, i,
+                       r) if (!strcmp(json_string_value(json_object_get(r, "object")), object) &&
+                              !strcmp(json_string_value(json_object_get(r, "name")),
+                                      name)) return json_string_value(json_object_get(r, "action"));
     return "unchanged";
 }
 
@@ -198,7 +199,8 @@ static void nets_again(struct core *c)
 static void committed(bool ok, void *arg)
 {
     struct apply *a = arg;
-    struct err e = { .kind = ERR_IO, .text = "the store could not be written; nothing was applied" };
+    struct err e = { .kind = ERR_IO,
+                     .text = "the store could not be written; nothing was applied" };
 
     if (ok) {
         finish(a);

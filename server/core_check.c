@@ -52,8 +52,9 @@ static void check_qemu(struct core *c, json_t *list)
     row(list, "qemu", "ok", c->accel.qemu_version, "");
     snprintf(text, sizeof text, "%s: %s", accel_name(c->accel.accel), c->accel.reason);
     row(list, "accelerator", c->accel.accel == ACCEL_KVM ? "ok" : "warn", text,
-        c->accel.accel == ACCEL_KVM ? ""
-                                    : "guests boot several times slower under TCG; limits allow for it");
+        c->accel.accel == ACCEL_KVM
+            ? ""
+            : "guests boot several times slower under TCG; limits allow for it");
 }
 
 static void check_program(json_t *list, const char *name, const char *program, const char *mend,
@@ -76,8 +77,11 @@ static void check_disk(struct core *c, json_t *list)
         return;
     left = (uint64_t)v.f_bavail * v.f_frsize;
     snprintf(text, sizeof text, "%s left in %s", format_size(left, size), c->config.state);
-    row(list, "disk", c->full ? "error" : left < LOW_DISK ? "warn" : "ok", text,
-        left < LOW_DISK ? "free some space: guests' disks grow" : "");
+    row(list, "disk",
+        c->full           ? "error"
+        : left < LOW_DISK ? "warn"
+                          : "ok",
+        text, left < LOW_DISK ? "free some space: guests' disks grow" : "");
 }
 
 static void check_guests(struct core *c, json_t *list)

@@ -9,9 +9,9 @@
 #include "base/file.h"
 #include "server/core_machine.h"
 
-#define TAIL_BYTES  65536
-#define LINES_MAX   1000
-#define KEEP_BYTES  (256 * 1024) /* of a log that is rotated */
+#define TAIL_BYTES 65536
+#define LINES_MAX  1000
+#define KEEP_BYTES (256 * 1024) /* of a log that is rotated */
 
 static int open_log(const struct core *c, const char *name, const char *file, int flags)
 {
@@ -38,8 +38,8 @@ static void read_tail(int fd, off_t max, struct buf *b)
     }
 }
 
-/* QEMU has the log open for appending, so that cutting it to nothing is all that is needed (it goes on at
- * the new end); the last part is kept beside it. */
+/* QEMU has the log open for appending, so that cutting it to nothing is all that is needed (it goes
+ * on at the new end); the last part is kept beside it. */
 static void rotate(struct core *c, const struct machine *m, int fd)
 {
     char path[PATH_SIZE + 128];
@@ -125,5 +125,6 @@ json_t *core_console_tail(struct core *c, const char *name, unsigned lines, stru
     if (!b.len)
         return json_pack("{s:[]}", "lines");
     b.len = clean(b.data, b.len);
-    return json_pack("{s:o}", "lines", last_lines(b.data, b.len, lines && lines < LINES_MAX ? lines : LINES_MAX));
+    return json_pack("{s:o}", "lines",
+                     last_lines(b.data, b.len, lines && lines < LINES_MAX ? lines : LINES_MAX));
 }

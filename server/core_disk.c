@@ -1,5 +1,5 @@
-/* A guest's disk: an overlay of its image, made at its first start, grown when its definition grew, and of
- * one generation: a rebuild that is on record makes it worthless. */
+/* A guest's disk: an overlay of its image, made at its first start, grown when its definition grew,
+ * and of one generation: a rebuild that is on record makes it worthless. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,7 +36,8 @@ static void read_record(struct core *c, int64_t id, uint64_t *ret_size, uint32_t
     *ret_generation = generation;
 }
 
-static int write_record(struct core *c, int64_t id, uint64_t size, uint32_t generation, struct err *e)
+static int write_record(struct core *c, int64_t id, uint64_t size, uint32_t generation,
+                        struct err *e)
 {
     char key[48], text[48];
 

@@ -57,8 +57,8 @@ static void again(void *arg)
     struct statvfs v;
     struct err e;
 
-    if (statvfs(c->config.state, &v) == 0 &&
-        (uint64_t)v.f_bavail * v.f_frsize > 2 * RESERVE_SIZE && reserve(c, &e) == 0) {
+    if (statvfs(c->config.state, &v) == 0 && (uint64_t)v.f_bavail * v.f_frsize > 2 * RESERVE_SIZE &&
+        reserve(c, &e) == 0) {
         c->full = false;
         log_info("there is room again in %s: phone-homes are taken", c->config.state);
         wire_arm(c);
@@ -90,7 +90,8 @@ void core_disk_full(struct core *c, const struct err *why)
         return;
     }
     if (!c->full)
-        log_error("%s is full: phone-homes get 503 until there is room; seeds go on", c->config.state);
+        log_error("%s is full: phone-homes get 503 until there is room; seeds go on",
+                  c->config.state);
     c->full = true;
     if ((dir = state_dir(c, &e)) >= 0)
         unlinkat(dir, FILE_RESERVE, 0);

@@ -26,7 +26,8 @@ static void standing_move(struct core *c, struct guest *g, enum event_kind k, st
         s->ever_home = false;
     if (next == s->phase && k != EV_DEFINED && k != EV_LAUNCHING && k != EV_LAUNCHED)
         return;
-    /* How long the phase took, when it ended as it should; what was overdue would spoil the mean. */
+    /* How long the phase took, when it ended as it should; what was overdue would spoil the mean.
+     */
     if (phase_waits_for(s->phase) && !s->overdue && phase_is_running(next) && next > s->phase &&
         s->since_boot_ms > 0 && c->accel_known)
         store_usual_add(c->store, s->phase, c->accel.accel, now.boot_ms - s->since_boot_ms, &e);
@@ -73,8 +74,8 @@ int core_event(struct core *c, struct guest *g, enum event_kind k, const char *a
     standing_move(c, g, k, now);
     if (is_sign(k)) {
         g->standing.sign_ms = now.real_ms;
-        snprintf(g->standing.last_sign, sizeof g->standing.last_sign, "%s%s%.60s", event_kind_name(k),
-                 ev.detail[0] ? " " : "", ev.detail);
+        snprintf(g->standing.last_sign, sizeof g->standing.last_sign, "%s%s%.60s",
+                 event_kind_name(k), ev.detail[0] ? " " : "", ev.detail);
     }
     if (is_noted(k))
         snprintf(g->standing.note, sizeof g->standing.note, "%.199s", ev.detail);
@@ -93,7 +94,8 @@ int core_guest_save(struct core *c, const struct guest *g, struct err *e)
     return store_guest_update(c->store, g, e);
 }
 
-void core_note(struct core *c, int64_t id, enum event_kind k, const char *actor, const char *fmt, ...)
+void core_note(struct core *c, int64_t id, enum event_kind k, const char *actor, const char *fmt,
+               ...)
 {
     char text[EVENT_DETAIL_MAX + 1];
     struct guest g;
@@ -146,7 +148,8 @@ int core_address(struct core *c, struct guest *g, const struct endpoint *at, con
     return core_event(c, g, EV_ADDRESS, "roost", e, "%s (%s)", endpoint_format(at, text), who);
 }
 
-void core_token(const struct core *c, enum token_purpose p, const struct guest *g, struct token *ret)
+void core_token(const struct core *c, enum token_purpose p, const struct guest *g,
+                struct token *ret)
 {
     token_derive(c->key, p, g->iid, g->epoch, ret);
 }

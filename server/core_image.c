@@ -221,7 +221,8 @@ static int open_part(struct import *m, enum part p, const char *file, struct err
     if (!file)
         return 0;
     /* Not to wait for the writer of a FIFO. */
-    if ((m->from[p] = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) < 0 || fstat(m->from[p], &st) < 0)
+    if ((m->from[p] = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) < 0 ||
+        fstat(m->from[p], &st) < 0)
         return err_sys(e, "image %s: %s", m->image.name.s, file);
     if (!S_ISREG(st.st_mode))
         return err_set(e, ERR_INVALID, "image %s: %s is no regular file", m->image.name.s, file);

@@ -214,8 +214,8 @@ static int may_start(struct core *c, const struct guest *g, struct err *e)
     struct machine *m = machine_find(c, g->id);
 
     if (g->launcher != LAUNCHER_ROOST)
-        return err_set(e, ERR_CONFLICT, "instance %s is launched by somebody else (launcher: external)",
-                       g->name.s);
+        return err_set(e, ERR_CONFLICT,
+                       "instance %s is launched by somebody else (launcher: external)", g->name.s);
     if (!c->config.launch)
         return err_set(e, ERR_DENIED, "this roost launches no guests ([launch] enabled = no)");
     if (!c->ready)
@@ -255,7 +255,8 @@ static int start(struct core *c, const char *name, const struct actor *who, core
     return r < 0 ? -1 : 0;
 }
 
-void core_start(struct core *c, const char *name, const struct actor *who, core_op_fn *done, void *arg)
+void core_start(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
+                void *arg)
 {
     struct err e;
 

@@ -7,7 +7,6 @@
 
 #include "base/cleanup.h"
 
-
 #define LAST_WORDS_MS 1000 /* of a QEMU on QMP */
 #define END_AGAIN_MS  1000
 
@@ -214,7 +213,8 @@ void machine_launch_failed(struct core *c, const struct error_msg *v)
 }
 
 /* Why it ended: what it was asked, else what QMP told, else how the process ended, else unknown. */
-static enum event_kind reason(const struct machine *m, const struct guest *g, char *out, size_t size)
+static enum event_kind reason(const struct machine *m, const struct guest *g, char *out,
+                              size_t size)
 {
     const struct exited *x = &m->exited;
     char status[64];
@@ -337,7 +337,8 @@ void machine_exited(struct core *c, const struct exited *v)
     m->exited = *v;
     m->has_exited = true;
     if (m->qmp && m->qmp_ready)
-        end_soon(m, LAST_WORDS_MS); /* they are still in the socket; its end calls machine_finish() */
+        end_soon(m,
+                 LAST_WORDS_MS); /* they are still in the socket; its end calls machine_finish() */
     else
         machine_finish(m);
 }

@@ -1,5 +1,5 @@
-/* A QEMU of ours, from the wish to start it to its end. Shared by core_machine.c (the list, what roostd
- * and QMP tell), core_launch.c (start) and core_stop.c (stop). */
+/* A QEMU of ours, from the wish to start it to its end. Shared by core_machine.c (the list, what
+ * roostd and QMP tell), core_launch.c (start) and core_stop.c (stop). */
 #ifndef SERVER_CORE_MACHINE_H
 #define SERVER_CORE_MACHINE_H
 
@@ -40,7 +40,7 @@ struct machine {
     struct qmp *qmp;
     bool qmp_ready;
     struct loop_timer *qmp_again; /* connects anew */
-    bool watched; /* QMP was up once: it would have told of a shutdown */
+    bool watched;                 /* QMP was up once: it would have told of a shutdown */
     bool panicked;
     char ended_by[32]; /* QMP SHUTDOWN's reason; "" none heard */
 
@@ -65,9 +65,10 @@ struct machine {
 };
 
 struct machine *machine_new(struct core *c, const struct guest *g, struct err *e);
-void machine_free(struct machine *m); /* out of the list; waiters are called with "roost is ending" */
+void machine_free(
+    struct machine *m); /* out of the list; waiters are called with "roost is ending" */
 void machine_watch(struct machine *m); /* opens QMP */
-void machine_kill(struct machine *m); /* through roostd */
+void machine_kill(struct machine *m);  /* through roostd */
 /* Nobody has asked for it yet: it is as if it had not been wished for. */
 void machine_cancel(struct machine *m);
 /* EXITED came, and no more will be heard: the end goes on record, then the machine is freed. */
@@ -83,10 +84,10 @@ void machine_ask(struct core *c, const struct name *name, uint64_t launch_id);
 void machine_stop_on(struct machine *m);
 
 /* --- core_disk.c --- */
-/* 1: qemu-img works on the disk, done() is called with its outcome (e's text ready for people); 0: the
- * disk is as it should be. */
-int disk_make(struct machine *m, const struct instance *i, void (*done)(struct machine *m, const struct err *err),
-              struct err *e);
+/* 1: qemu-img works on the disk, done() is called with its outcome (e's text ready for people); 0:
+ * the disk is as it should be. */
+int disk_make(struct machine *m, const struct instance *i,
+              void (*done)(struct machine *m, const struct err *err), struct err *e);
 /* What the disk is goes on record with the launch. */
 int disk_record(const struct machine *m, uint32_t generation, struct err *e);
 /* The disk, if there is one, is of this generation: recorded before the next one begins. */

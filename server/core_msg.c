@@ -277,4 +277,3 @@ static void front_gone(const struct err *err, void *arg)
     c->front = NULL;
     core_forget_acks(c);
 }
-

@@ -37,7 +37,8 @@ static int secret_load(struct core *c, struct err *e)
     if (file_read(dir, FILE_SECRET, SECRET_KEY_SIZE, &b, e) < 0)
         return -1;
     if (b.len != SECRET_KEY_SIZE)
-        return err_set(e, ERR_INVALID, "%s/%s has %zu bytes instead of %d: restore it from a backup",
+        return err_set(e, ERR_INVALID,
+                       "%s/%s has %zu bytes instead of %d: restore it from a backup",
                        c->config.state, FILE_SECRET, b.len, SECRET_KEY_SIZE);
     memcpy(c->key, b.data, SECRET_KEY_SIZE);
     return 0;
@@ -50,7 +51,8 @@ static int salt_load(struct core *c, struct err *e)
 
     if (store_meta_get(c->store, "salt", hex, sizeof hex, &why) == 0) {
         if (strlen(hex) != 2 * sizeof c->salt || hex_decode(hex, strlen(hex), c->salt) < 0)
-            return err_set(e, ERR_INVALID, "%s/%s: the salt is damaged: restore a copy of the store",
+            return err_set(e, ERR_INVALID,
+                           "%s/%s: the salt is damaged: restore a copy of the store",
                            c->config.state, FILE_STORE);
         return 0;
     }
@@ -110,7 +112,8 @@ int core_open(struct core *c, struct err *e)
     return machines_adopt(c, e);
 }
 
-/* Once per boot of the host what it began with goes on record: deadlines and autostart hang on it. */
+/* Once per boot of the host what it began with goes on record: deadlines and autostart hang on it.
+ */
 static int note_boot(struct core *c, bool *ret_new, struct err *e)
 {
     char was[64] = "";
@@ -138,8 +141,7 @@ int core_say_ready(struct core *c, struct err *e)
     for (int p = 0; p < PHASES; p++)
         all += n[p];
     snprintf(text, sizeof text, "%llu guest%s, %llu home", (unsigned long long)all,
-             all == 1 ? "" : "s",
-             (unsigned long long)(n[PHASE_HOMED] + n[PHASE_CONFIGURED]));
+             all == 1 ? "" : "s", (unsigned long long)(n[PHASE_HOMED] + n[PHASE_CONFIGURED]));
     c->ready = true;
     text_encode(text, &b);
     if (proto_send(c->roostd, P_READY, 0, &b, NULL, 0, e) < 0)
@@ -150,4 +152,3 @@ int core_say_ready(struct core *c, struct err *e)
         machines_autostart(c);
     return 0;
 }
-

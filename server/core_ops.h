@@ -1,5 +1,5 @@
-/* What may be asked of core from outside (the control API): reads give JSON trees, operations end in a
- * callback. Every read comes straight from the store; nothing is held between calls. */
+/* What may be asked of core from outside (the control API): reads give JSON trees, operations end
+ * in a callback. Every read comes straight from the store; nothing is held between calls. */
 #ifndef SERVER_CORE_OPS_H
 #define SERVER_CORE_OPS_H
 
@@ -8,8 +8,9 @@
 #include "base/buf.h"
 #include "server/core.h"
 
-/* Called exactly once, err NULL on success; `result` (may be NULL) is borrowed. It is called after the
- * commit of what the operation wrote, maybe before core_op…() returns only on an early refusal. */
+/* Called exactly once, err NULL on success; `result` (may be NULL) is borrowed. It is called after
+ * the commit of what the operation wrote, maybe before core_op…() returns only on an early refusal.
+ */
 typedef void core_op_fn(const json_t *result, const struct err *err, void *arg);
 
 /* Who asks, for the event: "uid 1000 (name)". */
@@ -21,38 +22,43 @@ struct actor {
 json_t *core_status(struct core *c, struct err *e);
 json_t *core_check(struct core *c, struct err *e);
 json_t *core_paths(struct core *c, struct err *e);
-json_t *core_instances(struct core *c, struct err *e);                     /* array of rows */
-json_t *core_instance(struct core *c, const char *name, struct err *e);    /* everything about one */
+json_t *core_instances(struct core *c, struct err *e);                  /* array of rows */
+json_t *core_instance(struct core *c, const char *name, struct err *e); /* everything about one */
 json_t *core_console_tail(struct core *c, const char *name, unsigned lines, struct err *e);
 json_t *core_events(struct core *c, const char *name, int64_t after, int limit, bool newest,
                     struct err *e); /* {"events": […], "last": SEQ} */
 json_t *core_unknown(struct core *c, struct err *e);
-json_t *core_definitions(struct core *c, const char *kind, struct err *e); /* "networks" "identities" "images" */
+json_t *core_definitions(struct core *c, const char *kind,
+                         struct err *e); /* "networks" "identities" "images" */
 /* The generated files, rendered now from the store (not read from disk). */
 int core_inventory(struct core *c, struct buf *out, struct err *e);
-int core_known_hosts(struct core *c, const char *host, struct buf *out, struct err *e); /* host NULL: all */
+int core_known_hosts(struct core *c, const char *host, struct buf *out,
+                     struct err *e); /* host NULL: all */
 int core_ssh_config(struct core *c, struct buf *out, struct err *e);
 
 /* --- operations --- */
-/* `tree` is the fleet as JSON (file contents inlined by the client); result: {"plan": [{object, name,
- * action, class, fields}], "warnings": […], "changed": bool}. dry_run plans only. */
+/* `tree` is the fleet as JSON (file contents inlined by the client); result: {"plan": [{object,
+ * name, action, class, fields}], "warnings": […], "changed": bool}. dry_run plans only. */
 void core_apply(struct core *c, const json_t *tree, bool dry_run, const struct actor *who,
                 core_op_fn *done, void *arg);
-void core_start(struct core *c, const char *name, const struct actor *who, core_op_fn *done, void *arg);
+void core_start(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
+                void *arg);
 /* Ends when the guest has ended. force: kill at once. */
-void core_stop(struct core *c, const char *name, bool force, const struct actor *who, core_op_fn *done,
-               void *arg);
-void core_restart(struct core *c, const char *name, const struct actor *who, core_op_fn *done, void *arg);
-void core_rebuild(struct core *c, const char *name, const struct actor *who, core_op_fn *done, void *arg);
+void core_stop(struct core *c, const char *name, bool force, const struct actor *who,
+               core_op_fn *done, void *arg);
+void core_restart(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
+                  void *arg);
+void core_rebuild(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
+                  void *arg);
 /* A running guest: ERR_CONFLICT unless force. */
-void core_remove(struct core *c, const char *name, bool force, const struct actor *who, core_op_fn *done,
-                 void *arg);
+void core_remove(struct core *c, const char *name, bool force, const struct actor *who,
+                 core_op_fn *done, void *arg);
 void core_sync(struct core *c, const struct actor *who, core_op_fn *done, void *arg);
 void core_reprobe(struct core *c, core_op_fn *done, void *arg);
 
 /* --- followers --- */
-/* `fn` once when an event beyond `after` is committed (or at once if there is one), or after limit_ms; then
- * the watch is gone. At most 64 at a time: ERR_BUSY. */
+/* `fn` once when an event beyond `after` is committed (or at once if there is one), or after
+ * limit_ms; then the watch is gone. At most 64 at a time: ERR_BUSY. */
 struct core_watch;
 typedef void core_watch_fn(void *arg);
 struct core_watch *core_watch(struct core *c, int64_t after, int64_t limit_ms, core_watch_fn *fn,

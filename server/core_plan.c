@@ -40,12 +40,10 @@ static json_t *members_changed(const json_t *old, const json_t *new_)
     json_t *list = json_array(), *v;
     const char *key;
 
-    json_object_foreach((json_t *)new_, key, v)
-        if (!json_equal(json_object_get(old, key), v))
-            json_array_append_new(list, json_string(key));
-    json_object_foreach((json_t *)old, key, v)
-        if (!json_object_get(new_, key))
-            json_array_append_new(list, json_string(key));
+    json_object_foreach((json_t *)new_, key, v) if (!json_equal(json_object_get(old, key), v))
+        json_array_append_new(list, json_string(key));
+    json_object_foreach((json_t *)old, key, v) if (!json_object_get(new_, key))
+        json_array_append_new(list, json_string(key));
     return list;
 }
 
@@ -227,8 +225,9 @@ static int check_references(struct apply *a, const struct fleet_instance *f, str
     if (s->launcher == LAUNCHER_ROOST && !s->image.s[0])
         return err_set(e, ERR_INVALID, "instance %s: image is missing", f->name.s);
     if (s->image.s[0] && !in_fleet_image(a, s->image.s) && !on_record(a, DEF_IMAGE, s->image.s))
-        return err_set(e, ERR_NOT_FOUND, "instance %s: image %s is neither in this file nor on record",
-                       f->name.s, s->image.s);
+        return err_set(e, ERR_NOT_FOUND,
+                       "instance %s: image %s is neither in this file nor on record", f->name.s,
+                       s->image.s);
     if (!in_fleet_network(a, s->network.s) && !core_network(a->c, s->network.s))
         return err_set(e, ERR_NOT_FOUND,
                        "instance %s: network %s is neither in this file nor on record", f->name.s,
@@ -303,16 +302,19 @@ static int plan_update(struct apply *a, const struct guest *g, const struct flee
     return 0;
 }
 
-/* Left by an instance that is no longer on record (a lost store): no data is thrown away unasked. */
+/* Left by an instance that is no longer on record (a lost store): no data is thrown away unasked.
+ */
 static void warn_of_disk(struct apply *a, const struct fleet_instance *f)
 {
     char path[PATH_SIZE + 160];
     struct stat st;
 
-    snprintf(path, sizeof path, "%s/%s/%s/%s", a->c->config.state, DIR_INSTANCES, f->name.s, FILE_DISK);
+    snprintf(path, sizeof path, "%s/%s/%s/%s", a->c->config.state, DIR_INSTANCES, f->name.s,
+             FILE_DISK);
     if (stat(path, &st) == 0)
-        warn(a, "instance %s: a disk of that name is there already and will be used; roost instance "
-                "rebuild %s begins with a fresh one",
+        warn(a,
+             "instance %s: a disk of that name is there already and will be used; roost instance "
+             "rebuild %s begins with a fresh one",
              f->name.s, f->name.s);
 }
 
@@ -321,20 +323,22 @@ static int plan_instance(struct apply *a, const struct fleet_instance *f, struct
     const char *tag = f->spec.tag.s[0] ? f->spec.tag.s : f->name.s;
     struct guest g, other;
 
-    if (check_references(a, f, e) < 0 || check_user_data(a, f, e) < 0 || check_bootstrapper(f, e) < 0)
+    if (check_references(a, f, e) < 0 || check_user_data(a, f, e) < 0 ||
+        check_bootstrapper(f, e) < 0)
         return -1;
     if (store_guest_by_name(a->c->store, f->name.s, &g, e) == 0)
         return plan_update(a, &g, f, e);
     if (e->kind != ERR_NOT_FOUND)
         return -1;
     if (tag_is_filler(tag, strlen(tag)))
-        return err_set(e, ERR_INVALID,
-                       "instance %s: tag \"%s\" is what firmware leaves in the field, it identifies "
-                       "nobody; set another tag",
-                       f->name.s, tag);
+        return err_set(
+            e, ERR_INVALID,
+            "instance %s: tag \"%s\" is what firmware leaves in the field, it identifies "
+            "nobody; set another tag",
+            f->name.s, tag);
     if (store_guest_by_tag(a->c->store, tag, &other, e) == 0)
-        return err_set(e, ERR_CONFLICT, "instance %s: tag %s belongs to instance %s", f->name.s, tag,
-                       other.name.s);
+        return err_set(e, ERR_CONFLICT, "instance %s: tag %s belongs to instance %s", f->name.s,
+                       tag, other.name.s);
     warn_of_disk(a, f);
     row(a, "instance", f->name.s, "create", "", NULL);
     return 0;

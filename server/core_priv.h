@@ -12,12 +12,12 @@
 #include "server/store.h"
 #include "server/wire.h"
 
-struct machine;   /* core_machine.c: a QEMU of ours that runs or is being started */
-struct sight;     /* core_sight.c: what was lately heard from a guest */
+struct machine; /* core_machine.c: a QEMU of ours that runs or is being started */
+struct sight;   /* core_sight.c: what was lately heard from a guest */
 struct sights;
-struct unknown;   /* core_unknown.c: callers that nobody knows */
-struct verdict;   /* core_verdict.c: deadlines of phases */
-struct nets;      /* core_defs.c: networks by name, in memory */
+struct unknown; /* core_unknown.c: callers that nobody knows */
+struct verdict; /* core_verdict.c: deadlines of phases */
+struct nets;    /* core_defs.c: networks by name, in memory */
 
 /* An answer to front that waits for the commit of this turn. */
 struct ack {
@@ -38,11 +38,12 @@ struct ration {
     unsigned used;
 };
 
-/* What follows from facts and commits, wired in core.c alone: who writes an event or ends a turn does not
- * know who hears of it. */
+/* What follows from facts and commits, wired in core.c alone: who writes an event or ends a turn
+ * does not know who hears of it. */
 struct core_follows {
     /* In the transaction of the event; *g has moved to its phase already, `moved` if it did. */
-    int (*event)(struct core *c, const struct guest *g, enum event_kind k, bool moved, struct err *e);
+    int (*event)(struct core *c, const struct guest *g, enum event_kind k, bool moved,
+                 struct err *e);
     void (*committed)(struct core *c);
     void (*not_committed)(struct core *c, const struct err *why);
 };
@@ -61,17 +62,18 @@ struct core {
 
     struct store *store;
     struct worker *worker; /* projections, checkpoints */
-    struct worker *copier; /* files of images: minutes, so not in front of those; made when needed */
+    /* files of images: minutes, so not in front of those; made when needed */
+    struct worker *copier;
     struct import *imports; /* core_image.c: under way */
     bool applying;          /* one apply at a time changes things */
     struct loop_hook *turn;
     struct loop_timer *lazy; /* commits what may wait */
     struct loop_timer *housekeeping;
     struct loop_timer *full_retry; /* while the disk is full */
-    bool reading;            /* a snapshot of this turn is open */
-    unsigned commits;        /* since the last checkpoint */
-    bool commit_due;         /* something of this turn must be durable before it is answered */
-    bool full;               /* the store cannot grow: phone-homes get 503 */
+    bool reading;                  /* a snapshot of this turn is open */
+    unsigned commits;              /* since the last checkpoint */
+    bool commit_due; /* something of this turn must be durable before it is answered */
+    bool full;       /* the store cannot grow: phone-homes get 503 */
     struct ack *acks;
     size_t n_acks, acks_size;
     struct after *afters, **afters_end;
@@ -88,22 +90,22 @@ struct core {
     struct nets *nets;
     struct machine *machines; /* list */
     size_t n_machines;
-    unsigned adopting;        /* answers still to come before READY */
+    unsigned adopting; /* answers still to come before READY */
     struct sights *sights;
     struct unknown *unknown;
     struct verdict *verdict;
     struct wire *wire;
     struct core_watch *watches;
     unsigned n_watches;
-    unsigned ticks;          /* seconds of housekeeping */
-    int64_t pruned_at;       /* last event when old ones were last dropped */
+    unsigned ticks;    /* seconds of housekeeping */
+    int64_t pruned_at; /* last event when old ones were last dropped */
     bool prune_more;
     int64_t last_fault_ms;
     char last_fault[EVENT_DETAIL_MAX + 1];
     struct ration refusals, strangers; /* events and log lines that anybody can cause */
     struct tally tally;
     uint64_t refused, homed, seeds; /* since the start, for status */
-    struct reprobe *reprobes; /* who waits for a new verdict of the probe */
+    struct reprobe *reprobes;       /* who waits for a new verdict of the probe */
 };
 
 /* --- core_turn.c: the turn --- */
@@ -120,12 +122,14 @@ void core_turn_free(struct core *c);
 void core_forget_acks(struct core *c);
 /* What waited for a lazy commit, before the end. */
 void core_last_words(struct core *c);
-/* Something of the appliance itself went wrong: event, log. Repeats within a minute are only counted. */
+/* Something of the appliance itself went wrong: event, log. Repeats within a minute are only
+ * counted. */
 void core_fault(struct core *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* --- core_open.c: the start --- */
 int core_open(struct core *c, struct err *e);
-int core_api_start(struct core *c, struct err *e); /* when both are there: the socket and the store */
+int core_api_start(struct core *c,
+                   struct err *e); /* when both are there: the socket and the store */
 int core_say_ready(struct core *c, struct err *e); /* once, when nothing is asked for any more */
 
 /* --- core_msg.c --- */
@@ -133,18 +137,20 @@ void core_roostd_message(const struct chan_msg *m, void *arg);
 void core_roostd_gone(const struct err *err, void *arg);
 
 /* --- core_guest.c: facts about guests --- */
-/* Adds the event, moves g->standing by the lifecycle, wakes reactors, sets the phase's deadline, logs. In
- * memory of *g; core_guest_save() writes the row. core_write() was called before. */
+/* Adds the event, moves g->standing by the lifecycle, wakes reactors, sets the phase's deadline,
+ * logs. In memory of *g; core_guest_save() writes the row. core_write() was called before. */
 int core_event(struct core *c, struct guest *g, enum event_kind k, const char *actor, struct err *e,
                const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 int core_guest_save(struct core *c, const struct guest *g, struct err *e);
 /* Event and save in one, for a guest by id; the write is durable. Errors become faults. */
-void core_note(struct core *c, int64_t id, enum event_kind k, const char *actor, const char *fmt, ...)
-    __attribute__((format(printf, 5, 6)));
-int core_guest(struct core *c, const char *name, struct guest *ret, struct err *e); /* with a helpful message */
+void core_note(struct core *c, int64_t id, enum event_kind k, const char *actor, const char *fmt,
+               ...) __attribute__((format(printf, 5, 6)));
+int core_guest(struct core *c, const char *name, struct guest *ret,
+               struct err *e); /* with a helpful message */
 int64_t core_usual(struct core *c, enum phase p);
 /* What an address event and row change need: sets g->address, event when it differs. */
-int core_address(struct core *c, struct guest *g, const struct endpoint *at, const char *who, struct err *e);
+int core_address(struct core *c, struct guest *g, const struct endpoint *at, const char *who,
+                 struct err *e);
 /* Is it found where its requests come from? Not so behind a user network of roost's own, where the
  * launch finds out its forward. */
 bool core_peer_is_address(const struct core *c, const struct guest *g);
@@ -159,7 +165,8 @@ enum claim_verdict {
 };
 enum claim_verdict core_claim(struct core *c, const struct caller *who, enum token_purpose purpose,
                               struct guest *ret, struct err *e);
-void core_token(const struct core *c, enum token_purpose p, const struct guest *g, struct token *ret);
+void core_token(const struct core *c, enum token_purpose p, const struct guest *g,
+                struct token *ret);
 
 /* --- core_seed.c, core_home.c, core_report.c: what guests send --- */
 void core_seed_get(struct core *c, uint32_t id, const struct seed_get *m);
@@ -176,8 +183,9 @@ void core_agent(const struct caller *who, char out[96]); /* "guest 127.0.0.1" */
 int sights_new(struct core *c, struct err *e);
 void sights_free(struct core *c);
 struct sight *sight_find(struct core *c, const char *tag);
-struct sight *sight_open(struct core *c, const struct guest *g); /* makes it; may drop the stalest */
-void sight_drop(struct core *c, const char *tag);                /* flushed first */
+struct sight *sight_open(struct core *c,
+                         const struct guest *g);  /* makes it; may drop the stalest */
+void sight_drop(struct core *c, const char *tag); /* flushed first */
 bool sight_allow(struct sight *s, struct instant now, unsigned per_minute);
 /* At most one event of a kind a minute for each guest, and a ration for all of them. */
 bool sight_alarm_due(struct core *c, const struct guest *g, enum event_kind k);
@@ -203,7 +211,8 @@ size_t unknown_count(const struct core *c);
 int verdict_new(struct core *c, struct err *e);
 void verdict_free(struct core *c);
 void verdict_set(struct core *c, const struct guest *g); /* after each change of phase */
-/* At the start, from the store. new_boot: the host has booted since, and CLOCK_BOOTTIME began anew. */
+/* At the start, from the store. new_boot: the host has booted since, and CLOCK_BOOTTIME began anew.
+ */
 int verdict_load(struct core *c, bool new_boot, struct err *e);
 
 /* --- core_machine.c, core_launch.c, core_stop.c: QEMUs --- */

@@ -8,7 +8,7 @@
 
 #define QMP_CONNECT_MS  10000
 #define QMP_AGAIN_MS    2000
-#define RESETS_A_MINUTE 6 /* that are recorded: a guest can do it all day */
+#define RESETS_A_MINUTE 6    /* that are recorded: a guest can do it all day */
 #define RESET_TWICE_MS  2000 /* q35: one reboot is two resets, 40 ms apart (seen with QEMU 7.2) */
 
 /* ---- the forward to its SSH ---- */
@@ -100,7 +100,8 @@ static void forward_seen(const json_t *ret, const struct err *err, void *arg)
     if (lost(m))
         return;
     if (err || store_guest_by_id(m->c->store, m->id, &g, &e) < 0) {
-        core_fault(m->c, "instance %s: forward to its SSH: %s", m->name.s, err ? err->text : e.text);
+        core_fault(m->c, "instance %s: forward to its SSH: %s", m->name.s,
+                   err ? err->text : e.text);
         return;
     }
     if (qmp_hmp(m->qmp, forward_added, m, &e, "hostfwd_add tcp:127.0.0.1:%u-:%u",
@@ -147,8 +148,8 @@ static void on_gone(const struct err *err, void *arg)
         loop_timer_set(m->qmp_again, QMP_AGAIN_MS);
 }
 
-/* The phase follows at once, at most so often a minute: what a guest can do all day is not to fill the
- * record. */
+/* The phase follows at once, at most so often a minute: what a guest can do all day is not to fill
+ * the record. */
 static void on_restart(struct machine *m)
 {
     struct core *c = m->c;
@@ -195,4 +196,3 @@ void machine_watch(struct machine *m)
     if (!(m->qmp = qmp_open(m->c->loop, path, QMP_CONNECT_MS, &calls, &e)))
         core_fault(m->c, "instance %s: %s", m->name.s, e.text);
 }
-

@@ -101,7 +101,8 @@ static json_t *guest_json(struct core *c, const struct guest *g, const struct sp
     json_object_set_new(j, "launcher", json_string(launcher_name(g->launcher)));
     json_object_set_new(j, "network", text_or_null(g->network.s));
     json_object_set_new(j, "address",
-                        g->address.port ? json_string(endpoint_format(&g->address, at)) : json_null());
+                        g->address.port ? json_string(endpoint_format(&g->address, at))
+                                        : json_null());
     json_object_set_new(j, "boots", json_integer(g->boots));
     put_standing(c, g, j);
     put_spec(c, s, j);
@@ -170,8 +171,8 @@ static json_t *event_json(const struct event *ev)
     char at[25];
 
     return json_pack("{s:I, s:s, s:o, s:s, s:s, s:s}", "seq", (json_int_t)ev->seq, "time",
-                     clock_rfc3339(ev->real_ms, at), "instance", text_or_null(ev->instance.s), "kind",
-                     event_kind_name(ev->kind), "detail", ev->detail, "actor", ev->actor);
+                     clock_rfc3339(ev->real_ms, at), "instance", text_or_null(ev->instance.s),
+                     "kind", event_kind_name(ev->kind), "detail", ev->detail, "actor", ev->actor);
 }
 
 static int list_event(const struct event *ev, void *arg)

@@ -1,5 +1,5 @@
-/* The reporting webhook: hints, about a hundred a boot. They end in one timeline row; ends of stages
- * and failures are events. Nothing here waits for a flush. */
+/* The reporting webhook: hints, about a hundred a boot. They end in one timeline row; ends of
+ * stages and failures are events. Nothing here waits for a flush. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,5 @@
-/* Seeds: a guest's documents, rendered when the instance changes, handed out to whom they belong. */
+/* Seeds: a guest's documents, rendered when the instance changes, handed out to whom they belong.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -125,7 +126,8 @@ static void refuse(struct core *c, uint32_t id, uint16_t status, uint16_t retry_
     reply(c, id, &r);
 }
 
-static void record_refusal(struct core *c, struct guest *g, const struct caller *who, const char *why)
+static void record_refusal(struct core *c, struct guest *g, const struct caller *who,
+                           const char *why)
 {
     char agent[96];
     struct err e;
@@ -136,7 +138,8 @@ static void record_refusal(struct core *c, struct guest *g, const struct caller 
         return;
     core_agent(who, agent);
     if (core_write(c, false, &e) < 0 ||
-        core_event(c, g, EV_SEED_REFUSED, agent, &e, "%s, user agent \"%s\"", why, who->agent) < 0 ||
+        core_event(c, g, EV_SEED_REFUSED, agent, &e, "%s, user agent \"%s\"", why, who->agent) <
+            0 ||
         core_guest_save(c, g, &e) < 0)
         core_fault(c, "refusal could not be recorded: %s", e.text);
 }
@@ -150,8 +153,8 @@ static bool worth_an_event(struct core *c, const struct guest *g)
     return loop_now(c->loop).real_ms - g->standing.sign_ms > AGAIN_MS;
 }
 
-/* A guest of a foreign launcher that was home and now asks from elsewhere has moved; who only claims a
- * tag (policy tag) moves nobody. */
+/* A guest of a foreign launcher that was home and now asks from elsewhere has moved; who only
+ * claims a tag (policy tag) moves nobody. */
 static bool moved(struct core *c, const struct guest *g, const struct caller *who)
 {
     return who->has_token && g->standing.ever_home && core_peer_is_address(c, g) &&

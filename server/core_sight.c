@@ -8,11 +8,11 @@
 #include "seeds/report.h"
 #include "server/core_priv.h"
 
-#define SIGHTS_MAX     4096
-#define SIGHT_BUCKETS  4096
-#define SPANS_MAX      72
-#define FLUSH_AFTER_MS 5000
-#define MINUTE_MS      60000
+#define SIGHTS_MAX      4096
+#define SIGHT_BUCKETS   4096
+#define SPANS_MAX       72
+#define FLUSH_AFTER_MS  5000
+#define MINUTE_MS       60000
 #define EXPIRE_AFTER_MS (5 * MINUTE_MS)
 #define EXPIRE_AT_ONCE  256 /* a turn */
 #define ALARMS_A_MINUTE 120 /* of all guests together */
@@ -28,13 +28,13 @@ struct span {
 };
 
 struct sight {
-    struct sight *chain;        /* of its bucket */
+    struct sight *chain;         /* of its bucket */
     struct sight *newer, *older; /* by use */
     struct tag tag;
     int64_t id;
     uint32_t boot;
     struct token post;
-    int64_t minute, used_ms; /* CLOCK_BOOTTIME */
+    int64_t minute, used_ms;  /* CLOCK_BOOTTIME */
     int64_t alarm_ms[ALARMS]; /* the last of each kind, 0 none */
     unsigned in_minute;
     int64_t changed_ms; /* 0: the store has it all */
@@ -248,7 +248,8 @@ void sights_expire(struct core *c)
 {
     int64_t before = loop_now(c->loop).boot_ms - EXPIRE_AFTER_MS;
 
-    for (int i = 0; c->sights->oldest && c->sights->oldest->used_ms < before && i < EXPIRE_AT_ONCE; i++)
+    for (int i = 0; c->sights->oldest && c->sights->oldest->used_ms < before && i < EXPIRE_AT_ONCE;
+         i++)
         drop(c, c->sights->oldest);
 }
 

@@ -26,12 +26,15 @@ json_t *core_definitions(struct core *c, const char *kind, struct err *e)
     static const struct {
         const char *name;
         enum def_kind kind;
-    } kinds[] = { { "networks", DEF_NETWORK }, { "identities", DEF_IDENTITY }, { "images", DEF_IMAGE } };
+    } kinds[] = { { "networks", DEF_NETWORK },
+                  { "identities", DEF_IDENTITY },
+                  { "images", DEF_IMAGE } };
     json_t *list = json_array();
 
     err_set(e, ERR_NOT_FOUND, "no definitions are called %s", kind);
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-        if (!strcmp(kinds[i].name, kind) && store_defs(c->store, kinds[i].kind, list_def, list, e) == 0)
+        if (!strcmp(kinds[i].name, kind) &&
+            store_defs(c->store, kinds[i].kind, list_def, list, e) == 0)
             return list;
     json_decref(list);
     return NULL;
@@ -42,10 +45,10 @@ json_t *core_definitions(struct core *c, const char *kind, struct err *e)
 static json_t *accel_json(const struct core *c)
 {
     if (!c->accel_known)
-        return json_pack("{s:s, s:s, s:s}", "name", "unknown", "reason", "still being probed", "qemu",
-                         "");
-    return json_pack("{s:s, s:s, s:s}", "name", accel_name(c->accel.accel), "reason", c->accel.reason,
-                     "qemu", c->accel.qemu_version);
+        return json_pack("{s:s, s:s, s:s}", "name", "unknown", "reason", "still being probed",
+                         "qemu", "");
+    return json_pack("{s:s, s:s, s:s}", "name", accel_name(c->accel.accel), "reason",
+                     c->accel.reason, "qemu", c->accel.qemu_version);
 }
 
 struct overdue {
@@ -121,11 +124,11 @@ json_t *core_paths(struct core *c, struct err *e)
 
     (void)e;
     return json_pack("{s:s, s:s, s:s+, s:s++, s:s++, s:s++, s:s+, s:s+, s:s+}", "state", s, "run",
-                     c->config.run, "control-socket", c->config.run, "/" FILE_CONTROL, "inventory", s,
-                     "/" DIR_GENERATED "/", FILE_INVENTORY, "known-hosts", s, "/" DIR_GENERATED "/",
-                     FILE_KNOWN_HOSTS, "ssh-config", s, "/" DIR_GENERATED "/", FILE_SSH_CONFIG,
-                     "store", s, "/" FILE_STORE, "images", s, "/" DIR_IMAGES, "instances", s,
-                     "/" DIR_INSTANCES);
+                     c->config.run, "control-socket", c->config.run, "/" FILE_CONTROL, "inventory",
+                     s, "/" DIR_GENERATED "/", FILE_INVENTORY, "known-hosts", s,
+                     "/" DIR_GENERATED "/", FILE_KNOWN_HOSTS, "ssh-config", s,
+                     "/" DIR_GENERATED "/", FILE_SSH_CONFIG, "store", s, "/" FILE_STORE, "images",
+                     s, "/" DIR_IMAGES, "instances", s, "/" DIR_INSTANCES);
 }
 
 /* ---- a new verdict of the probe ---- */

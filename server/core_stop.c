@@ -200,7 +200,8 @@ static void when_down(struct follow *f, bool force, core_op_fn *then)
         follow_end(f, &e);
 }
 
-void core_restart(struct core *c, const char *name, const struct actor *who, core_op_fn *done, void *arg)
+void core_restart(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
+                  void *arg)
 {
     struct err e;
     struct follow *f = follow_new(c, name, who, done, arg, &e);
@@ -216,9 +217,9 @@ void core_restart(struct core *c, const char *name, const struct actor *who, cor
 /* Several may have waited for its end: one of the others can have started it again. */
 static int still_down(struct core *c, const struct guest *g, struct err *e)
 {
-    return machine_find(c, g->id) ? err_set(e, ERR_CONFLICT, "instance %s was started again meanwhile",
-                                            g->name.s)
-                                  : 0;
+    return machine_find(c, g->id)
+               ? err_set(e, ERR_CONFLICT, "instance %s was started again meanwhile", g->name.s)
+               : 0;
 }
 
 static int renew(struct core *c, const char *name, const char *actor, struct err *e)
@@ -242,12 +243,13 @@ static int renew(struct core *c, const char *name, const char *actor, struct err
     return 0;
 }
 
-/* The old disk goes when the new generation is on record, no sooner; should roost end in between, at the
- * next start. */
+/* The old disk goes when the new generation is on record, no sooner; should roost end in between,
+ * at the next start. */
 static void rebuilt(bool committed, void *arg)
 {
     struct follow *f = arg;
-    struct err e = { .kind = ERR_IO, .text = "the rebuild could not be recorded: nothing was changed" };
+    struct err e = { .kind = ERR_IO,
+                     .text = "the rebuild could not be recorded: nothing was changed" };
 
     if (!committed)
         follow_end(f, &e);
@@ -265,14 +267,15 @@ static void rebuild_down(const json_t *result, const struct err *err, void *arg)
     struct err e;
 
     (void)result;
-    if (!err && (renew(f->c, f->name.s, f->who.text, &e) < 0 ||
-                 core_after(f->c, rebuilt, f, &e) < 0))
+    if (!err &&
+        (renew(f->c, f->name.s, f->who.text, &e) < 0 || core_after(f->c, rebuilt, f, &e) < 0))
         err = &e;
     if (err)
         follow_end(f, err);
 }
 
-void core_rebuild(struct core *c, const char *name, const struct actor *who, core_op_fn *done, void *arg)
+void core_rebuild(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
+                  void *arg)
 {
     struct err e;
     struct follow *f = follow_new(c, name, who, done, arg, &e);
@@ -305,7 +308,8 @@ static void removed(bool committed, void *arg)
     struct follow *f = arg;
     char path[PATH_SIZE + 32];
     auto_close int dir = -1;
-    struct err e = { .kind = ERR_IO, .text = "the removal could not be recorded: nothing was removed" };
+    struct err e = { .kind = ERR_IO,
+                     .text = "the removal could not be recorded: nothing was removed" };
 
     snprintf(path, sizeof path, "%s/%s", f->c->config.state, DIR_INSTANCES);
     dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -341,8 +345,8 @@ void core_remove(struct core *c, const char *name, bool force, const struct acto
     if (core_guest(c, name, &g, &e) < 0) {
         done(NULL, &e, arg);
     } else if (machine_find(c, g.id) && !force) {
-        err_set(&e, ERR_CONFLICT, "instance %s is running; stop it first, or remove it with --force",
-                g.name.s);
+        err_set(&e, ERR_CONFLICT,
+                "instance %s is running; stop it first, or remove it with --force", g.name.s);
         done(NULL, &e, arg);
     } else if (!(f = follow_new(c, name, who, done, arg, &e))) {
         done(NULL, &e, arg);

@@ -153,4 +153,3 @@ void core_fault(struct core *c, const char *fmt, ...)
     if (c->store && core_write(c, false, &e) == 0)
         store_event_add(c->store, 0, &ev, &e);
 }
-

@@ -69,7 +69,7 @@ void unknown_seen(struct core *c, const struct caller *who, const char *why)
         snprintf(r->claimed, sizeof r->claimed, "%s", claimed);
         if (ration_take(&c->strangers, loop_now(c->loop).boot_ms, LOGGED_A_MINUTE))
             log_warn("unknown caller \"%s\" from %s (%s) asks for its %s: held; see: roost status",
-                 claimed, ip_format(&who->peer.ip, ip), who->agent, why);
+                     claimed, ip_format(&who->peer.ip, ip), who->agent, why);
     }
     snprintf(r->agent, sizeof r->agent, "%s", who->agent);
     snprintf(r->why, sizeof r->why, "%s", why);
@@ -113,12 +113,12 @@ json_t *unknown_json(const struct core *c)
 
     for (size_t i = 0; i < c->unknown->n; i++) {
         const struct row *r = &c->unknown->row[i];
-        json_array_append_new(
-            list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:s}", "tag", r->claimed, "peer",
-                            ip_format(&r->ip, ip), "user-agent", r->agent, "asked-for", r->why,
-                            "first", clock_rfc3339(r->first_ms, first), "last",
-                            clock_rfc3339(r->last_ms, last), "count", (json_int_t)r->count,
-                            "advice", advice(r, now)));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:s}", "tag",
+                                              r->claimed, "peer", ip_format(&r->ip, ip),
+                                              "user-agent", r->agent, "asked-for", r->why, "first",
+                                              clock_rfc3339(r->first_ms, first), "last",
+                                              clock_rfc3339(r->last_ms, last), "count",
+                                              (json_int_t)r->count, "advice", advice(r, now)));
     }
     return list;
 }

@@ -111,7 +111,8 @@ static void judge(struct core *c, struct guest *g, int64_t now_boot_ms)
         verdict_set(c, g); /* the limit has grown since (TCG was found out later) */
         return;
     }
-    standing_note(s, g->name.s, loop_now(c->loop).real_ms, core_usual(c, s->phase), note, sizeof note);
+    standing_note(s, g->name.s, loop_now(c->loop).real_ms, core_usual(c, s->phase), note,
+                  sizeof note);
     if (core_write(c, true, &e) < 0 ||
         core_event(c, g, EV_OVERDUE, "roost", &e, "%s: %s", phase_name(s->phase), note) < 0 ||
         core_guest_save(c, g, &e) < 0)
@@ -126,7 +127,8 @@ static void due(void *arg)
     struct guest g;
 
     /* As many as were due when this began (judge() may put one back), a storm in several turns. */
-    for (size_t left = v->n < DUE_MAX ? v->n : DUE_MAX; left && v->n && v->heap[0].at_ms <= now; left--) {
+    for (size_t left = v->n < DUE_MAX ? v->n : DUE_MAX; left && v->n && v->heap[0].at_ms <= now;
+         left--) {
         int64_t id = v->heap[0].id;
         v->heap[0] = v->heap[--v->n];
         sift_down(v->heap, v->n, 0);

@@ -11,11 +11,12 @@
 
 #include "server/front_priv.h"
 
-/* 4 KiB of headers must pass, in lines of 40 bytes too: they, MHD's 72 bytes for each, and the answer's
- * head share this. A larger pool costs CPU, since MHD clears the whole of it after each request. */
+/* 4 KiB of headers must pass, in lines of 40 bytes too: they, MHD's 72 bytes for each, and the
+ * answer's head share this. A larger pool costs CPU, since MHD clears the whole of it after each
+ * request. */
 #define POOL_SIZE (14 << 10)
-#define RUNS_MAX  8   /* of MHD per turn */
-#define SPARE_FDS 128 /* not for connections */
+#define RUNS_MAX  8    /* of MHD per turn */
+#define SPARE_FDS 128  /* not for connections */
 #define ARRIVALS  4096 /* accepted, not yet with MHD */
 
 /* --- connections --------------------------------------------------------------------------- */

@@ -140,10 +140,10 @@ struct front {
     struct asks *asks;
     struct tally tally;
     bool tallied;
-    int64_t tally_ms; /* when it was sent last */
-    uint64_t served;  /* requests answered */
+    int64_t tally_ms;    /* when it was sent last */
+    uint64_t served;     /* requests answered */
     unsigned since_poll; /* requests since core was heard */
-    struct buf out;   /* messages are built here */
+    struct buf out;      /* messages are built here */
 };
 
 int listener_add(struct front *f, const struct listen_msg *m, int fd, struct err *e); /* takes fd */
@@ -188,8 +188,8 @@ bool drain_any(const struct drain *g);
 
 /* --- front.c --- */
 void front_tally(struct front *f, enum tally_row r);
-/* After each request: MHD serves all that are ready in one turn, thousands in a storm; core neither waits
- * for its end nor do its answers. */
+/* After each request: MHD serves all that are ready in one turn, thousands in a storm; core neither
+ * waits for its end nor do its answers. */
 void front_poll(struct front *f);
 void front_tick_soon(struct front *f); /* something needs the tick */
 /* A sibling broke the protocol: log, end. */

@@ -15,7 +15,7 @@ struct logins {
     struct login {
         struct name image;
         char user[33];
-    } *list;
+    } * list;
 };
 
 struct projecting {
@@ -132,9 +132,8 @@ static int names_of(const json_t *list, struct name *ret, int max)
     size_t i;
     int n = 0;
 
-    json_array_foreach((json_t *)list, i, v)
-        if (n < max && (s = json_string_value(v)))
-            snprintf(ret[n++].s, sizeof ret->s, "%s", s);
+    json_array_foreach((json_t *)list, i, v) if (n < max && (s = json_string_value(v)))
+        snprintf(ret[n++].s, sizeof ret->s, "%s", s);
     return n;
 }
 

@@ -1,5 +1,5 @@
-/* Projections: the generated files as functions of the store. Run in the worker on its own connection, or by
- * whoever wants the text. */
+/* Projections: the generated files as functions of the store. Run in the worker on its own
+ * connection, or by whoever wants the text. */
 #ifndef SERVER_PROJECT_H
 #define SERVER_PROJECT_H
 
@@ -11,8 +11,8 @@ enum projection { PROJECT_KNOWN_HOSTS, PROJECT_INVENTORY, PROJECT_SSH_CONFIG, PR
 
 /* One of them, asked for and answered. */
 struct projected {
-    bool due;        /* asked for */
-    bool failed;     /* `err` says why; the others are not touched by it */
+    bool due;    /* asked for */
+    bool failed; /* `err` says why; the others are not touched by it */
     struct err err;
     struct buf text; /* the caller's: buf_done() */
 };

@@ -1,10 +1,10 @@
-/* Messages between roostd, roost-core and roost-front (base/chan frames). One enum, one struct and one
- * encode/decode pair per message with a payload. A message that does not decode is a reason to exit: the
- * sibling is broken or taken over.
+/* Messages between roostd, roost-core and roost-front (base/chan frames). One enum, one struct and
+ * one encode/decode pair per message with a payload. A message that does not decode is a reason to
+ * exit: the sibling is broken or taken over.
  *
  *   roostd -> both    CONFIG           every option as resolved by roostd (server/config)
- *   roostd -> front   LISTEN, CORE_LINK        roostd -> core   FRONT_LINK, CONTROL, ACCEL, LAUNCHED,
- *                     QUIT                     QUIT             LAUNCH_FAILED, EXITED, ADOPTED, NOT_RUNNING
+ *   roostd -> front   LISTEN, CORE_LINK        roostd -> core   FRONT_LINK, CONTROL, ACCEL,
+ * LAUNCHED, QUIT                     QUIT             LAUNCH_FAILED, EXITED, ADOPTED, NOT_RUNNING
  *   both -> roostd    HELLO (build id), READY
  *   core -> roostd    LAUNCH, KILL, ADOPT, VMSH
  *   front -> core     SEED_GET, HOME, REPORT, SERVED, TALLY
@@ -28,7 +28,8 @@ enum proto_type {
     P_CORE_LINK,     /* 1 fd: a fresh channel to core */
     P_FRONT_LINK,    /* 1 fd: a fresh channel to front */
     P_CONTROL,       /* 1 fd: the control API's listening Unix socket */
-    P_SEED_ADDRESS,  /* str endpoint that front really listens on (the chosen port); before READY is asked */
+    P_SEED_ADDRESS,  /* str endpoint that front really listens on (the chosen port); before READY is
+                        asked */
     P_ACCEL,         /* accel_report */
     P_LAUNCH = 32,   /* launch (request id) */
     P_KILL,          /* verb_ref: SIGKILL by pidfd */
@@ -55,11 +56,11 @@ enum proto_type {
 struct caller {
     struct peer peer;
     enum claim claim;
-    struct tag tag;      /* CLAIM_TAG */
-    char claimed[64];    /* as sent, for the list of unknown callers */
+    struct tag tag;   /* CLAIM_TAG */
+    char claimed[64]; /* as sent, for the list of unknown callers */
     bool has_token;
     struct token token;
-    char agent[80];      /* User-Agent, printable, cut */
+    char agent[80]; /* User-Agent, printable, cut */
 };
 
 struct seed_get {
@@ -144,7 +145,8 @@ void error_msg_encode(const struct error_msg *m, struct buf *out);
 int error_msg_decode(struct msg_cur *c, struct error_msg *ret, struct err *e);
 
 struct hello {
-    char build[65]; /* build id: sha256 of what was built, the same for the three programs of one build */
+    char build[65]; /* build id: sha256 of what was built, the same for the three programs of one
+                       build */
     char role[16];
 };
 void hello_encode(const char *role, struct buf *out);
@@ -156,7 +158,7 @@ void text_encode(const char *s, struct buf *out);
 int text_decode(struct msg_cur *c, char *ret, size_t size, struct err *e);
 
 /* Sends a payload built in `b` and clears it; the fds stay the caller's. */
-int proto_send(struct chan *c, enum proto_type t, uint32_t id, struct buf *b, const int *fds, int n_fds,
-               struct err *e);
+int proto_send(struct chan *c, enum proto_type t, uint32_t id, struct buf *b, const int *fds,
+               int n_fds, struct err *e);
 
 #endif

@@ -27,12 +27,8 @@ static const char *const writer_pragmas[] = {
 /* A reader is opened for writing all the same: checkpoints write, and sync the log before the
  * database. */
 static const char *const reader_pragmas[] = {
-    "PRAGMA query_only=ON",
-    "PRAGMA synchronous=FULL",
-    "PRAGMA wal_autocheckpoint=0",
-    "PRAGMA cache_size=-1024",
-    "PRAGMA mmap_size=0",
-    "PRAGMA temp_store=MEMORY",
+    "PRAGMA query_only=ON",    "PRAGMA synchronous=FULL", "PRAGMA wal_autocheckpoint=0",
+    "PRAGMA cache_size=-1024", "PRAGMA mmap_size=0",      "PRAGMA temp_store=MEMORY",
 };
 
 #define BUSY_MS 10000

@@ -1,12 +1,13 @@
-/* The store: everything that roost must not forget, in one SQLite file (WAL, synchronous=FULL, STRICT
- * tables, foreign keys). Only server/store*.c knows SQL. One writer: roost-core's loop. The worker
- * thread has a reader of its own.
+/* The store: everything that roost must not forget, in one SQLite file (WAL, synchronous=FULL,
+ * STRICT tables, foreign keys). Only server/store*.c knows SQL. One writer: roost-core's loop. The
+ * worker thread has a reader of its own.
  *
- * Durability: what was written is on disk when store_commit() has returned 0. Callers write inside a
- * transaction that the first write of a loop turn begins and the turn's hook commits; answers that
- * depend on it go out after that. Every function that writes begins one if there is none; without a
- * store_commit() nothing stays. After a write failed for want of space or for the disk's sake the
- * transaction is lost: further writes and the commit fail too (store_rollback_to may still save it). Nothing here holds more than one row of the fleet in memory. */
+ * Durability: what was written is on disk when store_commit() has returned 0. Callers write inside
+ * a transaction that the first write of a loop turn begins and the turn's hook commits; answers
+ * that depend on it go out after that. Every function that writes begins one if there is none;
+ * without a store_commit() nothing stays. After a write failed for want of space or for the disk's
+ * sake the transaction is lost: further writes and the commit fail too (store_rollback_to may still
+ * save it). Nothing here holds more than one row of the fleet in memory. */
 #ifndef SERVER_STORE_H
 #define SERVER_STORE_H
 
@@ -25,9 +26,10 @@
 
 struct store;
 
-/* Opens STATE/store.db below the directory, makes it when absent, migrates an older one (copied aside
- * first as store.db.SCHEMA.bak). A newer schema: ERR_CONFLICT, untouched. Not a database or corrupt
- * (quick_check after an unclean end only, of a small store only: see store_check): ERR_IO with what to do. */
+/* Opens STATE/store.db below the directory, makes it when absent, migrates an older one (copied
+ * aside first as store.db.SCHEMA.bak). A newer schema: ERR_CONFLICT, untouched. Not a database or
+ * corrupt (quick_check after an unclean end only, of a small store only: see store_check): ERR_IO
+ * with what to do. */
 int store_open(const char *state_dir, struct store **ret, struct err *e);
 /* Read-only, for another thread. */
 int store_open_reader(const char *state_dir, struct store **ret, struct err *e);
@@ -38,13 +40,13 @@ void store_close(struct store *s); /* rolls back what was not committed; NULL is
 int store_begin(struct store *s, struct err *e);
 int store_commit(struct store *s, struct err *e);
 void store_rollback(struct store *s);
-/* Opens one snapshot for the reads of this loop turn, so that each need not take and release the lock on
- * the log (3 system calls a SELECT). Idempotent; nothing when a transaction is open. Ended by begin, commit
- * and rollback: whoever calls it makes sure that one of them ends the turn. */
+/* Opens one snapshot for the reads of this loop turn, so that each need not take and release the
+ * lock on the log (3 system calls a SELECT). Idempotent; nothing when a transaction is open. Ended
+ * by begin, commit and rollback: whoever calls it makes sure that one of them ends the turn. */
 void store_read(struct store *s);
 bool store_in_transaction(const struct store *s);
-/* What belongs together was written in part: the transaction is lost, its commit fails with e. Spares the
- * hot path a savepoint, for which every page that a request touches would be copied. */
+/* What belongs together was written in part: the transaction is lost, its commit fails with e.
+ * Spares the hot path a savepoint, for which every page that a request touches would be copied. */
 void store_spoil(struct store *s, const struct err *e);
 /* A point inside the transaction that one request can be rolled back to. */
 int store_savepoint(struct store *s, struct err *e);
@@ -52,14 +54,14 @@ void store_release(struct store *s);
 void store_rollback_to(struct store *s);
 /* WAL checkpoint (PASSIVE), for the worker; on its own connection. ret_wal_bytes may be NULL. */
 int store_checkpoint(struct store *reader, uint64_t *ret_wal_bytes, struct err *e);
-/* True when the last process did not close the store. A large one is then to be checked by the worker,
- * on its own connection: reads the whole file. ERR_IO: damaged, with what to do. */
+/* True when the last process did not close the store. A large one is then to be checked by the
+ * worker, on its own connection: reads the whole file. ERR_IO: damaged, with what to do. */
 bool store_was_unclean(const struct store *s);
 int store_check(struct store *reader, struct err *e);
 
-
 /* Small facts by key: "salt", "base-url", "boot-id" … */
-int store_meta_get(struct store *s, const char *key, char *ret, size_t size, struct err *e); /* absent: ERR_NOT_FOUND */
+int store_meta_get(struct store *s, const char *key, char *ret, size_t size,
+                   struct err *e); /* absent: ERR_NOT_FOUND */
 int store_meta_set(struct store *s, const char *key, const char *value, struct err *e);
 
 /* --- instances: the hot row --- */
@@ -76,15 +78,17 @@ struct guest {
     uint64_t launch_id;      /* of the running or last QEMU, 0 none */
     struct endpoint address; /* where SSH is; port 0: none known */
     struct standing standing;
-    bool seed_stale;         /* the stored documents are to be rendered again */
-    bool sealed;             /* was home once: `seal` applies */
-    uint32_t boots;          /* launches of this generation and reboots seen */
-    uint64_t stop_wanted;    /* launch_id of a QEMU that somebody asked to stop: its end is no failure */
+    bool seed_stale; /* the stored documents are to be rendered again */
+    bool sealed;     /* was home once: `seal` applies */
+    uint32_t boots;  /* launches of this generation and reboots seen */
+    /* launch_id of a QEMU that somebody asked to stop: its end is no failure */
+    uint64_t stop_wanted;
 };
 int store_guest_by_name(struct store *s, const char *name, struct guest *ret, struct err *e);
 int store_guest_by_tag(struct store *s, const char *tag, struct guest *ret, struct err *e);
 int store_guest_by_id(struct store *s, int64_t id, struct guest *ret, struct err *e);
-/* Changes the fields that live: launch_id, address, standing, seed_stale, sealed, boots, generation, iid, epoch, stop_wanted. */
+/* Changes the fields that live: launch_id, address, standing, seed_stale, sealed, boots,
+ * generation, iid, epoch, stop_wanted. */
 int store_guest_update(struct store *s, const struct guest *g, struct err *e);
 
 /* The whole instance with its spec (to be released with instance_done). */
@@ -99,12 +103,13 @@ bool store_identity_taken(struct store *s, const struct uuid *u, const struct ma
 /* Iteration in order of name; fn returning non-zero ends it (and that value is returned). */
 typedef int store_guest_fn(const struct guest *g, void *arg);
 int store_guests(struct store *s, store_guest_fn *fn, void *arg, struct err *e);
-/* Only those in a phase of the mask (1u << PHASE_…), in order of their number. By an index, but for HOMED
- * and CONFIGURED, which read the fleet: not on the way to the first answer. In all of these fn may read
- * and write the store; nobody is shown twice. */
-int store_guests_in(struct store *s, unsigned phase_mask, store_guest_fn *fn, void *arg, struct err *e);
-/* Those with a launch_id (whose QEMU may run, for adoption) and the overdue ones: by small indexes of
- * their own, in order of their number. */
+/* Only those in a phase of the mask (1u << PHASE_…), in order of their number. By an index, but for
+ * HOMED and CONFIGURED, which read the fleet: not on the way to the first answer. In all of these
+ * fn may read and write the store; nobody is shown twice. */
+int store_guests_in(struct store *s, unsigned phase_mask, store_guest_fn *fn, void *arg,
+                    struct err *e);
+/* Those with a launch_id (whose QEMU may run, for adoption) and the overdue ones: by small indexes
+ * of their own, in order of their number. */
 int store_guests_launched(struct store *s, store_guest_fn *fn, void *arg, struct err *e);
 int store_guests_overdue(struct store *s, store_guest_fn *fn, void *arg, struct err *e);
 /* Counts by phase, and how many are overdue. O(phases), not O(instances). */
@@ -114,7 +119,8 @@ int store_counts(struct store *s, uint64_t by_phase[PHASES], uint64_t *ret_overd
 enum def_kind { DEF_NETWORK, DEF_IDENTITY, DEF_IMAGE };
 /* Canonical JSON as text of one definition. */
 int store_def_get(struct store *s, enum def_kind k, const char *name, json_t **ret, struct err *e);
-int store_def_put(struct store *s, enum def_kind k, const char *name, const json_t *j, struct err *e);
+int store_def_put(struct store *s, enum def_kind k, const char *name, const json_t *j,
+                  struct err *e);
 int store_def_remove(struct store *s, enum def_kind k, const char *name, struct err *e);
 typedef int store_def_fn(const char *name, const json_t *j, void *arg);
 int store_defs(struct store *s, enum def_kind k, store_def_fn *fn, void *arg, struct err *e);
@@ -130,7 +136,8 @@ struct seed_docs {
 int store_seed_put(struct store *s, int64_t instance, const struct seed_docs *d, struct err *e);
 /* One prepared SELECT. ERR_NOT_FOUND when nothing was rendered. */
 int store_seed_get(struct store *s, int64_t instance, struct seed_docs *ret, struct err *e);
-/* Marks every instance's documents stale (base URL or renderer changed). One row, not the fleet's. */
+/* Marks every instance's documents stale (base URL or renderer changed). One row, not the fleet's.
+ */
 int store_seed_stale_all(struct store *s, struct err *e);
 
 /* --- host keys --- */
@@ -139,7 +146,8 @@ struct guest_keys {
     bool has[HOSTKEY_TYPES];
     struct hostkey keys[HOSTKEY_TYPES];
 };
-int store_keys_get(struct store *s, int64_t instance, struct guest_keys *ret, struct err *e); /* ERR_NOT_FOUND */
+int store_keys_get(struct store *s, int64_t instance, struct guest_keys *ret,
+                   struct err *e); /* ERR_NOT_FOUND */
 int store_keys_put(struct store *s, int64_t instance, const struct guest_keys *k, struct err *e);
 int store_keys_remove(struct store *s, int64_t instance, struct err *e);
 
@@ -147,23 +155,28 @@ int store_keys_remove(struct store *s, int64_t instance, struct err *e);
 /* Appends; sets ev->seq. instance 0: the appliance. */
 int store_event_add(struct store *s, int64_t instance, struct event *ev, struct err *e);
 typedef int store_event_fn(const struct event *ev, void *arg);
-/* Events with seq > after in order, at most limit; of one instance when id != 0. With newest: the last
- * `limit` ones instead, still in order. Events of removed instances stay until they age out. */
+/* Events with seq > after in order, at most limit; of one instance when id != 0. With newest: the
+ * last `limit` ones instead, still in order. Events of removed instances stay until they age out.
+ */
 int store_events(struct store *s, int64_t instance, int64_t after, int limit, bool newest,
                  store_event_fn *fn, void *arg, struct err *e);
 int64_t store_last_event(struct store *s);
-/* Drops what is older than before_ms, and beyond keep per instance; at most `batch` rows a call; returns
- * how many, -1 on error. A call looks at a bounded number of rows (8 * batch), so 0 does not say that all
- * was looked at: call it now and then. The newest event stays whatever its age: numbers are not reused. */
+/* Drops what is older than before_ms, and beyond keep per instance; at most `batch` rows a call;
+ * returns how many, -1 on error. A call looks at a bounded number of rows (8 * batch), so 0 does
+ * not say that all was looked at: call it now and then. The newest event stays whatever its age:
+ * numbers are not reused. */
 int store_events_prune(struct store *s, int64_t before_ms, unsigned keep, int batch, struct err *e);
 
 /* --- boot timeline: one bounded row per instance and boot; the newest 8 boots are kept --- */
 #define TIMELINE_MAX 8192
-int store_timeline_put(struct store *s, int64_t instance, uint32_t boot, const char *json, struct err *e);
+int store_timeline_put(struct store *s, int64_t instance, uint32_t boot, const char *json,
+                       struct err *e);
 /* Newest boot; ERR_NOT_FOUND. The caller frees. */
-int store_timeline_get(struct store *s, int64_t instance, uint32_t *ret_boot, char **ret_json, struct err *e);
+int store_timeline_get(struct store *s, int64_t instance, uint32_t *ret_boot, char **ret_json,
+                       struct err *e);
 
-/* --- usual durations of phases, by accelerator: mean of the last ones, exponentially weighted --- */
+/* --- usual durations of phases, by accelerator: mean of the last ones, exponentially weighted ---
+ */
 int store_usual_add(struct store *s, enum phase p, int accel, int64_t ms, struct err *e);
 int64_t store_usual_get(struct store *s, enum phase p, int accel); /* 0: never measured */
 

@@ -17,14 +17,14 @@
     (BIT(DEFINED) | BIT(CHANGED) | BIT(HOMED) | BIT(ADDRESS) | BIT(REBUILT) | BIT(REMOVED))
 /* The inventory shows states; known_hosts has addresses of running guests only. */
 #define STATE_CHANGED                                                                              \
-    (BIT(HOMED_AGAIN) | BIT(CONFIGURED) | BIT(CONFIG_FAILED) | BIT(STOPPED) | BIT(FAILED) |         \
+    (BIT(HOMED_AGAIN) | BIT(CONFIGURED) | BIT(CONFIG_FAILED) | BIT(STOPPED) | BIT(FAILED) |        \
      BIT(LAUNCHED))
-#define CHECKPOINT_COMMITS 256 /* at once when there were so many … */
-#define CHECKPOINT_TICKS   30  /* … and after so many seconds at any rate */
-#define COALESCE_TIMES 20         /* not again before so many times the last duration … */
-#define COALESCE_MAX   60000      /* … at most, ms */
-#define RETRY_MS       5000
-#define FILE_MAX_SIZE  (1u << 30)
+#define CHECKPOINT_COMMITS 256   /* at once when there were so many … */
+#define CHECKPOINT_TICKS   30    /* … and after so many seconds at any rate */
+#define COALESCE_TIMES     20    /* not again before so many times the last duration … */
+#define COALESCE_MAX       60000 /* … at most, ms */
+#define RETRY_MS           5000
+#define FILE_MAX_SIZE      (1u << 30)
 
 /* The table of reactors: what wakes it, the file it keeps, its mode, how it is rendered. */
 static const struct reactor {
@@ -54,7 +54,7 @@ struct wire {
     int dir;
     bool running, again;
     int64_t last_run_ms, last_took_ms; /* CLOCK_BOOTTIME */
-    bool marked_since[REACTORS]; /* marked again since the run began */
+    bool marked_since[REACTORS];       /* marked again since the run began */
     char fault[300];
     struct all *all;
 
@@ -166,8 +166,8 @@ static void all_done(struct wire *w)
 
 static void start(struct wire *w);
 
-/* A mark goes when its work is done and nothing has marked it again: a crash anywhere before repeats
- * the work, and none is lost. */
+/* A mark goes when its work is done and nothing has marked it again: a crash anywhere before
+ * repeats the work, and none is lost. */
 static void unmark(struct wire *w)
 {
     struct core *c = w->c;
@@ -175,8 +175,7 @@ static void unmark(struct wire *w)
 
     for (size_t i = 0; i < REACTORS; i++)
         if (w->due[i] && !w->marked_since[i] &&
-            (core_write(c, false, &e) < 0 ||
-             store_dirty_clear(c->store, reactors[i].name, &e) < 0))
+            (core_write(c, false, &e) < 0 || store_dirty_clear(c->store, reactors[i].name, &e) < 0))
             log_warn("mark of %s: %s", reactors[i].name, e.text);
 }
 

@@ -121,7 +121,8 @@ static void test_update_keeps_all(void **state)
     store_close(s);
 }
 
-/* Each field that an update writes, changed alone: whatever statement is chosen for it writes it. */
+/* Each field that an update writes, changed alone: whatever statement is chosen for it writes it.
+ */
 static void test_each_field_alone(void **state)
 {
     (void)state;
@@ -132,23 +133,57 @@ static void test_each_field_alone(void **state)
     for (int field = 0; field < 17; field++) {
         struct standing *t = &g.standing;
         switch (field) {
-        case 0: endpoint_parse("10.0.0.7:22", &g.address, NULL); break;
-        case 1: t->ever_home = true; break;
-        case 2: t->since_ms++; break;
-        case 3: t->sign_ms++; break;
-        case 4: t->since_boot_ms++; break;
-        case 5: snprintf(t->last_sign, sizeof(t->last_sign), "sign"); break;
-        case 6: snprintf(t->note, sizeof(t->note), "note"); break;
-        case 7: g.seed_stale = false; break;
-        case 8: g.sealed = true; break;
-        case 9: t->phase = PHASE_SEEDED; break;
-        case 10: t->overdue = true; break;
-        case 11: g.launch_id = UINT64_MAX; break;
-        case 12: g.stop_wanted = UINT64_MAX; break;
-        case 13: g.boots++; break;
-        case 14: g.generation = UINT32_MAX; break;
-        case 15: g.epoch++; break;
-        case 16: snprintf(g.iid, sizeof(g.iid), "iid-other-1"); break;
+        case 0:
+            endpoint_parse("10.0.0.7:22", &g.address, NULL);
+            break;
+        case 1:
+            t->ever_home = true;
+            break;
+        case 2:
+            t->since_ms++;
+            break;
+        case 3:
+            t->sign_ms++;
+            break;
+        case 4:
+            t->since_boot_ms++;
+            break;
+        case 5:
+            snprintf(t->last_sign, sizeof(t->last_sign), "sign");
+            break;
+        case 6:
+            snprintf(t->note, sizeof(t->note), "note");
+            break;
+        case 7:
+            g.seed_stale = false;
+            break;
+        case 8:
+            g.sealed = true;
+            break;
+        case 9:
+            t->phase = PHASE_SEEDED;
+            break;
+        case 10:
+            t->overdue = true;
+            break;
+        case 11:
+            g.launch_id = UINT64_MAX;
+            break;
+        case 12:
+            g.stop_wanted = UINT64_MAX;
+            break;
+        case 13:
+            g.boots++;
+            break;
+        case 14:
+            g.generation = UINT32_MAX;
+            break;
+        case 15:
+            g.epoch++;
+            break;
+        case 16:
+            snprintf(g.iid, sizeof(g.iid), "iid-other-1");
+            break;
         }
         must(store_guest_update(s, &g, e));
         must(store_guest_by_id(s, id, &h, e));
@@ -423,7 +458,8 @@ int main(void)
         WITH_DIR(test_insert_and_get),
         WITH_DIR(test_conflicts_are_named),
         WITH_DIR(test_update_keeps_all),
-        WITH_DIR(test_each_field_alone), WITH_DIR(test_counts),
+        WITH_DIR(test_each_field_alone),
+        WITH_DIR(test_counts),
         WITH_DIR(test_walks),
         WITH_DIR(test_keys),
         WITH_DIR(test_hosts),
