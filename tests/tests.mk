@@ -95,3 +95,6 @@ fuzz-programs: $(patsubst tests/fuzz/%.c,$(BUILD)/tests/libfuzzer/%,$(fuzz_src))
 $(BUILD)/tests/libfuzzer/%: $(BUILD)/tests/fuzz/%.o $(call rooms,seeds bootstrap netcfg ansible model base)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
+
+# Objects between a source and its test are kept, not removed as intermediate.
+.SECONDARY:
