@@ -12,6 +12,7 @@
 enum {
     DOWN = IN(DEFINED) | IN(STOPPED) | IN(FAILED),     /* no machine runs */
     COMING_UP = IN(STARTING) | IN(LAUNCHED),           /* one does, and has not spoken yet */
+    WAY = COMING_UP | IN(SEEDED),                      /* one does, and is not home */
     HOME = IN(HOMED) | IN(CONFIGURED),                 /* one does, and is known */
     UP = COMING_UP | IN(SEEDED) | HOME | IN(STOPPING), /* one runs, or may */
 };
@@ -116,6 +117,64 @@ bool phase_is_home(enum phase p)
     return (unsigned)p < PHASES && (HOME & 1u << p);
 }
 
+bool phase_is_on_the_way(enum phase p)
+{
+    return (unsigned)p < PHASES && (WAY & 1u << p);
+}
+
+int64_t phase_limit_of_way(const struct phase_limits *l)
+{
+    int64_t sum = 0;
+
+    for (int p = 0; p < PHASES; p++) {
+        if (!phase_is_on_the_way((enum phase)p))
+            continue;
+        if (l->ms[p] <= 0)
+            return 0;
+        sum += l->ms[p];
+    }
+    return sum;
+}
+
+/* ---- how an instance stands ---- */
+
+/* Each phase begins anew with a restart, and a guest that restarts for ever would never be late. */
+void standing_way(struct standing *s, enum event_kind k, enum phase next, int64_t now_boot_ms)
+{
+    bool begun = phase_is_on_the_way(s->phase) && s->way_boot_ms;
+
+    if (!phase_is_on_the_way(next))
+        return;
+    if (!begun) {
+        s->way_boot_ms = now_boot_ms;
+        s->way_restarts = 0;
+    } else if (k == EV_RESTARTED || k == EV_LAUNCHING) {
+        s->way_restarts++;
+    }
+}
+
+static int64_t way_deadline(const struct standing *s, const struct phase_limits *l)
+{
+    int64_t limit = phase_limit_of_way(l);
+
+    if (!phase_is_on_the_way(s->phase) || !s->way_boot_ms || limit <= 0)
+        return INT64_MAX;
+    return s->way_boot_ms + limit;
+}
+
+bool standing_way_over(const struct standing *s, const struct phase_limits *l, int64_t now_boot_ms)
+{
+    return way_deadline(s, l) <= now_boot_ms;
+}
+
+int64_t standing_deadline(const struct standing *s, const struct phase_limits *l)
+{
+    int64_t limit = l->ms[s->phase], way = way_deadline(s, l);
+    int64_t phase = limit > 0 ? s->since_boot_ms + limit : INT64_MAX;
+
+    return phase < way ? phase : way;
+}
+
 int64_t phase_usual_default(enum phase p, bool tcg)
 {
     if ((unsigned)p >= PHASES)
@@ -143,12 +202,24 @@ static void last_sign(const struct standing *s, int64_t now_real_ms, char *out, 
              format_duration(now_real_ms > s->sign_ms ? now_real_ms - s->sign_ms : 0, ago));
 }
 
+/* One restart is a kernel that was updated; a second one, or one that is late, is told. */
+static void restarts(const struct standing *s, char *out, size_t size)
+{
+    out[0] = '\0';
+    if (!phase_is_on_the_way(s->phase) || s->way_restarts < (s->overdue ? 1 : 2))
+        return;
+    if (s->way_restarts == 1)
+        snprintf(out, size, "restarted on its way home, ");
+    else
+        snprintf(out, size, "restarted %u times on its way home, ", s->way_restarts);
+}
+
 void standing_note(const struct standing *s, const char *name, int64_t now_real_ms,
                    int64_t usual_ms, char *out, size_t size)
 {
     /* The wall clock may have been set back since. */
     int64_t waited = now_real_ms > s->since_ms ? now_real_ms - s->since_ms : 0;
-    char took[24], usual[24], usually[40] = "", sign[160], see[96] = "";
+    char took[24], usual[24], usually[40] = "", sign[160], see[96] = "", again[48];
 
     if (!phase_waits_for(s->phase)) {
         snprintf(out, size, "%s", s->note);
@@ -158,8 +229,9 @@ void standing_note(const struct standing *s, const char *name, int64_t now_real_
         snprintf(usually, sizeof usually, ", usual %s", format_duration(usual_ms, usual));
     last_sign(s, now_real_ms, sign, sizeof sign);
     /* Only who has waited longer than usual has a reason to look at the console. */
-    if (s->overdue || waited > usual_ms)
+    if (s->overdue || waited > usual_ms || s->way_restarts > 1)
         snprintf(see, sizeof see, "; see: roost console %s", name);
-    snprintf(out, size, "%s for %s%s%s%s%s%s", missing(s), format_duration(waited, took), usually,
-             sign, see, s->note[0] ? "; " : "", s->note);
+    restarts(s, again, sizeof again);
+    snprintf(out, size, "%s%s for %s%s%s%s%s%s", again, missing(s), format_duration(waited, took),
+             usually, sign, see, s->note[0] ? "; " : "", s->note);
 }

@@ -24,6 +24,7 @@ static void standing_move(struct core *c, struct guest *g, enum event_kind k, st
         s->overdue = true;
     if (k == EV_REBUILT)
         s->ever_home = false;
+    standing_way(s, k, next, now.boot_ms);
     if (next == s->phase && k != EV_DEFINED && k != EV_LAUNCHING && k != EV_LAUNCHED)
         return;
     /* How long the phase took, when it ended as it should; what was overdue would spoil the mean.
@@ -32,7 +33,7 @@ static void standing_move(struct core *c, struct guest *g, enum event_kind k, st
         s->since_boot_ms > 0 && c->accel_known)
         store_usual_add(c->store, s->phase, c->accel.accel, now.boot_ms - s->since_boot_ms, &e);
     s->phase = next;
-    s->overdue = false;
+    s->overdue = s->overdue && standing_way_over(s, &c->limits, now.boot_ms);
     s->since_ms = now.real_ms;
     s->since_boot_ms = now.boot_ms;
     if (forgets_note(g, k, next))

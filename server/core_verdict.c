@@ -80,9 +80,9 @@ static void arm(struct core *c)
 void verdict_set(struct core *c, const struct guest *g)
 {
     struct verdict *v = c->verdict;
-    int64_t limit = c->limits.ms[g->standing.phase];
+    int64_t at_ms = standing_deadline(&g->standing, &c->limits);
 
-    if (limit <= 0 || g->standing.overdue)
+    if (at_ms == INT64_MAX || g->standing.overdue)
         return;
     if (v->n == v->size) {
         size_t size = v->size ? 2 * v->size : 256;
@@ -92,7 +92,7 @@ void verdict_set(struct core *c, const struct guest *g)
         v->heap = heap;
         v->size = size;
     }
-    v->heap[v->n] = (struct deadline){ g->standing.since_boot_ms + limit, g->id };
+    v->heap[v->n] = (struct deadline){ at_ms, g->id };
     sift_up(v->heap, v->n++);
     if (v->heap[0].id == g->id)
         arm(c);
@@ -101,13 +101,13 @@ void verdict_set(struct core *c, const struct guest *g)
 static void judge(struct core *c, struct guest *g, int64_t now_boot_ms)
 {
     const struct standing *s = &g->standing;
-    int64_t limit = c->limits.ms[s->phase];
+    int64_t at_ms = standing_deadline(s, &c->limits);
     char note[256];
     struct err e;
 
-    if (limit <= 0 || s->overdue)
+    if (at_ms == INT64_MAX || s->overdue)
         return;
-    if (s->since_boot_ms + limit > now_boot_ms) {
+    if (at_ms > now_boot_ms) {
         verdict_set(c, g); /* the limit has grown since (TCG was found out later) */
         return;
     }
@@ -155,6 +155,7 @@ static int load(const struct guest *g, void *arg)
 
     if (l->new_boot) {
         moved.standing.since_boot_ms = now.boot_ms - (lasted > 0 ? lasted : 0);
+        moved.standing.way_boot_ms = moved.standing.since_boot_ms;
         if (core_guest_save(l->c, &moved, l->e) < 0)
             return -1;
     }

@@ -22,7 +22,7 @@
 #include "model/network.h"
 #include "model/seedurl.h"
 
-#define STORE_SCHEMA 1
+#define STORE_SCHEMA 2
 
 struct store;
 

@@ -29,6 +29,8 @@ enum {
     C_SEALED,
     C_BOOTS,
     C_STOP_WANTED,
+    C_WAY_BOOT,
+    C_WAY_RESTARTS,
     C_COLUMNS
 };
 _Static_assert(C_COLUMNS == GUEST_COLUMN_COUNT, "GUEST_COLUMNS and its enum");
@@ -51,6 +53,8 @@ static bool read_standing(sqlite3_stmt *st, struct standing *ret)
     ret->since_ms = sqlite3_column_int64(st, C_SINCE);
     ret->sign_ms = sqlite3_column_int64(st, C_SIGN);
     ret->since_boot_ms = sqlite3_column_int64(st, C_SINCE_BOOT);
+    ret->way_boot_ms = sqlite3_column_int64(st, C_WAY_BOOT);
+    ret->way_restarts = (uint32_t)sqlite3_column_int64(st, C_WAY_RESTARTS);
     return phase >= 0 && phase < PHASES &&
            store_text(st, C_LAST_SIGN, ret->last_sign, sizeof(ret->last_sign)) &&
            store_text(st, C_NOTE, ret->note, sizeof(ret->note));
@@ -161,16 +165,19 @@ static enum stmt narrowest(sqlite3_stmt *st, const struct guest *g)
         (uint32_t)sqlite3_column_int64(st, 5) != g->generation ||
         (uint32_t)sqlite3_column_int64(st, 6) != g->epoch || !iid || strcmp(iid, g->iid) != 0)
         return S_GUEST_UPDATE_ALL;
-    return sqlite3_column_int(st, 0) == (int)g->standing.phase ? S_GUEST_UPDATE
-                                                               : S_GUEST_UPDATE_PHASE;
+    return sqlite3_column_int(st, 0) == (int)g->standing.phase &&
+                   sqlite3_column_int64(st, 8) == g->standing.way_boot_ms &&
+                   (uint32_t)sqlite3_column_int64(st, 9) == g->standing.way_restarts
+               ? S_GUEST_UPDATE
+               : S_GUEST_UPDATE_PHASE;
 }
 
 /* As many parameters as the statement has. */
 static const char *update_format(enum stmt id)
 {
     return id == S_GUEST_UPDATE         ? "itiiiittii"
-           : id == S_GUEST_UPDATE_PHASE ? "itiiiittiii"
-                                        : "itiiiittiiiiiiiiit";
+           : id == S_GUEST_UPDATE_PHASE ? "itiiiittiiiii"
+                                        : "itiiiittiiiiiiiiiiit";
 }
 
 static int update(struct store *s, enum stmt id, const struct guest *g, struct err *e)
@@ -182,9 +189,9 @@ static int update(struct store *s, enum stmt id, const struct guest *g, struct e
     return store_write(s, id, e, update_format(id), g->id, address, (int64_t)t->ever_home,
                        t->since_ms, t->sign_ms, t->since_boot_ms, t->last_sign, t->note,
                        g->seed_stale ? (int64_t)0 : s->mirror.seed_version, (int64_t)g->sealed,
-                       (int64_t)t->phase, (int64_t)t->overdue, (int64_t)g->launch_id,
-                       (int64_t)g->stop_wanted, (int64_t)g->boots, (int64_t)g->generation,
-                       (int64_t)g->epoch, g->iid);
+                       (int64_t)t->phase, t->way_boot_ms, (int64_t)t->way_restarts,
+                       (int64_t)t->overdue, (int64_t)g->launch_id, (int64_t)g->stop_wanted,
+                       (int64_t)g->boots, (int64_t)g->generation, (int64_t)g->epoch, g->iid);
 }
 
 int store_guest_update(struct store *s, const struct guest *g, struct err *e)

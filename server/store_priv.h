@@ -171,8 +171,8 @@ int store_mirror_load(struct store *s, struct err *e);
 #define GUEST_COLUMNS                                                                              \
     "id, name, tag, iid, generation, epoch, uuid, mac, launcher, network, launch_id, address, "    \
     "phase, overdue, ever_home, since_ms, sign_ms, since_boot_ms, last_sign, note, seed_version, " \
-    "sealed, boots, stop_wanted"
-#define GUEST_COLUMN_COUNT 24
+    "sealed, boots, stop_wanted, way_boot_ms, way_restarts"
+#define GUEST_COLUMN_COUNT 26
 /* Counts by phase and overdue: read at opening, saved as part of the transaction. */
 int store_counts_load(struct store *s, struct err *e);
 int store_counts_save(struct store *s, struct err *e);

@@ -101,8 +101,14 @@ static const char schema_1[] =
     "CREATE TABLE dirty(reactor TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;"
     "INSERT INTO meta VALUES('seed-version', '1');";
 
+/* Since when a guest is on its way home (CLOCK_BOOTTIME), and how often it restarted on it. */
+static const char schema_2[] =
+    "ALTER TABLE guests ADD COLUMN way_boot_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE guests ADD COLUMN way_restarts INTEGER NOT NULL DEFAULT 0;";
+
 const struct migration store_migrations[] = {
     { 1, schema_1 },
+    { 2, schema_2 },
 };
 const int store_migrations_n = ARRAY_SIZE(store_migrations);
 _Static_assert(ARRAY_SIZE(store_migrations) == STORE_SCHEMA, "one step per schema");

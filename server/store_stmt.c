@@ -13,6 +13,7 @@
 #define GUEST_SET                                                                                  \
     "UPDATE guests SET address = ?2, ever_home = ?3, since_ms = ?4, sign_ms = ?5, "                \
     "since_boot_ms = ?6, last_sign = ?7, note = ?8, seed_version = ?9, sealed = ?10"
+#define GUEST_SET_PHASE GUEST_SET ", phase = ?11, way_boot_ms = ?12, way_restarts = ?13"
 
 static const char *const sql[STMTS] = {
     [S_BEGIN] = "BEGIN IMMEDIATE",
@@ -38,13 +39,12 @@ static const char *const sql[STMTS] = {
     [S_GUEST_AFTER_OVERDUE] = "SELECT " GUEST_COLUMNS " FROM guests INDEXED BY guests_overdue "
                               "WHERE overdue <> 0 AND id > ?1 ORDER BY id LIMIT 1",
     [S_GUEST_STANDING] = "SELECT phase, overdue, launch_id, stop_wanted, boots, generation, epoch, "
-                         "iid FROM guests WHERE id = ?1",
+                         "iid, way_boot_ms, way_restarts FROM guests WHERE id = ?1",
     [S_GUEST_UPDATE] = GUEST_SET " WHERE id = ?1",
-    [S_GUEST_UPDATE_PHASE] = GUEST_SET ", phase = ?11 WHERE id = ?1",
+    [S_GUEST_UPDATE_PHASE] = GUEST_SET_PHASE " WHERE id = ?1",
     [S_GUEST_UPDATE_ALL] =
-        GUEST_SET ", phase = ?11, overdue = ?12, launch_id = ?13, "
-                  "stop_wanted = ?14, boots = ?15, generation = ?16, epoch = ?17, "
-                  "iid = ?18 WHERE id = ?1",
+        GUEST_SET_PHASE ", overdue = ?14, launch_id = ?15, stop_wanted = ?16, boots = ?17, "
+                        "generation = ?18, epoch = ?19, iid = ?20 WHERE id = ?1",
     [S_GUEST_INSERT] = "INSERT INTO guests(name, tag, iid, generation, epoch, uuid, mac, launcher, "
                        "network) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [S_GUEST_NETWORK] = "UPDATE guests SET network = ?2, launcher = ?3, seed_version = 0 "

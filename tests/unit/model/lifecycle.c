@@ -203,6 +203,53 @@ static void test_note(void **state)
     assert_string_equal(NOTE(&s, 30000, 40000), "modules-final/config-scripts-user FAIL");
 }
 
+/* A way home that begins anew again and again has one limit. */
+static void test_whole_way(void **state)
+{
+    (void)state;
+    struct phase_limits l = { { [PHASE_STARTING] = 10,
+                                [PHASE_LAUNCHED] = 20,
+                                [PHASE_SEEDED] = 30,
+                                [PHASE_STOPPING] = 1000 } };
+    struct standing s = { .phase = PHASE_DEFINED };
+
+    assert_true(standing_deadline(&s, &l) == INT64_MAX);
+    standing_way(&s, EV_LAUNCHING, PHASE_STARTING, 100);
+    s.phase = PHASE_STARTING;
+    s.since_boot_ms = 100;
+    assert_int_equal(standing_deadline(&s, &l), 110);
+    for (int at = 105; at <= 145; at += 10) {
+        standing_way(&s, EV_RESTARTED, PHASE_LAUNCHED, at);
+        s.phase = PHASE_LAUNCHED;
+        s.since_boot_ms = at;
+    }
+    assert_int_equal(s.way_restarts, 5);
+    assert_int_equal(standing_deadline(&s, &l), 160); /* not 165 */
+    assert_false(standing_way_over(&s, &l, 159));
+    assert_true(standing_way_over(&s, &l, 160));
+    s.since_ms = START;
+    assert_string_equal(NOTE(&s, 5000, 40000), "restarted 5 times on its way home, no seed request "
+                                               "for 5s, usual 40s; see: roost console web1");
+    /* Home or down it is on no way. */
+    s.phase = PHASE_HOMED;
+    assert_false(standing_way_over(&s, &l, 1000));
+    s.phase = PHASE_STOPPED;
+    assert_true(standing_deadline(&s, &l) == INT64_MAX);
+    standing_way(&s, EV_LAUNCHING, PHASE_STARTING, 500);
+    assert_int_equal(s.way_boot_ms, 500);
+    assert_int_equal(s.way_restarts, 0);
+    s.phase = PHASE_SEEDED;
+    s.way_restarts = 1; /* as after an update of the kernel */
+    assert_string_equal(NOTE(&s, 5000, 40000), "no phone-home for 5s, usual 40s");
+    s.overdue = true;
+    assert_string_equal(NOTE(&s, 5000, 0), "restarted on its way home, no phone-home for 5s; see: "
+                                           "roost console web1");
+    /* A phase without a limit leaves the way without one. */
+    l.ms[PHASE_LAUNCHED] = 0;
+    assert_int_equal(phase_limit_of_way(&l), 0);
+    assert_false(standing_way_over(&s, &l, INT64_MAX - 1));
+}
+
 static void test_note_of_the_quiet(void **state)
 {
     (void)state;
@@ -237,6 +284,7 @@ int main(void)
         cmocka_unit_test(test_reboot_and_adoption),
         cmocka_unit_test(test_invariants),
         cmocka_unit_test(test_note),
+        cmocka_unit_test(test_whole_way),
         cmocka_unit_test(test_note_of_the_quiet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,6 +35,65 @@ static void in_time_is_in_time(void **state)
     assert_int_equal(events("ext", EV_OVERDUE).n, 0);
 }
 
+/* Restarts as QMP tells of them. */
+static void restart(const char *name)
+{
+    core_note(rig.core, guest(name).id, EV_RESTARTED, "guest", "the guest rebooted itself");
+}
+
+static void has_begun(int64_t ms_ago)
+{
+    struct guest g = guest("web");
+
+    must(core_write(rig.core, true, e));
+    g.standing.way_boot_ms -= ms_ago;
+    must(core_guest_save(rig.core, &g, e));
+}
+
+/* Each phase is in time, and begins anew; the way home as a whole is not. */
+static void restarts_for_ever(void **state)
+{
+    (void)state;
+    define("\"web\": {\"image\": \"k\"}");
+    assert_int_equal(operate(core_start(rig.core, "web", &tester, answered, &rig.answer)),
+                     ERR_NONE);
+    struct caller who = caller_of("web", TOKEN_SEED);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(get_seed(&who), 200);
+        assert_int_equal(phase("web"), PHASE_SEEDED);
+        restart("web");
+        assert_int_equal(phase("web"), PHASE_LAUNCHED);
+    }
+    assert_false(guest("web").standing.overdue);
+    assert_int_equal(guest("web").standing.way_restarts, 3);
+    settle();
+    has_begun(phase_limit_of_way(&rig.core->limits));
+    rig.runs = guest("web").launch_id; /* it outlives roost, and so does its way */
+    quit_core();
+    core_up();
+    until(guest("web").standing.overdue);
+    assert_int_equal(events("web", EV_OVERDUE).n, 1);
+    assert_non_null(strstr(events("web", EV_OVERDUE).detail, "restarted 3 times on its way home"));
+    /* The next phase does not whitewash it, and tells nobody a second time. */
+    assert_int_equal(get_seed(&who), 200);
+    assert_true(guest("web").standing.overdue);
+    restart("web");
+    settle();
+    assert_true(guest("web").standing.overdue);
+    assert_int_equal(events("web", EV_OVERDUE).n, 1);
+    char note[320];
+    struct guest g = guest("web");
+    core_guest_note(rig.core, &g, note, sizeof note);
+    assert_non_null(strstr(note, "restarted 4 times on its way home, no seed request for "));
+    assert_non_null(strstr(note, "see: roost console web"));
+    /* Home after all; the next way is a new one. */
+    assert_int_equal(home("web", "iid-web-1", KEY_A), 200);
+    assert_false(guest("web").standing.overdue);
+    restart("web");
+    assert_int_equal(guest("web").standing.way_restarts, 0);
+    assert_false(guest("web").standing.overdue);
+}
+
 static void moved_boot_time(int64_t since_boot_ms, int64_t lasted_ms, const char *boot_id)
 {
     struct guest g = guest("ext");
@@ -77,9 +136,8 @@ static void the_wall_clock_was_set(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_CORE(over_its_limit),
-        WITH_CORE(in_time_is_in_time),
-        WITH_CORE(a_new_boot_of_the_host),
+        WITH_CORE(over_its_limit),         WITH_CORE(in_time_is_in_time),
+        WITH_CORE(restarts_for_ever),      WITH_CORE(a_new_boot_of_the_host),
         WITH_CORE(the_wall_clock_was_set),
     };
 

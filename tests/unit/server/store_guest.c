@@ -93,6 +93,8 @@ static void test_update_keeps_all(void **state)
     g.standing.since_ms = INT64_MAX;
     g.standing.sign_ms = -1;
     g.standing.since_boot_ms = 5;
+    g.standing.way_boot_ms = 6;
+    g.standing.way_restarts = 7;
     snprintf(g.standing.note, sizeof(g.standing.note), "%*s|", (int)sizeof(g.standing.note) - 2,
              "n");
     snprintf(g.standing.last_sign, sizeof(g.standing.last_sign), "%*s|",
@@ -113,6 +115,8 @@ static void test_update_keeps_all(void **state)
     assert_true(h.standing.overdue && h.standing.ever_home && h.sealed && !h.seed_stale);
     assert_true(h.standing.since_ms == INT64_MAX && h.standing.sign_ms == -1);
     assert_int_equal(h.standing.since_boot_ms, 5);
+    assert_int_equal(h.standing.way_boot_ms, 6);
+    assert_int_equal(h.standing.way_restarts, 7);
     assert_string_equal(h.standing.note, g.standing.note);
     assert_string_equal(h.standing.last_sign, g.standing.last_sign);
     assert_int_equal(h.boots, 9);
@@ -130,7 +134,7 @@ static void test_each_field_alone(void **state)
     struct guest g, h;
     int64_t id = add(s, "web1", 1);
     must(store_guest_by_id(s, id, &g, e));
-    for (int field = 0; field < 17; field++) {
+    for (int field = 0; field < 19; field++) {
         struct standing *t = &g.standing;
         switch (field) {
         case 0:
@@ -184,6 +188,12 @@ static void test_each_field_alone(void **state)
         case 16:
             snprintf(g.iid, sizeof(g.iid), "iid-other-1");
             break;
+        case 17:
+            t->way_boot_ms--;
+            break;
+        case 18:
+            t->way_restarts++;
+            break;
         }
         must(store_guest_update(s, &g, e));
         must(store_guest_by_id(s, id, &h, e));
@@ -198,6 +208,8 @@ static void test_each_field_alone(void **state)
         assert_true(h.launch_id == g.launch_id && h.stop_wanted == g.stop_wanted);
         assert_true(h.boots == g.boots && h.generation == g.generation && h.epoch == g.epoch);
         assert_string_equal(h.iid, g.iid);
+        assert_true(h.standing.way_boot_ms == t->way_boot_ms);
+        assert_true(h.standing.way_restarts == t->way_restarts);
     }
     store_close(s);
 }
