@@ -22,6 +22,20 @@ int network_kind_from_name(const char *s);
 const char *seed_policy_name(enum seed_policy p);
 int seed_policy_from_name(const char *s);
 
+#define NETWORK_NAMESERVERS_MAX 4
+#define NETWORK_FORWARDS_MAX    64
+#define NETWORK_ALLOW_MAX       16
+#define IFNAME_SIZE             16 /* IFNAMSIZ: 15 and a zero */
+
+/* A published port. Forms: "0.0.0.0:8080 web1:80", "10.0.0.1:53 dns1:53/udp". */
+enum transport { TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORTS };
+struct forward {
+    enum transport transport;
+    struct endpoint at;   /* on the host; 0.0.0.0: each of its addresses */
+    struct name instance; /* to whom */
+    uint16_t port;        /* there */
+};
+
 struct network {
     struct name name;
     enum network_kind kind;
@@ -29,14 +43,60 @@ struct network {
     struct cidr cidr;                /* family 0: default of the kind (user: 10.0.2.0/24) */
     char domain[DOMAIN_MAX_LEN + 1]; /* "" none */
     char advertise[256];             /* base URL told to guests; "" computed */
+
+    /* The rest is not for user networks. */
+    struct ip host;                  /* the host's own address on it; shared, host-only: the first
+                                        of cidr unless said; bridged: family 0 none */
+    struct ip gateway;               /* told to guests; shared: the host; host-only: none */
+    bool dhcp;                       /* roost answers DHCP; on bridged only when told to */
+    struct ip dhcp_first, dhcp_last; /* family 0: no range, reservations only */
+    struct ip nameservers[NETWORK_NAMESERVERS_MAX]; /* told to guests; none: the host, where it
+                                                       answers DNS */
+    int n_nameservers;
+    char parent[IFNAME_SIZE];             /* bridged: a bridge or an interface of the host */
+    uint16_t vlan;                        /* 0: none, else 1 to 4094 on parent (IEEE 802.1Q) */
+    uint16_t mtu;                         /* 0: the parent's, else 1500 */
+    bool autostart;                       /* up before guests start */
+    struct name allow[NETWORK_ALLOW_MAX]; /* networks that may be reached from this one, sorted */
+    int n_allow;
+    struct forward forwards[NETWORK_FORWARDS_MAX]; /* shared only; by transport and endpoint */
+    int n_forwards;
 };
 
-/* Fleet form: {kind, cidr, domain, policy, advertise}; kind is mandatory, policy `token` unless
- * said, and `address` refused on a user network, where all peers look alike. Messages begin with
- * "/networks/NAME/…". */
+/* Fleet form: {kind, cidr, domain, policy, advertise, host-address, gateway, dhcp, nameservers,
+ * parent, vlan, mtu, autostart, allow, forwards}; kind is mandatory, policy `token` unless said,
+ * and `address` refused on a user network, where all peers look alike. shared and host-only want a
+ * cidr (IPv4 for now, /8 to /29), bridged a parent. dhcp: "FIRST-LAST", true (shared, host-only:
+ * the default, .10 to the last but one of a /24; as much of smaller ones) or false. host-address:
+ * "IP/PREFIX" on bridged, an address of cidr elsewhere. forwards: ["0.0.0.0:8080 web1:80"]. Refused
+ * with the reason: a range or address outside its cidr, the host's address inside the range, a
+ * word that its kind does not have, an endpoint published twice. Computed values are part of the
+ * canonical form. Messages begin with "/networks/NAME/…". */
 int network_from_json(const char *name, const json_t *j, struct network *ret, struct err *e);
 /* Canonical, without the name; network_from_json() reads it back. New reference. */
 json_t *network_to_json(const struct network *n);
+
+/* "0.0.0.0:8080 web1:80[/udp]", the address may be left out (":8080 web1:80", all). */
+int forward_parse(const char *s, struct forward *ret, struct err *e);
+#define FORWARD_TEXT (ENDPOINT_TEXT + NAME_MAX_LEN + 16)
+const char *forward_format(const struct forward *f, char out[FORWARD_TEXT]);
+
+/* Interface names as the kernel takes them (dev_valid_name()): 1 to 15 bytes, no '/', ':', space or
+ * control byte, not "." or "..". */
+int ifname_parse(const char *s, char ret[IFNAME_SIZE], struct err *e);
+/* The host's devices of a network and of a guest; never clash: "rb-NAME" up to 12 bytes of name, a
+ * longer one cut with 7 letters of its SHA-256 at the end ("rb-long-abcdefg" form; 12 bytes that
+ * look like that are cut as well); "rt" and the twelve digits of the guest's MAC, which is unique
+ * in a store. */
+void network_bridge(const struct name *network, char ret[IFNAME_SIZE]);
+void network_tap(const struct mac *guest, char ret[IFNAME_SIZE]);
+/* The bridge's own MAC: locally administered, derived from the network's name and a salt, never
+ * from its ports. The tap's: the guest's with the first byte 0xfe, above every port's. */
+void network_bridge_mac(const uint8_t salt[16], const struct name *network, struct mac *ret);
+void network_tap_mac(const struct mac *guest, struct mac *ret);
+/* Two networks that may not be on one host together: overlapping cidrs, the same parent and VLAN,
+ * the same published endpoint. ERR_CONFLICT naming both. */
+int network_compatible(const struct network *a, const struct network *b, struct err *e);
 
 /* network_from_json() for a caller who knows where j stands (model/spot.h). */
 struct spot;

@@ -1,0 +1,25 @@
+/* Two DHCP messages (RFC 2131, RFC 2132): a DISCOVER that finds out whether somebody answers DHCP
+ * on a link, and a RELEASE that makes dnsmasq forget a lease, since a stale lease overrides a new
+ * reservation. Building and parsing are pure. */
+#ifndef NETCFG_DHCP_H
+#define NETCFG_DHCP_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+#include "model/addr.h"
+
+#define DHCP_MESSAGE_MAX 1500
+size_t dhcp_discover(uint32_t xid, const struct mac *from, uint8_t out[DHCP_MESSAGE_MAX]);
+size_t dhcp_release(uint32_t xid, const struct mac *client, const struct ip *address,
+                    const struct ip *server, uint8_t out[DHCP_MESSAGE_MAX]);
+/* An OFFER to this xid: 1 and the server identifier (option 54), 0: something else, never fails on
+ * foreign bytes. */
+int dhcp_offer_parse(const uint8_t *data, size_t len, uint32_t xid, struct ip *ret_server);
+
+/* A UDP socket on port 68 bound to the device, broadcasting; -1. For the two above. */
+int dhcp_socket(const char *device, struct err *e);
+/* Sends to 255.255.255.255:67, or to `server` when it has a family. */
+int dhcp_send(int fd, const struct ip *server, const uint8_t *data, size_t len, struct err *e);
+
+#endif

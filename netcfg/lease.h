@@ -1,0 +1,33 @@
+/* Leases, as dnsmasq tells them: its dhcp-script (dnsmasq(8), --dhcp-script: argv add|old|del MAC
+ * IP [HOSTNAME]) is our program roost-lease, which hands one datagram to a socket; the lease file
+ * is read only at the start. Both carry guests' bytes (client's hostname): parsed into checked
+ * types. */
+#ifndef NETCFG_LEASE_H
+#define NETCFG_LEASE_H
+
+#include <stddef.h>
+
+#include "model/addr.h"
+#include "model/name.h"
+
+enum lease_action { LEASE_ADD, LEASE_OLD, LEASE_DEL, LEASE_ACTIONS };
+struct lease {
+    enum lease_action action;
+    struct mac mac;
+    struct ip ip;
+    char bridge[16];
+    char hostname[64]; /* printable, "" none */
+};
+#define LEASE_DATAGRAM_MAX 256
+#define LEASE_SOCKET_ENV   "ROOST_LEASE_SOCKET"
+/* "add 52:54:… 172.16.5.20 rb-lab web1": what roost-lease sends. Refuses what is no DHCPv4 lease of
+ * an Ethernet address. */
+int lease_datagram(const char *const *argv, const char *interface, char ret[LEASE_DATAGRAM_MAX],
+                   struct err *e);
+int lease_datagram_parse(const char *data, size_t len, struct lease *ret, struct err *e);
+
+/* One line of the lease file: "EXPIRES MAC IP HOSTNAME|* CLIENTID|*". 1: a lease, 0: another line
+ * (duid, IPv6), -1. */
+int lease_line_parse(const char *line, int64_t *ret_expires_s, struct lease *ret, struct err *e);
+
+#endif
