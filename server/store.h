@@ -22,7 +22,7 @@
 #include "model/network.h"
 #include "model/seedurl.h"
 
-#define STORE_SCHEMA 2
+#define STORE_SCHEMA 3
 
 struct store;
 
@@ -193,5 +193,45 @@ struct store_host {
 };
 typedef int store_host_fn(const struct store_host *h, void *arg);
 int store_hosts(struct store *s, store_host_fn *fn, void *arg, struct err *e);
+
+/* --- networks on the host --- */
+/* Which are to be up. */
+int store_network_want(struct store *s, const char *network, bool up, struct err *e);
+bool store_network_wanted(struct store *s, const char *network);
+
+/* The ledger: what was changed on the host, written before it is done. */
+struct ledger_row {
+    int64_t number; /* order, from 1, within its network */
+    char line[256]; /* a step */
+    char undo[2048];
+};
+/* Appends; a line that is there keeps its row, and what it remembers: ret_number says which. */
+int store_ledger_add(struct store *s, const char *network, const char *line, const char *undo,
+                     int64_t *ret_number, struct err *e);
+int store_ledger_remove(struct store *s, const char *network, int64_t number, struct err *e);
+/* The row before `before` (INT64_MAX: the last one). 1, 0 none, -1. */
+int store_ledger_before(struct store *s, const char *network, int64_t before,
+                        struct ledger_row *ret, struct err *e);
+
+/* --- reservations: an instance's address on its network --- */
+struct reserved {
+    int64_t instance;
+    struct name name;
+    struct mac mac;
+    struct ip ip;
+};
+/* In place of what it had. ERR_CONFLICT: another instance has that address there. */
+int store_reservation_put(struct store *s, int64_t instance, const char *network,
+                          const struct ip *ip, struct err *e);
+int store_reservation_remove(struct store *s, int64_t instance, struct err *e);
+/* 1, 0 none (of that instance; of that network and address), -1. */
+int store_reservation_of(struct store *s, int64_t instance, struct reserved *ret, struct err *e);
+int store_reservation_at(struct store *s, const char *network, const struct ip *ip,
+                         struct reserved *ret, struct err *e);
+/* All of a network, in order of their instances. fn returning non-zero ends it (and that value is
+ * returned). */
+typedef int store_reserved_fn(const struct reserved *r, void *arg);
+int store_reservations(struct store *s, const char *network, store_reserved_fn *fn, void *arg,
+                       struct err *e);
 
 #endif

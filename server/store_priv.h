@@ -85,6 +85,18 @@ enum stmt {
     S_DIRTY_MARK,
     S_DIRTY_CLEAR,
     S_HOSTS,
+    S_WANT_ADD,
+    S_WANT_REMOVE,
+    S_WANT_GET,
+    S_LEDGER_ADD,
+    S_LEDGER_FIND,
+    S_LEDGER_REMOVE,
+    S_LEDGER_BEFORE,
+    S_RESERVE,
+    S_RESERVE_REMOVE,
+    S_RESERVED_OF,
+    S_RESERVED_AT,
+    S_RESERVED_AFTER,
     STMTS
 };
 
@@ -135,6 +147,7 @@ int store_pragma_int(sqlite3 *db, const char *sql, int64_t *ret);
 bool store_text(sqlite3_stmt *st, int column, char *ret, size_t size);
 /* "is damaged: WHAT …", ERR_IO, returns -1. */
 int store_damaged(const struct store *s, struct err *e, const char *what);
+int store_file_damaged(const char *path, struct err *e, const char *what);
 /* A statement by its number, for the test that prepares all of them. */
 const char *store_sql(enum stmt id);
 

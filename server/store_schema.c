@@ -106,9 +106,24 @@ static const char schema_2[] =
     "ALTER TABLE guests ADD COLUMN way_boot_ms INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE guests ADD COLUMN way_restarts INTEGER NOT NULL DEFAULT 0;";
 
+/* network_ledger: what a network changed on the host, in order; a line is a step (netcfg/step.h).
+ * network_wishes: which networks are to be up. reservations: the address that an instance was given
+ * on its network, for good. */
+static const char schema_3[] =
+    "CREATE TABLE network_ledger("
+    " network TEXT NOT NULL, number INTEGER NOT NULL, line TEXT NOT NULL, undo TEXT NOT NULL,"
+    " PRIMARY KEY(network, number), UNIQUE(network, line)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE network_wishes(network TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE reservations("
+    " instance INTEGER PRIMARY KEY REFERENCES guests(id) ON DELETE CASCADE,"
+    " network TEXT NOT NULL, ip TEXT NOT NULL, UNIQUE(network, ip)"
+    ") STRICT;";
+
 const struct migration store_migrations[] = {
     { 1, schema_1 },
     { 2, schema_2 },
+    { 3, schema_3 },
 };
 const int store_migrations_n = ARRAY_SIZE(store_migrations);
 _Static_assert(ARRAY_SIZE(store_migrations) == STORE_SCHEMA, "one step per schema");
@@ -116,6 +131,8 @@ _Static_assert(ARRAY_SIZE(store_migrations) == STORE_SCHEMA, "one step per schem
 static int sqlite_err(sqlite3 *db, struct err *e, const char *path, const char *what)
 {
     int code = sqlite3_errcode(db) & 0xff, os = sqlite3_system_errno(db);
+    if (code == SQLITE_CORRUPT)
+        return store_file_damaged(path, e, sqlite3_errmsg(db));
     err_set(e, ERR_IO, "%s: %s: %s", path, what, sqlite3_errmsg(db));
     if (e)
         e->os = code == SQLITE_FULL ? ENOSPC : code == SQLITE_IOERR ? os : 0;

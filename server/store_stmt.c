@@ -7,6 +7,9 @@
 #include <string.h>
 
 #define GUEST_SELECT "SELECT " GUEST_COLUMNS " FROM guests WHERE "
+#define RESERVED_SELECT                                                                            \
+    "SELECT r.instance, g.name, g.mac, r.ip FROM reservations r JOIN guests g "                    \
+    "ON g.id = r.instance WHERE "
 #define EVENT_SELECT "SELECT seq, real_ms, name, kind, detail, actor FROM events WHERE "
 /* What store_guest_update() changes as a rule. The rest stands in indexes or seldom changes, and is
  * left out when it stays: SQLite rewrites index entries of every column that is named. */
@@ -124,6 +127,23 @@ static const char *const sql[STMTS] = {
     [S_DIRTY_MARK] = "INSERT OR IGNORE INTO dirty VALUES(?1)",
     [S_DIRTY_CLEAR] = "DELETE FROM dirty WHERE reactor = ?1",
 
+    [S_WANT_ADD] = "INSERT OR IGNORE INTO network_wishes VALUES(?1)",
+    [S_WANT_REMOVE] = "DELETE FROM network_wishes WHERE network = ?1",
+    [S_WANT_GET] = "SELECT 1 FROM network_wishes WHERE network = ?1",
+    [S_LEDGER_ADD] = "INSERT INTO network_ledger SELECT ?1, ifnull(max(number), 0) + 1, ?2, ?3 "
+                     "FROM network_ledger WHERE network = ?1",
+    [S_LEDGER_FIND] = "SELECT number FROM network_ledger WHERE network = ?1 AND line = ?2",
+    [S_LEDGER_REMOVE] = "DELETE FROM network_ledger WHERE network = ?1 AND number = ?2",
+    [S_LEDGER_BEFORE] = "SELECT number, line, undo FROM network_ledger WHERE network = ?1 AND "
+                        "number < ?2 ORDER BY number DESC LIMIT 1",
+    [S_RESERVE] = "INSERT INTO reservations VALUES(?1, ?2, ?3) ON CONFLICT(instance) DO UPDATE "
+                  "SET network = ?2, ip = ?3",
+    [S_RESERVE_REMOVE] = "DELETE FROM reservations WHERE instance = ?1",
+    [S_RESERVED_OF] = RESERVED_SELECT "r.instance = ?1",
+    [S_RESERVED_AT] = RESERVED_SELECT "r.network = ?1 AND r.ip = ?2",
+    [S_RESERVED_AFTER] =
+        RESERVED_SELECT "r.network = ?1 AND r.instance > ?2 ORDER BY r.instance LIMIT 1",
+
     /* Renamed, since iid and instance stand in several of them. */
     [S_HOSTS] = "SELECT " GUEST_COLUMNS ", key_iid, rsa, ecdsa, ed25519, dsa, json FROM guests "
                 "LEFT JOIN (SELECT instance AS key_of, iid AS key_iid, rsa, ecdsa, ed25519, dsa "
@@ -144,12 +164,17 @@ static bool is_full(int code, int os)
            ((code & 0xff) == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT || os == EFBIG));
 }
 
-int store_damaged(const struct store *s, struct err *e, const char *what)
+int store_file_damaged(const char *path, struct err *e, const char *what)
 {
     return err_set(e, ERR_IO,
                    "%s is damaged (%s): stop roost, keep the file aside and restore a copy of it, "
                    "or start without it and apply the fleet file again",
-                   s->path, what);
+                   path, what);
+}
+
+int store_damaged(const struct store *s, struct err *e, const char *what)
+{
+    return store_file_damaged(s->path, e, what);
 }
 
 /* errno of the last failure. SQLite does not keep it when a COMMIT fails, but the log's file does.
