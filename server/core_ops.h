@@ -74,6 +74,10 @@ typedef void core_watch_fn(void *arg);
 struct core_watch *core_watch(struct core *c, int64_t after, int64_t limit_ms, core_watch_fn *fn,
                               void *arg, struct err *e);
 void core_unwatch(struct core_watch *w);
+/* Is all on disk that can be read? Who follows events by their number must not be shown one that a
+ * crash takes back: its number would be given again. If not, `fn` once it is. */
+bool core_settled(const struct core *c);
+struct core_watch *core_settle(struct core *c, core_watch_fn *fn, void *arg, struct err *e);
 
 /* The control API over a listening Unix socket (server/api.c). */
 struct api;
