@@ -1,6 +1,7 @@
 /* roost events: what happened, and what happens. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "cli/client.h"
@@ -10,6 +11,7 @@
 #define LIMIT     20
 #define LIMIT_MAX 1000
 #define WAIT_S    50
+#define RETRY_MS  250
 
 static enum tint tint_of_kind(const char *kind)
 {
@@ -84,6 +86,24 @@ static int put_followed(struct cli *c, const json_t *events, struct err *e)
     return out_flush(e);
 }
 
+/* What comes behind a number; while roost is away it is asked again, and goes on where it was. */
+static json_t *next(struct cli *c, const char *path, struct err *e)
+{
+    const struct timespec pause = { .tv_nsec = RETRY_MS * 1000000L };
+    bool told = false;
+    json_t *reply;
+
+    while (!(reply = client_get(c->client, path, e)) && e->kind == ERR_BUSY) {
+        if (!told)
+            fprintf(stderr, "roost: %s; waiting for it\n", e->text);
+        told = true;
+        nanosleep(&pause, NULL);
+    }
+    if (told && reply)
+        fputs("roost: it is there again\n", stderr);
+    return reply;
+}
+
 static int follow(struct cli *c, const struct args *a, json_t *reply, struct err *e)
 {
     auto_buf struct buf path = BUF_INIT;
@@ -97,7 +117,7 @@ static int follow(struct cli *c, const struct args *a, json_t *reply, struct err
             return -1;
         snprintf(rest, sizeof rest, "after=%lld&wait=%d", (long long)last, WAIT_S);
         query(&path, a, rest);
-        reply = client_get(c->client, buf_str(&path), e);
+        reply = next(c, buf_str(&path), e);
     }
     return -1;
 }

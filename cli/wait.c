@@ -197,29 +197,27 @@ static void show_console(struct waiting *w, const struct guest *g)
 
 static int complain(const struct waiting *w, const struct guest *g, struct err *e)
 {
-    char ago[40], sign[40], took[24], last[160] = "";
-    const char *note = out_text(g->row, "note");
+    char ago[40], sign[40], took[24], last[160] = "", came[80];
+    const char *note = out_text(g->row, "note"), *phase = out_text(g->row, "phase");
 
-    if (when_parse(out_text(g->row, "since")) < 0) /* it was never started */
-        snprintf(ago, sizeof ago, "the beginning");
+    when_ago(out_text(g->row, "since"), ago);
+    if (strcmp(phase, phase_name(PHASE_DEFINED)) == 0)
+        snprintf(came, sizeof came, "it was never started");
     else
-        when_ago(out_text(g->row, "since"), ago);
+        snprintf(came, sizeof came, "it came to %s, %s", phase, ago);
     if (*out_text(g->row, "last-sign"))
         snprintf(last, sizeof last, "; last sign of life: %.90s, %s", out_text(g->row, "last-sign"),
                  when_ago(out_text(g->row, "last-sign-at"), sign));
     else
         snprintf(last, sizeof last, "; no sign of life from it");
     if (g->arrival == ARRIVAL_LOST)
-        return err_set(e, ERR_CONFLICT, "%s is not %s: it is %s since %s%s%s%s", g->name,
-                       phase_name(w->goal), out_text(g->row, "phase"), ago, *note ? ": " : "", note,
-                       last);
+        return err_set(e, ERR_CONFLICT, "%s is not %s: it %s %s%s%s%s", g->name,
+                       phase_name(w->goal), phase, ago, *note ? ": " : "", note, last);
     if (g->arrival == ARRIVAL_OVERDUE)
-        return err_set(e, ERR_TIMEOUT, "%s is overdue on its way to %s: it came to %s, %s%s%s%s",
-                       g->name, phase_name(w->goal), out_text(g->row, "phase"), ago,
-                       *note ? ": " : "", note, last);
-    return err_set(e, ERR_TIMEOUT, "%s is not %s after %s: it came to %s, %s%s%s%s", g->name,
-                   phase_name(w->goal), format_duration(w->limit_ms, took),
-                   out_text(g->row, "phase"), ago, *note ? ": " : "", note, last);
+        return err_set(e, ERR_TIMEOUT, "%s is overdue on its way to %s: %s%s%s%s", g->name,
+                       phase_name(w->goal), came, *note ? ": " : "", note, last);
+    return err_set(e, ERR_TIMEOUT, "%s is not %s after %s: %s%s%s%s", g->name, phase_name(w->goal),
+                   format_duration(w->limit_ms, took), came, *note ? ": " : "", note, last);
 }
 
 static int print_arrived(struct cli *c, const json_t *tree, struct err *e)

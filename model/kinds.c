@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "model/image.h"
 #include "model/instance.h"
+#include "model/lease.h"
 #include "model/network.h"
 #include "model/verb.h"
 
@@ -66,6 +67,19 @@ static const char *const seed_policy_names[SEED_POLICIES] = {
     [POLICY_TAG] = "tag",
 };
 KIND(enum seed_policy, seed_policy)
+
+static const char *const transport_names[TRANSPORTS] = {
+    [TRANSPORT_TCP] = "tcp",
+    [TRANSPORT_UDP] = "udp",
+};
+KIND(enum transport, transport)
+
+static const char *const lease_action_names[LEASE_ACTIONS] = {
+    [LEASE_ADD] = "add",
+    [LEASE_OLD] = "old",
+    [LEASE_DEL] = "del",
+};
+KIND(enum lease_action, lease_action)
 
 static const char *const launcher_names[LAUNCHERS] = {
     [LAUNCHER_ROOST] = "roost",

@@ -29,6 +29,8 @@ int seed_policy_from_name(const char *s);
 
 /* A published port. Forms: "0.0.0.0:8080 web1:80", "10.0.0.1:53 dns1:53/udp". */
 enum transport { TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORTS };
+const char *transport_name(enum transport t); /* "tcp" "udp" */
+int transport_from_name(const char *s);
 struct forward {
     enum transport transport;
     struct endpoint at;   /* on the host; 0.0.0.0: each of its addresses */

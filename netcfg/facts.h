@@ -16,7 +16,8 @@ struct fact_link {
     char alias[128];
     int index;
     struct mac mac;
-    bool mac_pinned; /* IFLA addr_assign_type is NET_ADDR_SET (bridges: set by somebody) */
+    bool mac_pinned; /* bridges: set by somebody (addr_assign_type is NET_ADDR_SET), so that it does
+                        not follow the ports' */
     bool up, running;
     unsigned mtu;
     uint16_t vlan;
@@ -25,6 +26,7 @@ struct fact_address {
     char device[IFNAME_SIZE];
     struct ip ip;
     uint8_t prefix;
+    bool dynamic; /* with a lifetime: from a DHCP client or a router */
 };
 struct fact_route {
     char device[IFNAME_SIZE];

@@ -7,17 +7,8 @@
 
 #include <stddef.h>
 
-#include "model/addr.h"
-#include "model/name.h"
+#include "model/lease.h"
 
-enum lease_action { LEASE_ADD, LEASE_OLD, LEASE_DEL, LEASE_ACTIONS };
-struct lease {
-    enum lease_action action;
-    struct mac mac;
-    struct ip ip;
-    char bridge[16];
-    char hostname[64]; /* printable, "" none */
-};
 #define LEASE_DATAGRAM_MAX 256
 #define LEASE_SOCKET_ENV   "ROOST_LEASE_SOCKET"
 /* "add 52:54:… 172.16.5.20 rb-lab web1": what roost-lease sends. Refuses what is no DHCPv4 lease of

@@ -17,8 +17,10 @@ void netlink_close(struct netlink *n); /* NULL is fine */
 /* All links, addresses and routes of the main table. facts_done() releases. */
 int link_facts(struct netlink *n, struct facts *ret, struct err *e);
 
-/* Before a step is recorded: what undoing it must know, one line ("" nothing). MOVE: the parent's
- * addresses and routes; PORT: the former up state. Never changes anything. */
+/* Before a step is recorded: what undoing it must know, one line ("" nothing) of words that link_do
+ * and link_undo parse again with all checks. MOVE: the parent's addresses and routes, and whether
+ * it was up; PORT and VLAN: whether the parent was up. Never changes anything. ERR_CONFLICT: routes
+ * that cannot be moved (several next hops). */
 int link_remember(struct netlink *n, const struct step *s, struct buf *ret_undo, struct err *e);
 /* Carries out VLAN, BRIDGE, ADDRESS, MOVE, PORT. Links end up. `undo` is what was remembered. */
 int link_do(struct netlink *n, const struct step *s, const char *alias, const char *undo,

@@ -22,14 +22,18 @@ struct plan_opts {
     bool resolved;    /* systemd-resolved runs here */
     bool launch_seed; /* a socket for seeds on the bridge's address */
 };
-/* ERR_CONFLICT: its range is taken, a device of its name belongs to somebody else, the parent is a
+/* The order is VLAN, BRIDGE, MOVE, ADDRESS, PORT, SYSCTL…, RULES, LISTEN, DNSMASQ, RESOLVED.
+ * ERR_CONFLICT: its range is taken, a device of its name belongs to somebody else, the parent is a
  * port of another bridge. ERR_NOT_FOUND: no such parent. ERR_INVALID: a user network. */
 int plan_up(const struct network *n, const struct facts *f, const struct plan_opts *o,
             struct plan *ret, struct err *e);
 
-/* The alias that marks a link as ours, and whose it is: "roost NETWORK" (RTM_NEWLINK IFLA_IFALIAS,
- * set in the same message that makes the link, so that a link of ours is never without it). */
+/* The alias that marks a link as ours, and whose it is: "roost NETWORK". The kernel takes no alias
+ * in the message that makes a link, so one of exactly our name, kind and MAC (or parent and VLAN
+ * id) without any alias is one whose maker was killed before the next message, and ours too. */
 #define PLAN_ALIAS_SIZE 80
 void plan_alias(const struct name *network, char ret[PLAN_ALIAS_SIZE]);
+/* The name of its VLAN link: "rv-" and what follows "rb-" in its bridge's. */
+void plan_vlan_device(const struct name *network, char ret[IFNAME_SIZE]);
 
 #endif

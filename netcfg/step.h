@@ -27,8 +27,8 @@ const char *step_kind_name(enum step_kind k); /* "bridge" */
 
 struct step {
     enum step_kind kind;
-    char device[IFNAME_SIZE]; /* the link that is made or changed */
-    char parent[IFNAME_SIZE]; /* VLAN, MOVE, PORT: the other one */
+    char device[IFNAME_SIZE]; /* VLAN: the new link; else the bridge, but of SYSCTL: "" */
+    char parent[IFNAME_SIZE]; /* VLAN: what it is on; MOVE, PORT: the link that joins the bridge */
     struct mac mac;           /* BRIDGE */
     uint16_t mtu, vlan;
     struct ip address; /* ADDRESS, LISTEN */
@@ -37,8 +37,16 @@ struct step {
     char key[64], value[24]; /* SYSCTL: "net.ipv4.ip_forward" "1" */
 };
 
-/* "bridge rb-lab mac 02:… mtu 1500": one line, no newline; step_parse() reads it back. */
+/* One line, no newline; step_parse() reads it back:
+ *   vlan rv-lab parent eth0 id 7 mtu 1500      sysctl net.ipv4.ip_forward 1
+ *   bridge rb-lab mac 02:… mtu 1500            rules rb-lab
+ *   address rb-lab 172.16.5.1/24               listen rb-lab 172.16.5.1 10200
+ *   move rb-lab parent eth0                    dnsmasq rb-lab
+ *   port rb-lab parent eth0                    resolved rb-lab
+ * Steps that make or change links name devices of ours ("rb-…", "rv-…"), the parent never is one
+ * but PORT's VLAN link; rules, listen, dnsmasq and resolved may name somebody else's bridge. */
 void step_format(const struct step *s, struct buf *out);
+/* Takes exactly what step_format() writes; anything else: ERR_INVALID. */
 int step_parse(const char *line, struct step *ret, struct err *e);
 /* In words for `network plan`: "make bridge rb-lab (02:…, MTU 1500)". */
 void step_describe(const struct step *s, struct buf *out);

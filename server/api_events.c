@@ -44,6 +44,10 @@ static int look(struct api_req *r, struct err *e)
 
     if (read_query(r, &q, e) < 0)
         return -1;
+    if (!core_settled(r->api->core)) {
+        r->watch = core_settle(r->api->core, woken, r, e);
+        return r->watch ? 0 : -1;
+    }
     reply = core_events(r->api->core, q.instance, (int64_t)q.after, (int)q.limit, q.newest, e);
     if (!reply)
         return -1;
@@ -78,7 +82,8 @@ int api_get_events(struct api_req *r, struct err *e)
 {
     struct asked q;
 
-    if (read_query(r, &q, e) < 0 || (q.wait && api_room(r->api, e) < 0))
+    if (read_query(r, &q, e) < 0 ||
+        ((q.wait || !core_settled(r->api->core)) && api_room(r->api, e) < 0))
         return -1;
     r->after = (int64_t)q.after;
     r->until_ms = loop_now(r->api->loop).boot_ms + (int64_t)q.wait * 1000;

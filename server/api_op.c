@@ -4,19 +4,26 @@
 #include "base/cleanup.h"
 #include "server/api_priv.h"
 
-static void done(const json_t *result, const struct err *err, void *arg)
+/* The request that still waits; NULL: nobody, or somebody who was told already that roost is
+ * stopping. The ticket is gone. */
+static struct api_req *redeem(struct api_ticket *t)
 {
-    struct api_ticket *t = arg;
     struct api_req *r = t->req;
-    json_t *empty = NULL;
 
     json_decref(t->keep);
     free(t);
+    if (r)
+        r->ticket = NULL;
+    return r && !r->reply ? r : NULL;
+}
+
+void api_ticket_done(const json_t *result, const struct err *err, void *ticket)
+{
+    struct api_req *r = redeem(ticket);
+    json_t *empty = NULL;
+
     if (!r)
         return;
-    r->ticket = NULL;
-    if (r->reply)
-        return; /* told already that roost is stopping */
     if (err)
         api_answer_err(r, err);
     else
@@ -25,8 +32,22 @@ static void done(const json_t *result, const struct err *err, void *arg)
     api_wake(r);
 }
 
-/* NULL with e when no more requests may wait. */
-static struct api_ticket *ticket(struct api_req *r, struct err *e)
+void api_ticket_text(struct buf *text, const struct err *err, void *ticket)
+{
+    const char *type = ((struct api_ticket *)ticket)->type;
+    struct api_req *r = redeem(ticket);
+    size_t len = text ? text->len : 0;
+
+    if (!r)
+        return;
+    if (err)
+        api_answer_err(r, err);
+    else
+        api_answer_text(r, MHD_HTTP_OK, type, buf_steal(text), len);
+    api_wake(r);
+}
+
+struct api_ticket *api_ticket_new(struct api_req *r, struct err *e)
 {
     if (api_room(r->api, e) < 0)
         return NULL;
@@ -38,8 +59,7 @@ static struct api_ticket *ticket(struct api_req *r, struct err *e)
     return r->ticket;
 }
 
-/* After core was asked: it may have answered at once. */
-static int wait(struct api_req *r)
+int api_await(struct api_req *r)
 {
     if (!r->reply)
         api_park(r);
@@ -73,10 +93,10 @@ static int run_name_op(struct api_req *r, name_op *op, struct err *e)
 {
     struct api_ticket *t;
 
-    if (read_force(r, NULL, e) < 0 || !(t = ticket(r, e)))
+    if (read_force(r, NULL, e) < 0 || !(t = api_ticket_new(r, e)))
         return -1;
-    op(r->api->core, r->name, &r->who, done, t);
-    return wait(r);
+    op(r->api->core, r->name, &r->who, api_ticket_done, t);
+    return api_await(r);
 }
 
 int api_post_start(struct api_req *r, struct err *e)
@@ -99,10 +119,10 @@ int api_post_stop(struct api_req *r, struct err *e)
     struct api_ticket *t;
     bool force;
 
-    if (read_force(r, &force, e) < 0 || !(t = ticket(r, e)))
+    if (read_force(r, &force, e) < 0 || !(t = api_ticket_new(r, e)))
         return -1;
-    core_stop(r->api->core, r->name, force, &r->who, done, t);
-    return wait(r);
+    core_stop(r->api->core, r->name, force, &r->who, api_ticket_done, t);
+    return api_await(r);
 }
 
 int api_delete_instance(struct api_req *r, struct err *e)
@@ -111,30 +131,30 @@ int api_delete_instance(struct api_req *r, struct err *e)
     bool force;
 
     if (api_query_bool(r, "force", &force, e) < 0 || read_force(r, NULL, e) < 0 ||
-        !(t = ticket(r, e)))
+        !(t = api_ticket_new(r, e)))
         return -1;
-    core_remove(r->api->core, r->name, force, &r->who, done, t);
-    return wait(r);
+    core_remove(r->api->core, r->name, force, &r->who, api_ticket_done, t);
+    return api_await(r);
 }
 
 int api_post_sync(struct api_req *r, struct err *e)
 {
     struct api_ticket *t;
 
-    if (read_force(r, NULL, e) < 0 || !(t = ticket(r, e)))
+    if (read_force(r, NULL, e) < 0 || !(t = api_ticket_new(r, e)))
         return -1;
-    core_sync(r->api->core, &r->who, done, t);
-    return wait(r);
+    core_sync(r->api->core, &r->who, api_ticket_done, t);
+    return api_await(r);
 }
 
 int api_post_reprobe(struct api_req *r, struct err *e)
 {
     struct api_ticket *t;
 
-    if (read_force(r, NULL, e) < 0 || !(t = ticket(r, e)))
+    if (read_force(r, NULL, e) < 0 || !(t = api_ticket_new(r, e)))
         return -1;
-    core_reprobe(r->api->core, done, t);
-    return wait(r);
+    core_reprobe(r->api->core, api_ticket_done, t);
+    return api_await(r);
 }
 
 int api_post_apply(struct api_req *r, struct err *e)
@@ -153,12 +173,12 @@ int api_post_apply(struct api_req *r, struct err *e)
                        "body: %s; {\"fleet\": {…}, \"dry-run\": true or false} is wanted",
                        why.text);
     }
-    if (!(t = ticket(r, e))) {
+    if (!(t = api_ticket_new(r, e))) {
         json_decref(body);
         return -1;
     }
     t->keep = body; /* core borrows the tree until it is done */
     api_body_drop(r);
-    core_apply(r->api->core, fleet, dry_run != 0, &r->who, done, t);
-    return wait(r);
+    core_apply(r->api->core, fleet, dry_run != 0, &r->who, api_ticket_done, t);
+    return api_await(r);
 }

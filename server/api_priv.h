@@ -37,6 +37,7 @@ struct api {
 struct api_ticket {
     struct api_req *req; /* NULL: nobody does */
     json_t *keep;        /* what core borrows; NULL: nothing */
+    const char *type;    /* of the text that core is to give */
 };
 
 struct api_req {
@@ -75,6 +76,14 @@ void api_answer_static(struct api_req *r, const char *type, const char *body, si
 void api_answer_json(struct api_req *r, unsigned status, const json_t *tree);
 void api_answer_err(struct api_req *r, const struct err *e);
 void api_answer_header(struct api_req *r, const char *name, const char *value);
+
+/* --- api_op.c: requests that wait for core --- */
+/* NULL with e when no more requests may wait. Core's callback frees it. */
+struct api_ticket *api_ticket_new(struct api_req *r, struct err *e);
+void api_ticket_done(const json_t *result, const struct err *err, void *ticket); /* core_op_fn */
+void api_ticket_text(struct buf *text, const struct err *err, void *ticket);     /* core_text_fn */
+/* After core was asked: it may have answered at once. 0. */
+int api_await(struct api_req *r);
 
 /* --- api_query.c: words behind `?`, bodies --- */
 int api_query_check(const struct api_req *r,

@@ -1,4 +1,4 @@
-/* Reads: straight from core. */
+/* Reads: straight from core, but for those that need the whole fleet. */
 #include "base/cleanup.h"
 #include "server/api_priv.h"
 
@@ -28,11 +28,6 @@ int api_get_check(struct api_req *r, struct err *e)
 int api_get_paths(struct api_req *r, struct err *e)
 {
     return answer(r, core_paths(r->api->core, e));
-}
-
-int api_get_instances(struct api_req *r, struct err *e)
-{
-    return answer(r, core_instances(r->api->core, e));
 }
 
 int api_get_instance(struct api_req *r, struct err *e)
@@ -69,43 +64,38 @@ int api_get_images(struct api_req *r, struct err *e)
     return answer(r, core_definitions(r->api->core, "images", e));
 }
 
-/* --- texts --- */
+/* --- what needs the whole fleet --- */
 
-static int answer_text(struct api_req *r, const char *type, struct buf *b, struct err *e)
+static int survey(struct api_req *r, enum survey_kind kind, const char *type, struct err *e)
 {
-    size_t len = b->len;
+    const char *host = kind == SURVEY_KNOWN_HOSTS ? api_query(r, "host") : NULL;
+    struct api_ticket *t = api_ticket_new(r, e);
 
-    if (buf_check(b, e) < 0)
+    if (!t)
         return -1;
-    api_answer_text(r, MHD_HTTP_OK, type, buf_steal(b), len);
-    return 0;
+    t->type = type;
+    core_survey(r->api->core, kind, host, api_ticket_text, t);
+    return api_await(r);
+}
+
+int api_get_instances(struct api_req *r, struct err *e)
+{
+    return survey(r, SURVEY_INSTANCES, "application/json", e);
 }
 
 int api_get_inventory(struct api_req *r, struct err *e)
 {
-    auto_buf struct buf b = { .cap = (size_t)1 << 30 };
-
-    if (core_inventory(r->api->core, &b, e) < 0)
-        return -1;
-    return answer_text(r, "text/yaml", &b, e);
+    return survey(r, SURVEY_INVENTORY, "text/yaml", e);
 }
 
 int api_get_known_hosts(struct api_req *r, struct err *e)
 {
-    auto_buf struct buf b = { .cap = (size_t)1 << 30 };
-
-    if (core_known_hosts(r->api->core, api_query(r, "host"), &b, e) < 0)
-        return -1;
-    return answer_text(r, "text/plain; charset=utf-8", &b, e);
+    return survey(r, SURVEY_KNOWN_HOSTS, "text/plain; charset=utf-8", e);
 }
 
 int api_get_ssh_config(struct api_req *r, struct err *e)
 {
-    auto_buf struct buf b = { .cap = (size_t)1 << 30 };
-
-    if (core_ssh_config(r->api->core, &b, e) < 0)
-        return -1;
-    return answer_text(r, "text/plain; charset=utf-8", &b, e);
+    return survey(r, SURVEY_SSH_CONFIG, "text/plain; charset=utf-8", e);
 }
 
 /* --- the document about all this --- */

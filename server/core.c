@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "server/core_priv.h"
+#include "server/core_survey.h"
 
 #define HOUSEKEEPING_MS 1000
 #define PRUNE_BATCH     64 /* rows a second at most: well below a millisecond of the loop's time */
@@ -134,11 +134,13 @@ void core_free(struct core *c)
     imports_cancel(c);
     worker_free(c->copier);
     worker_free(c->worker);
+    surveyor_stop(c);
     imports_free(c);
     machines_free(c);
     core_turn_free(c);
     reprobes_free(c);
     wire_free(c);
+    surveyor_free(c);
     verdict_free(c);
     unknown_free(c);
     sights_free(c);

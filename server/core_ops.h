@@ -1,5 +1,6 @@
-/* What may be asked of core from outside (the control API): reads give JSON trees, operations end
- * in a callback. Every read comes straight from the store; nothing is held between calls. */
+/* What may be asked of core from outside (the control API): reads give JSON trees, surveys and
+ * operations end in a callback. Every read comes straight from the store; nothing is held between
+ * calls. */
 #ifndef SERVER_CORE_OPS_H
 #define SERVER_CORE_OPS_H
 
@@ -22,7 +23,6 @@ struct actor {
 json_t *core_status(struct core *c, struct err *e);
 json_t *core_check(struct core *c, struct err *e);
 json_t *core_paths(struct core *c, struct err *e);
-json_t *core_instances(struct core *c, struct err *e);                  /* array of rows */
 json_t *core_instance(struct core *c, const char *name, struct err *e); /* everything about one */
 json_t *core_console_tail(struct core *c, const char *name, unsigned lines, struct err *e);
 json_t *core_events(struct core *c, const char *name, int64_t after, int limit, bool newest,
@@ -30,11 +30,21 @@ json_t *core_events(struct core *c, const char *name, int64_t after, int limit, 
 json_t *core_unknown(struct core *c, struct err *e);
 json_t *core_definitions(struct core *c, const char *kind,
                          struct err *e); /* "networks" "identities" "images" */
-/* The generated files, rendered now from the store (not read from disk). */
-int core_inventory(struct core *c, struct buf *out, struct err *e);
-int core_known_hosts(struct core *c, const char *host, struct buf *out,
-                     struct err *e); /* host NULL: all */
-int core_ssh_config(struct core *c, struct buf *out, struct err *e);
+
+/* --- surveys: what needs the whole fleet, read beside the loop --- */
+enum survey_kind {
+    SURVEY_INSTANCES, /* JSON: array of rows */
+    /* The generated files, rendered now from the store (not read from disk). */
+    SURVEY_INVENTORY,
+    SURVEY_KNOWN_HOSTS, /* of one host only, a name or an address, where `host` says so */
+    SURVEY_SSH_CONFIG,
+    SURVEYS
+};
+/* Called exactly once, err NULL on success; the text may be taken (buf_steal). */
+typedef void core_text_fn(struct buf *text, const struct err *err, void *arg);
+/* Shows what was written before it was asked for. host may be NULL. */
+void core_survey(struct core *c, enum survey_kind kind, const char *host, core_text_fn *done,
+                 void *arg);
 
 /* --- operations --- */
 /* `tree` is the fleet as JSON (file contents inlined by the client); result: {"plan": [{object,
@@ -64,6 +74,10 @@ typedef void core_watch_fn(void *arg);
 struct core_watch *core_watch(struct core *c, int64_t after, int64_t limit_ms, core_watch_fn *fn,
                               void *arg, struct err *e);
 void core_unwatch(struct core_watch *w);
+/* Is all on disk that can be read? Who follows events by their number must not be shown one that a
+ * crash takes back: its number would be given again. If not, `fn` once it is. */
+bool core_settled(const struct core *c);
+struct core_watch *core_settle(struct core *c, core_watch_fn *fn, void *arg, struct err *e);
 
 /* The control API over a listening Unix socket (server/api.c). */
 struct api;

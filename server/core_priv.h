@@ -15,9 +15,10 @@
 struct machine; /* core_machine.c: a QEMU of ours that runs or is being started */
 struct sight;   /* core_sight.c: what was lately heard from a guest */
 struct sights;
-struct unknown; /* core_unknown.c: callers that nobody knows */
-struct verdict; /* core_verdict.c: deadlines of phases */
-struct nets;    /* core_defs.c: networks by name, in memory */
+struct unknown;  /* core_unknown.c: callers that nobody knows */
+struct verdict;  /* core_verdict.c: deadlines of phases */
+struct surveyor; /* core_survey.c: reads the whole fleet beside the loop */
+struct nets;     /* core_defs.c: networks by name, in memory */
 
 /* An answer to front that waits for the commit of this turn. */
 struct ack {
@@ -64,8 +65,9 @@ struct core {
     struct worker *worker; /* projections, checkpoints */
     /* files of images: minutes, so not in front of those; made when needed */
     struct worker *copier;
-    struct import *imports; /* core_image.c: under way */
-    bool applying;          /* one apply at a time changes things */
+    struct import *imports;    /* core_image.c: under way */
+    struct surveyor *surveyor; /* made when needed */
+    bool applying;             /* one apply at a time changes things */
     struct loop_hook *turn;
     struct loop_timer *lazy; /* commits what may wait */
     struct loop_timer *housekeeping;

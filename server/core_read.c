@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/parse.h"
 #include "server/core_machine.h"
+#include "server/core_survey.h"
 
 #define RECENT_EVENTS 10
 
@@ -38,45 +39,65 @@ static json_t *names_json(const struct name *names, int n)
     return list;
 }
 
-/* Whom ssh logs in as: the first identity, else the image's user. */
-static void login_of(struct core *c, const struct spec *s, char out[64])
+void view_of(struct core *c, struct view *ret)
+{
+    ret->store = c->store;
+    ret->now_ms = loop_now(c->loop).real_ms;
+    for (int p = 0; p < PHASES; p++)
+        ret->usual_ms[p] = core_usual(c, p);
+}
+
+static void image_user(struct store *s, const char *name, char out[64])
 {
     struct image image;
+    json_t *j;
+
+    out[0] = '\0';
+    if (store_def_get(s, DEF_IMAGE, name, &j, NULL) < 0)
+        return;
+    if (image_from_record(name, j, &image, NULL) == 0)
+        snprintf(out, 64, "%s", image.default_user);
+    json_decref(j);
+}
+
+/* Whom ssh logs in as: the first identity, else the image's user. */
+static void login_of(const struct view *v, const struct spec *s, char out[64])
+{
     const json_t *user = json_object_get(s->vars, "ansible_user");
 
     if (json_is_string(user))
         snprintf(out, 64, "%s", json_string_value(user));
     else if (s->n_identities)
         snprintf(out, 64, "%s", s->identities[0].s);
-    else if (s->image.s[0] && core_image(c, s->image.s, &image, NULL) == 0)
-        snprintf(out, 64, "%s", image.default_user);
+    else if (s->image.s[0])
+        image_user(v->store, s->image.s, out);
     else
         out[0] = '\0';
 }
 
-static void put_standing(struct core *c, const struct guest *g, json_t *j)
+static void put_standing(const struct view *v, const struct guest *g, json_t *j)
 {
     const struct standing *s = &g->standing;
-    int64_t since = loop_now(c->loop).real_ms - s->since_ms;
+    int64_t since = v->now_ms - s->since_ms;
     char note[320];
 
-    core_guest_note(c, g, note, sizeof note);
+    standing_note(s, g->name.s, v->now_ms, v->usual_ms[s->phase], note, sizeof note);
     json_object_set_new(j, "state", json_string(s->overdue ? "overdue" : phase_name(s->phase)));
     json_object_set_new(j, "phase", json_string(phase_name(s->phase)));
     json_object_set_new(j, "overdue", json_boolean(s->overdue));
     json_object_set_new(j, "since", stamp(s->since_ms));
     json_object_set_new(j, "for-ms", json_integer(s->since_ms && since > 0 ? since : 0));
-    json_object_set_new(j, "usual-ms", json_integer(core_usual(c, s->phase)));
+    json_object_set_new(j, "usual-ms", json_integer(v->usual_ms[s->phase]));
     json_object_set_new(j, "note", json_string(note));
     json_object_set_new(j, "last-sign", text_or_null(s->last_sign));
     json_object_set_new(j, "last-sign-at", stamp(s->sign_ms));
 }
 
-static void put_spec(struct core *c, const struct spec *s, json_t *j)
+static void put_spec(const struct view *v, const struct spec *s, json_t *j)
 {
     char login[64];
 
-    login_of(c, s, login);
+    login_of(v, s, login);
     json_object_set_new(j, "image", text_or_null(s->image.s));
     json_object_set_new(j, "groups", names_json(s->groups, s->n_groups));
     json_object_set_new(j, "identities", names_json(s->identities, s->n_identities));
@@ -87,7 +108,7 @@ static void put_spec(struct core *c, const struct spec *s, json_t *j)
     json_object_set_new(j, "user", text_or_null(login));
 }
 
-static json_t *guest_json(struct core *c, const struct guest *g, const struct spec *s)
+static json_t *guest_json(const struct view *v, const struct guest *g, const struct spec *s)
 {
     char mac[MAC_TEXT], at[ENDPOINT_TEXT];
     json_t *j = json_object();
@@ -104,35 +125,54 @@ static json_t *guest_json(struct core *c, const struct guest *g, const struct sp
                         g->address.port ? json_string(endpoint_format(&g->address, at))
                                         : json_null());
     json_object_set_new(j, "boots", json_integer(g->boots));
-    put_standing(c, g, j);
-    put_spec(c, s, j);
+    put_standing(v, g, j);
+    put_spec(v, s, j);
     return j;
 }
 
 struct listing {
-    struct core *c;
-    json_t *list;
+    const struct view *v;
+    const atomic_bool *ending;
+    struct buf *out;
+    struct err *e;
 };
 
+static int append(const char *data, size_t len, void *arg)
+{
+    buf_put(arg, data, len);
+    return 0;
+}
+
+/* As text at once: a tree of a large fleet would take ten times the room. */
 static int list_guest(const struct guest *g, void *arg)
 {
     struct listing *l = arg;
     struct instance i = { 0 };
+    json_t *j;
 
-    if (store_instance_get(l->c->store, g->id, &i, NULL) == 0)
-        json_array_append_new(l->list, guest_json(l->c, g, &i.spec));
+    if (*l->ending)
+        return err_set(l->e, ERR_BUSY, "roost is stopping");
+    if (store_instance_get(l->v->store, g->id, &i, NULL) == 0) {
+        j = guest_json(l->v, g, &i.spec);
+        buf_puts(l->out, l->out->len > 1 ? "," : "");
+        json_dump_callback(j, append, l->out, JSON_COMPACT);
+        json_decref(j);
+    }
     instance_done(&i);
-    return 0;
+    return buf_check(l->out, l->e);
 }
 
-json_t *core_instances(struct core *c, struct err *e)
+int instances_print(const struct view *v, const atomic_bool *ending, struct buf *out, struct err *e)
 {
-    struct listing l = { c, json_array() };
+    struct listing l = { v, ending, out, e };
+    int r;
 
-    if (store_guests(c->store, list_guest, &l, e) == 0)
-        return l.list;
-    json_decref(l.list);
-    return NULL;
+    buf_puts(out, "[");
+    store_read(v->store);
+    r = store_guests(v->store, list_guest, &l, e);
+    store_rollback(v->store);
+    buf_puts(out, "]\n");
+    return r;
 }
 
 static json_t *keys_json(struct core *c, const struct guest *g)
@@ -195,10 +235,12 @@ json_t *core_instance(struct core *c, const char *name, struct err *e)
     struct instance i = { 0 };
     json_t *j, *events;
     struct guest g;
+    struct view v;
 
     if (core_guest(c, name, &g, e) < 0 || store_instance_get(c->store, g.id, &i, e) < 0)
         return NULL;
-    j = guest_json(c, &g, &i.spec);
+    view_of(c, &v);
+    j = guest_json(&v, &g, &i.spec);
     json_object_set_new(j, "spec", spec_to_json(&i.spec));
     instance_done(&i);
     json_object_set_new(j, "host-keys", keys_json(c, &g));

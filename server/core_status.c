@@ -1,11 +1,10 @@
-/* What core tells of itself and of what is defined, and the texts of its generated files. */
+/* What core tells of itself and of what is defined. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "server/core_priv.h"
-#include "server/project.h"
 
 #define OVERDUE_MAX 100
 
@@ -184,23 +183,7 @@ void reprobes_free(struct core *c)
     }
 }
 
-/* ---- generated files ---- */
-
-int core_inventory(struct core *c, struct buf *out, struct err *e)
-{
-    return project(c->store, &c->config, PROJECT_INVENTORY, out, e);
-}
-
-int core_known_hosts(struct core *c, const char *host, struct buf *out, struct err *e)
-{
-    return host ? project_known_host(c->store, host, out, e)
-                : project(c->store, &c->config, PROJECT_KNOWN_HOSTS, out, e);
-}
-
-int core_ssh_config(struct core *c, struct buf *out, struct err *e)
-{
-    return project(c->store, &c->config, PROJECT_SSH_CONFIG, out, e);
-}
+/* ---- generated files, written anew ---- */
 
 struct sync {
     core_op_fn *done;

@@ -2,6 +2,7 @@
 #include "server/core_priv.h"
 
 #define WATCHES_MAX 64
+#define SETTLE_MS   1000 /* at most: the commit is at the end of this turn */
 
 struct core_watch {
     struct core_watch *next;
@@ -27,8 +28,8 @@ static void over(void *arg)
     call(arg);
 }
 
-struct core_watch *core_watch(struct core *c, int64_t after, int64_t limit_ms, core_watch_fn *fn,
-                              void *arg, struct err *e)
+static struct core_watch *watch(struct core *c, int64_t after, int64_t limit_ms, core_watch_fn *fn,
+                                void *arg, struct err *e)
 {
     struct core_watch *w;
 
@@ -45,10 +46,28 @@ struct core_watch *core_watch(struct core *c, int64_t after, int64_t limit_ms, c
         free(w);
         return NULL;
     }
-    loop_timer_set(w->limit, store_last_event(c->store) > after ? 0 : limit_ms);
+    loop_timer_set(w->limit, limit_ms);
     c->watches = w;
     c->n_watches++;
     return w;
+}
+
+struct core_watch *core_watch(struct core *c, int64_t after, int64_t limit_ms, core_watch_fn *fn,
+                              void *arg, struct err *e)
+{
+    return watch(c, after, store_last_event(c->store) > after ? 0 : limit_ms, fn, arg, e);
+}
+
+bool core_settled(const struct core *c)
+{
+    return !store_in_transaction(c->store);
+}
+
+/* The commit wakes every watch that is behind the last event, and so this one. */
+struct core_watch *core_settle(struct core *c, core_watch_fn *fn, void *arg, struct err *e)
+{
+    c->commit_due = true;
+    return watch(c, -1, SETTLE_MS, fn, arg, e);
 }
 
 void core_unwatch(struct core_watch *w)

@@ -114,9 +114,7 @@ static void turn_cb(void *arg)
 /* A timer that is over makes a turn, at whose end the hook runs. */
 static void again_cb(void *arg)
 {
-    struct front *f = arg;
-
-    loop_hook_soon(f->turn);
+    listeners_look(arg);
 }
 
 /* --- core ---------------------------------------------------------------------------------- */

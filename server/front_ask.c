@@ -143,6 +143,18 @@ static void wait_end(struct asks *a, struct conn *c)
     c->ask = NULL;
 }
 
+void ask_leave(struct conn *c)
+{
+    wait_end(c->listener->front->asks, c);
+}
+
+int64_t ask_waits_ms(const struct conn *c)
+{
+    const struct front *f = c->listener->front;
+
+    return loop_now(f->loop).boot_ms - (c->deadline_ms - f->config.core_deadline);
+}
+
 size_t asks_waiting(const struct front *f)
 {
     return f->asks->n_waiting;

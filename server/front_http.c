@@ -1,5 +1,4 @@
-/* Connections of guests: libmicrohttpd in external epoll inside the loop. It is run once per turn,
- * at the end, after core's answers of the turn have resumed their requests. */
+/* Connections of guests: libmicrohttpd, its callbacks, the listening sockets. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -15,9 +14,7 @@
  * answer's head share this. A larger pool costs CPU, since MHD clears the whole of it after each
  * request. */
 #define POOL_SIZE (14 << 10)
-#define RUNS_MAX  8    /* of MHD per turn */
-#define SPARE_FDS 128  /* not for connections */
-#define ARRIVALS  4096 /* accepted, not yet with MHD */
+#define SPARE_FDS 128 /* not for connections */
 
 /* --- connections --------------------------------------------------------------------------- */
 
@@ -80,6 +77,7 @@ static void conn_free(struct conn *c)
     if (c->fd >= 0 && !f->over && (c->linger || has_unread(c->fd)))
         drain_add(f->drain, c->fd);
     request_end(c);
+    conn_release(c);
     TAILQ_REMOVE(&f->conns, c, order);
     f->n_conns--;
     free(c);
@@ -121,8 +119,10 @@ static void *uri_cb(void *cls, const char *uri, struct MHD_Connection *mhd)
     struct conn *c = info ? info->socket_context : NULL;
 
     (void)cls;
-    if (c)
+    if (c) {
+        c->listener->moved = true;
         request_begin(c, uri);
+    }
     return c;
 }
 
@@ -130,11 +130,18 @@ static enum MHD_Result handler_cb(void *cls, struct MHD_Connection *mhd, const c
                                   const char *method, const char *version, const char *data,
                                   size_t *len, void **context)
 {
+    struct conn *c = *context;
+
     (void)cls;
     (void)mhd;
     (void)url;
     (void)version;
-    return *context ? request_step(*context, method, data, len) : MHD_NO;
+    if (!c)
+        return MHD_NO;
+    if (c->held)
+        conn_visit(c);
+    c->listener->moved |= c->step != STEP_WAIT;
+    return request_step(c, method, data, len);
 }
 
 static void completed_cb(void *cls, struct MHD_Connection *mhd, void **context,
@@ -148,7 +155,9 @@ static void completed_cb(void *cls, struct MHD_Connection *mhd, void **context,
     *context = NULL;
     if (!c)
         return;
+    c->listener->moved = true;
     request_end(c);
+    conn_release(c);
     front_poll(c->listener->front);
     c->since_ms = loop_now(c->listener->front->loop).boot_ms;
     TAILQ_REMOVE(&c->listener->front->conns, c, order);
@@ -181,7 +190,7 @@ static void epoll_cb(int fd, int what, void *arg)
 
     (void)fd;
     (void)what;
-    l->run = true;
+    l->run = l->told = true;
     loop_hook_soon(l->front->turn);
 }
 
@@ -221,7 +230,7 @@ int listener_add(struct front *f, const struct listen_msg *m, int fd, struct err
     if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
         return err_sys(e, "listening socket");
     l->limit = connection_limit(f);
-    l->arrivals = calloc(ARRIVALS, sizeof(*l->arrivals));
+    l->arrivals = calloc(FRONT_ARRIVALS, sizeof(*l->arrivals));
     if (!l->arrivals)
         return err_set(e, ERR_INTERNAL, "no memory");
     l->mhd = daemon_start(l, fd);
@@ -252,79 +261,14 @@ void listeners_quiesce(struct front *f)
     }
 }
 
-/* Without waiting for MHD: it accepts ten connections for each 128 sockets that it serves, and may
- * serve thousands in one run. When so many guests boot at once, the socket's queue would overflow,
- * and whose SYN was dropped tries again only a second later. At its limit MHD itself knows what to
- * do. */
-void listeners_accept(struct front *f)
-{
-    for (int i = 0; i < f->n_listeners && !f->over; i++) {
-        struct listener *l = &f->listeners[i];
-        while (l->fd >= 0 && l->n_arrivals < ARRIVALS && f->n_conns + l->n_arrivals < l->limit) {
-            struct arrival *a = &l->arrivals[l->n_arrivals];
-            a->len = sizeof(a->from);
-            a->fd = accept4(l->fd, &a->from.sa, &a->len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-            if (a->fd < 0)
-                break;
-            l->n_arrivals++;
-            l->run = true;
-        }
-    }
-}
-
-static void admit(struct listener *l)
-{
-    for (unsigned i = 0; i < l->n_arrivals; i++) /* MHD closes what it does not take */
-        MHD_add_connection(l->mhd, l->arrivals[i].fd, &l->arrivals[i].from.sa, l->arrivals[i].len);
-    l->n_arrivals = 0;
-}
-
 void listeners_free(struct front *f)
 {
     listeners_run(f);
     for (int i = 0; i < f->n_listeners; i++) {
         loop_fd_free(f->listeners[i].watch);
-        admit(&f->listeners[i]);
+        listener_admit(&f->listeners[i]);
         MHD_stop_daemon(f->listeners[i].mhd);
         free(f->listeners[i].arrivals);
     }
     f->n_listeners = 0;
-}
-
-static void resume_all(struct front *f)
-{
-    struct conn *c;
-
-    while ((c = TAILQ_FIRST(&f->resumed))) {
-        TAILQ_REMOVE(&f->resumed, c, resume);
-        /* Neither MHD's epoll descriptor nor its time-out tells of it. */
-        c->listener->run = true;
-        MHD_resume_connection(c->mhd);
-    }
-}
-
-static void listener_run(struct listener *l)
-{
-    MHD_UNSIGNED_LONG_LONG ms = 0;
-
-    l->run = false;
-    for (int i = 0; i < RUNS_MAX; i++) {
-        listeners_accept(l->front);
-        admit(l);
-        resume_all(l->front);
-        MHD_run(l->mhd);
-        if (MHD_get_timeout(l->mhd, &ms) != MHD_YES || ms > 0)
-            return;
-    }
-    l->run = true;
-    loop_timer_set(l->front->again, 0);
-}
-
-void listeners_run(struct front *f)
-{
-    resume_all(f);
-    for (int i = 0; i < f->n_listeners; i++) {
-        if (f->listeners[i].run)
-            listener_run(&f->listeners[i]);
-    }
 }

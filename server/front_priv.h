@@ -18,6 +18,7 @@
 #define FRONT_QUEUE_MAX  (32u << 20) /* bytes on their way to core */
 #define FRONT_HINTS_MAX  (1u << 20)  /* from there on reports are dropped */
 #define FRONT_LISTENERS  8
+#define FRONT_ARRIVALS   4096 /* accepted, not yet with MHD */
 
 /* --- front_answer.c: what front says by itself, or for core in words of its own --- */
 enum answer {
@@ -56,7 +57,7 @@ enum step {
     STEP_IDLE,   /* between requests */
     STEP_HEAD,   /* the request line was read */
     STEP_BODY,   /* the rest comes */
-    STEP_WAIT,   /* suspended, core was asked */
+    STEP_WAIT,   /* core was asked */
     STEP_ANSWER, /* an answer is there */
     STEP_QUEUED, /* with MHD */
 };
@@ -79,7 +80,10 @@ struct listener {
     unsigned limit; /* connections */
     struct MHD_Daemon *mhd;
     struct loop_fd *watch;
-    bool run; /* MHD has something to do in this turn */
+    bool run;        /* MHD has something to do in this turn */
+    bool told;       /* its descriptor told of something, perhaps of new connections */
+    bool moved;      /* a request went on in this run */
+    unsigned n_held; /* conns with `held` */
     struct arrival *arrivals;
     unsigned n_arrivals;
 };
@@ -103,11 +107,12 @@ struct conn {
     struct route route;
     char *body;
     size_t body_len, body_size, dropped;
+    bool held;       /* waits among MHD's ready connections, not suspended */
     struct ask *ask; /* STEP_WAIT */
     int64_t deadline_ms;
     TAILQ_ENTRY(conn) wait;   /* of front.waiting */
     TAILQ_ENTRY(conn) mate;   /* of ask.conns */
-    TAILQ_ENTRY(conn) resume; /* of front.resumed */
+    TAILQ_ENTRY(conn) resume; /* of front.resumed: answered while suspended */
     struct seat *seat;        /* STEP_ANSWER: a document, else: */
     enum answer answer;
     unsigned retry_after;
@@ -126,7 +131,7 @@ struct front {
     int n_listeners;
     struct loop_hook *turn;   /* runs MHD */
     struct loop_timer *tick;  /* once a second while there is something */
-    struct loop_timer *again; /* MHD wants to run again at once */
+    struct loop_timer *again; /* MHD wants to run again */
     struct loop_timer *quit;
     int64_t quit_ms;
     struct conns conns;   /* by progress, the longest without first */
@@ -147,13 +152,22 @@ struct front {
 };
 
 int listener_add(struct front *f, const struct listen_msg *m, int fd, struct err *e); /* takes fd */
-/* Takes who waits at the sockets in; any time. */
-void listeners_accept(struct front *f);
 void listeners_quiesce(struct front *f);
 void listeners_free(struct front *f);
+void conns_sweep(struct front *f); /* ends those whose request takes too long */
+
+/* --- front_run.c: when MHD runs --- */
+/* Takes in who waits at the sockets; any time. */
+void listeners_accept(struct front *f);
+void listener_admit(struct listener *l); /* hands them to MHD */
 /* At the end of a turn: resumes what was answered, runs MHD where it has to. */
 void listeners_run(struct front *f);
-void conns_sweep(struct front *f); /* ends those whose request takes too long */
+void listeners_look(struct front *f); /* front.again */
+/* A request that core was asked for waits, until conn_answered(). */
+void conn_wait(struct conn *c);
+void conn_answered(struct conn *c);
+void conn_visit(struct conn *c); /* MHD calls for one that is held */
+void conn_release(struct conn *c);
 
 /* --- front_request.c: from request line to answer --- */
 void request_begin(struct conn *c, const char *uri);
@@ -172,6 +186,10 @@ int ask_home(struct conn *c, enum answer *ret_why);
 void ask_report(struct conn *c);
 void ask_seed_reply(struct front *f, uint32_t id, const struct seed_reply *m);
 void ask_home_reply(struct front *f, uint32_t id, const struct status_reply *m);
+/* The client of a request that waits is gone. */
+void ask_leave(struct conn *c);
+/* Since when a request waits. */
+int64_t ask_waits_ms(const struct conn *c);
 /* Core is gone: everybody who waits is told so. */
 void asks_lost(struct front *f);
 size_t asks_waiting(const struct front *f);

@@ -43,6 +43,8 @@ void request_end(struct conn *c)
 
     if (c->step == STEP_IDLE)
         return;
+    if (c->step == STEP_WAIT)
+        ask_leave(c);
     f->n_requests--;
     f->bodies -= c->body_size;
     free(c->body);
@@ -76,20 +78,12 @@ static enum MHD_Result queue_answer(struct conn *c, enum answer a)
     return queue(c);
 }
 
-static void answered(struct conn *c)
-{
-    struct front *f = c->listener->front;
-
-    c->step = STEP_ANSWER;
-    TAILQ_INSERT_TAIL(&f->resumed, c, resume);
-    loop_hook_soon(f->turn);
-}
-
 void request_answer(struct conn *c, enum answer a, unsigned retry_after)
 {
     c->answer = a;
     c->retry_after = retry_after;
-    answered(c);
+    c->step = STEP_ANSWER;
+    conn_answered(c);
 }
 
 static void count(struct conn *c, struct seat *s)
@@ -107,14 +101,14 @@ void request_document(struct conn *c, struct seat *s)
 {
     c->seat = seat_ref(s);
     count(c, s);
-    answered(c);
+    c->step = STEP_ANSWER;
+    conn_answered(c);
 }
 
-/* MHD calls again once the connection is resumed. */
 static enum MHD_Result wait_for_core(struct conn *c)
 {
     c->step = STEP_WAIT;
-    MHD_suspend_connection(c->mhd);
+    conn_wait(c);
     front_poll(c->listener->front);
     return MHD_YES;
 }
@@ -246,8 +240,9 @@ enum MHD_Result request_step(struct conn *c, const char *method, const char *dat
         return c->refused ? queue(c) : kinds[c->route.kind].serve(c);
     case STEP_ANSWER:
         return queue(c);
+    case STEP_WAIT: /* a look that was due to another connection */
+        return MHD_YES;
     case STEP_IDLE:
-    case STEP_WAIT:
     case STEP_QUEUED:
         break;
     }

@@ -215,6 +215,30 @@ def test_events_are_followed(roost):
             follower.terminate()
 
 
+def test_following_outlives_roost(roost):
+    """Killed in the middle: what a follower was shown is on record, nothing is lost and nothing told twice."""
+    names = [f"g{i}" for i in range(12)]
+    roost.apply({**FLEET, "instances": {name: {"launcher": "external"} for name in names}})
+    with subprocess.Popen([BUILD / "roost", "-o", "json", "events", "--follow", "--limit", "1"], env=roost.env,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as follower:
+        try:
+            told = [json.loads(follower.stdout.readline())]
+            for i, name in enumerate(names):
+                Guest(roost, name).seed()
+                if i % 4 == 3:  # what is committed lazily may go with it
+                    roost.kill("all")
+                    roost.start()
+            roost.apply({**FLEET, "instances": {"last": {"launcher": "external"}}})
+            while told[-1]["instance"] != "last":
+                told.append(json.loads(follower.stdout.readline()))
+        finally:
+            follower.terminate()
+        said = follower.stderr.read()
+    assert "waiting for it" in said and "it is there again" in said
+    record = roost.api("GET", "/v1/events?limit=1000").json["events"]
+    assert told == [event for event in record if told[0]["seq"] <= event["seq"] <= told[-1]["seq"]]
+
+
 def test_wait_until_home(roost):
     roost.apply(FLEET)
     guest = Guest(roost, "old")
@@ -308,12 +332,23 @@ def test_wait_for_one_that_failed(played):
     answers["/v1/instances/web1/console"] = {"lines": ["one", "Kernel panic \x1b[2J- not syncing"]}
     done = run("wait", "web1")
     assert done.returncode == 4 and done.stdout == ""
-    assert "web1 is not homed: it is failed since" in done.stderr
+    assert re.search(r"web1 is not homed: it failed \S+ ago: kernel panic; last sign of life: init-local", done.stderr)
     assert "kernel panic" in done.stderr and "init-local" in done.stderr
     assert "    one\n    Kernel panic ?[2J- not syncing\n" in done.stderr
     assert run("wait", "web1", "--for", "stopped").returncode == 4
     done = run("-o", "json", "wait", "web1")
     assert json.loads(done.stdout)[0]["reached"] is False and done.returncode == 4
+
+
+def test_wait_for_one_that_nobody_starts(played):
+    run, answers = played
+    answers["/v1/instances/web1"] = row("defined", since=None)
+    done = run("wait", "web1", "--timeout", "1s")
+    assert done.returncode == 7
+    assert "web1 is not homed after 1s: it was never started; no sign of life from it" in done.stderr
+    answers["/v1/instances/web1"] = row("stopped", note="the guest shut itself down")
+    done = run("wait", "web1")
+    assert re.search(r"web1 is not homed: it stopped \S+ ago: the guest shut itself down", done.stderr)
 
 
 def test_a_table_holds_no_terminal_codes(played):
@@ -376,6 +411,20 @@ def test_console_on_a_terminal(played, serial):
         child.kill()
         os.close(master)
         os.close(slave)
+
+
+def test_console_without_input(played, serial):
+    """The end of standard input is not the end of the console: `roost console web1 </dev/null >log &`."""
+    child = subprocess.Popen([BUILD / "roost", "--socket", played[0].socket, "console", "web1"],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    guest, _ = serial.accept()
+    for text in (b"first ", b"second "):
+        guest.sendall(text)
+        read_until(child.stdout.fileno(), text)
+    assert child.poll() is None
+    guest.close()
+    assert child.wait(20) == 0
+    child.stdout.close()
 
 
 def test_console_through_pipes(played, serial):

@@ -2,6 +2,8 @@
 import contextlib
 import os
 import re
+import select
+import signal
 import socket
 import struct
 import subprocess
@@ -55,7 +57,6 @@ class Core(threading.Thread):
         self.docs = [b"instance-id: i\n", b"#!/bin/sh\n", b"vendor\n", b""]
         self.home_status = (200, 0)
         self.seed = {"status": 200, "keep_ms": 30000}
-        self.delay = 0
         self.news = threading.Condition()
         self.chan.send(fr.HELLO, hello)
         self.start()
@@ -88,13 +89,23 @@ class Core(threading.Thread):
         with self.news:
             self.seen.append(row)
             self.news.notify_all()
-        if self.silent:
-            return
-        time.sleep(self.delay)
-        if kind == fr.SEED_GET:
-            self.chan.send(fr.SEED_REPLY, fr.seed_reply(docs=self.docs, **self.seed), ident)
-        elif kind == fr.HOME:
-            self.chan.send(fr.HOME_REPLY, fr.status_reply(*self.home_status), ident)
+            if not self.silent:
+                self.answer(row)
+
+    def answer(self, row):
+        row["answered"] = True
+        if row["kind"] == fr.SEED_GET:
+            self.chan.send(fr.SEED_REPLY, fr.seed_reply(docs=self.docs, **self.seed), row["id"])
+        elif row["kind"] == fr.HOME:
+            self.chan.send(fr.HOME_REPLY, fr.status_reply(*self.home_status), row["id"])
+
+    def speak(self):
+        """Answers what came while it was silent."""
+        with self.news:
+            self.silent = False
+            for row in self.seen:
+                if not row.get("answered"):
+                    self.answer(row)
 
     def of(self, kind):
         with self.news:
@@ -105,10 +116,6 @@ class Core(threading.Thread):
             ok = self.news.wait_for(lambda: sum(r["kind"] == kind for r in self.seen) >= n, timeout)
         assert ok, f"core did not get {n} messages {kind}: {self.seen}"
         return self.of(kind)
-
-    def invalidate(self, tag):
-        self.chan.send(fr.INVALIDATE, fr.string(tag))
-        time.sleep(0.05)  # no answer tells of it: the next request on another socket may overtake
 
 
 class Front:
@@ -150,8 +157,26 @@ class Front:
         theirs.close()
         core = Core(ours, fr.string(self.build) + fr.string("core"))
         core.wait(fr.HELLO)
-        time.sleep(0.05)
         return core
+
+    def settle(self):
+        """Returns when front has read all that core sent: an answer comes behind it."""
+        assert self.get("/settle/phone-home", "POST").status == 200
+
+    def invalidate(self, tag):
+        self.core.chan.send(fr.INVALIDATE, fr.string(tag))
+        self.settle()
+
+    def waiting(self):
+        """How many requests wait for core, by front's own account."""
+        def dumps():
+            self.log.flush()
+            with open(self.log.name) as f:
+                return re.findall(r"(\d+) of them wait for core", f.read())
+
+        before = len(dumps())
+        self.process.send_signal(signal.SIGUSR1)
+        return int(until("state in the log", lambda: dumps()[before:])[0])
 
     def connect(self, timeout=10):
         return socket.create_connection(("127.0.0.1", self.port), timeout)
@@ -283,10 +308,12 @@ def test_pipelined(front):
 
 
 def test_one_question_for_many(front):
-    front.core.delay = 0.3
+    front.core.silent = True
     socks = [front.connect() for _ in range(50)]
     for s in socks:
         s.sendall(f"GET {SEED}/user-data HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    until("all of them wait", lambda: front.waiting() == 50)
+    front.core.speak()
     for s in socks:
         reply = Reply(s)
         assert (reply.status, reply.body) == (200, front.core.docs[1])
@@ -314,11 +341,11 @@ def test_invalidate(front):
     assert asks() == 3
     assert asks() == 3
     front.core.docs[0] = b"new\n"
-    front.core.invalidate("web1")
+    front.invalidate("web1")
     assert front.get(f"{SEED}/meta-data").body == b"new\n"
     # The placeholder's tag is not known to front: it goes with any; web2 stays.
     assert asks() == 5
-    front.core.invalidate("")
+    front.invalidate("")
     assert asks() == 8
 
 
@@ -331,9 +358,12 @@ def test_not_kept_longer_than_told(front):
     front.get(f"{SEED}/meta-data")
     front.get(f"{SEED}/meta-data")
     assert len(front.core.of(fr.SEED_GET)) == 3
-    time.sleep(0.3)
-    front.get(f"{SEED}/meta-data")
-    assert len(front.core.of(fr.SEED_GET)) == 4
+
+    def asks():
+        front.get(f"{SEED}/meta-data")
+        return len(front.core.of(fr.SEED_GET))
+
+    assert until("core is asked again", lambda: asks() > 3)
 
 
 def test_small_table(make):
@@ -384,7 +414,8 @@ def test_silent_core(front):
         front.core.chan.send(fr.SEED_REPLY, fr.seed_reply(docs=front.core.docs), row["id"])
     for row in front.core.of(fr.HOME):
         front.core.chan.send(fr.HOME_REPLY, fr.status_reply(200), row["id"])
-    time.sleep(0.1)
+    front.core.silent = False
+    front.settle()
     assert front.get(f"/g1/{TOKEN}/user-data").body == front.core.docs[1]
     assert len(front.core.of(fr.SEED_GET)) == 3
     tally = front.core.wait(fr.TALLY)
@@ -400,6 +431,7 @@ def test_core_away_and_back(make):
     assert front.get("/web1/report", "POST", body=b"{}").status == 200, "reports are hints"
     assert time.monotonic() - begin < 0.5
     core = front.link()
+    assert front.chan.receive()[0] == fr.READY
     assert front.get(f"{SEED}/meta-data").status == 200
     assert core.wait(fr.TALLY)[0]["core-away"] == 2
     assert core.of(fr.TALLY)[0]["report-dropped"] == 1
@@ -414,7 +446,7 @@ def test_core_away_and_back(make):
     assert time.monotonic() - begin < 0.5
     assert front.get(f"{SEED}/user-data").status == 200, "what is in the table is still served"
     again = front.link()
-    assert front.get(f"/other/{TOKEN}/meta-data").status == 200
+    until("core is asked", lambda: front.get(f"/other/{TOKEN}/meta-data").status == 200)
     assert len(again.of(fr.SEED_GET)) == 1
 
 
@@ -573,10 +605,9 @@ def test_slow_clients_do_not_stop_others(make):
         for s in slow[:20]:
             with contextlib.suppress(OSError):
                 s.sendall(b"x")
-        time.sleep(0.3)
-    time.sleep(2)
+        select.select(slow[:1], [], [], 0.3)
     for s in slow:
-        s.settimeout(1)
+        s.settimeout(4)
         with contextlib.suppress(ConnectionError):
             while s.recv(4096):
                 pass
@@ -592,23 +623,97 @@ def test_connection_limit_delays_but_serves(make):
         s.close()
 
 
-def test_client_that_leaves(front):
-    front.core.delay = 0.2
-    for _ in range(20):
-        s = front.connect()
+def reset(sock):
+    """Ends a connection at once; a plain close would leave front to answer it."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+@pytest.mark.parametrize("end", [socket.socket.close, reset])
+@pytest.mark.parametrize("number", [20, 700])
+def test_client_that_leaves(make, number, end):
+    """While it waits for core, which answers later; those who stay are served."""
+    front = make(front__core_deadline="10s", front__max_connections_per_ip="1000")
+    front.core.silent = True
+    socks = [front.connect() for _ in range(number)]
+    for i, s in enumerate(socks):
+        if i % 3:
+            s.sendall(f"GET {SEED}/meta-data HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        else:
+            s.sendall(b"POST /w/phone-home HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na=b")
+    until("all of them wait", lambda: front.waiting() == number)
+    for s in socks[::2]:
+        end(s)
+    front.core.speak()
+    for s in socks[1::2]:
+        assert Reply(s).status == 200
+    until("nobody waits", lambda: front.waiting() == 0)
+    assert front.get(f"{SEED}/user-data").status == 200
+
+
+def test_client_that_leaves_is_forgotten(make):
+    front = make(front__core_deadline="10s")
+    front.core.silent = True
+    s = front.connect()
+    s.sendall(b"POST /w/phone-home HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na=b")
+    front.core.wait(fr.HOME)
+    reset(s)
+    until("it is forgotten", lambda: front.waiting() == 0)
+    front.core.speak()
+    front.settle()
+
+
+def test_waiting_costs_nothing(make):
+    """Requests that core leaves without an answer for long do not keep front busy."""
+    front = make(front__core_deadline="10s")
+    front.core.silent = True
+    socks = [front.connect() for _ in range(20)]
+    for s in socks:
         s.sendall(f"GET {SEED}/meta-data HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-        s.close()
-    assert front.get(f"{SEED}/meta-data").status == 200
+    until("all of them wait", lambda: front.waiting() == 20)
+
+    def wakes():
+        with open(f"/proc/{front.process.pid}/status") as f:
+            return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", f.read(), re.M).group(1))
+
+    before = wakes()
+    assert not select.select(socks, [], [], 3)[0], "nobody is answered"
+    # Looks at the first, and a tick each second.
+    assert wakes() - before < 60
+    before = wakes()
+    assert not select.select(socks, [], [], 2)[0]
+    assert wakes() - before < 10
+    front.core.speak()
+    for s in socks:
+        assert Reply(s).status == 200
+
+
+def test_others_go_on_while_one_waits(make):
+    """Even those whose request comes in many pieces, of which MHD tells nothing."""
+    front = make(front__core_deadline="10s")
+    front.core.silent = True
+    one = front.connect()
+    one.sendall(f"GET {SEED}/meta-data HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    front.core.wait(fr.SEED_GET)
+    other = front.connect()
+    begin = time.monotonic()
+    for _ in range(5):
+        assert front.get("/w/report", "POST", filler(4000, 40), b"x" * 65536, sock=other).status == 200
+    assert time.monotonic() - begin < 1
+    assert front.waiting() == 1
+    front.core.speak()
+    assert Reply(one).status == 200
 
 
 def test_quit_finishes_what_is_under_way(front):
-    front.core.delay = 0.3
+    front.core.silent = True
     s = front.connect()
     s.sendall(b"POST /web1/phone-home HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na=b")
     front.core.wait(fr.HOME)
     front.chan.send(fr.QUIT)
     late = front.connect()  # queues in the socket, which is the test's
     late.sendall(f"GET {SEED}/meta-data HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    front.core.speak()
     assert Reply(s).status == 200
     assert front.process.wait(5) == 0
     late.settimeout(0.2)

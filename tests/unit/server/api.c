@@ -33,6 +33,10 @@ static struct {
     void *watcher;
     int64_t after, limit_ms;
     int unwatched, events, last;
+    bool slow; /* surveys */
+    bool unsettled;
+    core_text_fn *surveyed;
+    void *survey_arg;
 } fake;
 
 #define READ(fn)                                                                                   \
@@ -45,7 +49,6 @@ static struct {
 READ(core_status)
 READ(core_check)
 READ(core_paths)
-READ(core_instances)
 READ(core_unknown)
 
 json_t *core_instance(struct core *c, const char *name, struct err *e)
@@ -69,28 +72,20 @@ json_t *core_definitions(struct core *c, const char *kind, struct err *e)
     return json_pack("[s]", kind);
 }
 
-int core_inventory(struct core *c, struct buf *out, struct err *e)
+void core_survey(struct core *c, enum survey_kind kind, const char *host, core_text_fn *done,
+                 void *arg)
 {
-    (void)c;
-    (void)e;
-    buf_puts(out, "all: {}\n");
-    return 0;
-}
+    struct buf b = BUF_INIT;
 
-int core_known_hosts(struct core *c, const char *host, struct buf *out, struct err *e)
-{
     (void)c;
-    (void)e;
-    buf_printf(out, "%s\n", host ? host : "(all)");
-    return 0;
-}
-
-int core_ssh_config(struct core *c, struct buf *out, struct err *e)
-{
-    (void)c;
-    (void)out;
-    (void)e;
-    return 0;
+    buf_printf(&b, "survey %d of %s\n", (int)kind, host ? host : "(all)");
+    if (fake.slow) {
+        fake.surveyed = done;
+        fake.survey_arg = arg;
+    } else {
+        done(&b, NULL, arg);
+    }
+    buf_done(&b);
 }
 
 json_t *core_events(struct core *c, const char *name, int64_t after, int limit, bool newest,
@@ -118,6 +113,17 @@ struct core_watch *core_watch(struct core *c, int64_t after, int64_t limit_ms, c
     fake.woken = fn;
     fake.watcher = arg;
     return (struct core_watch *)&fake;
+}
+
+bool core_settled(const struct core *c)
+{
+    (void)c;
+    return !fake.unsettled;
+}
+
+struct core_watch *core_settle(struct core *c, core_watch_fn *fn, void *arg, struct err *e)
+{
+    return core_watch(c, -1, 0, fn, arg, e);
 }
 
 void core_unwatch(struct core_watch *w)
@@ -311,11 +317,54 @@ static void test_reads(void **state)
     assert_int_equal(ask("GET /v1/networks", "", &b), 200);
     assert_non_null(strstr(b.data, "[\"networks\"]"));
     assert_int_equal(ask("GET /v1/known-hosts?host=web1", "", &b), 200);
-    assert_non_null(strstr(b.data, "\r\n\r\nweb1\n"));
+    assert_non_null(strstr(b.data, "\r\n\r\nsurvey 2 of web1\n"));
+    assert_int_equal(ask("GET /v1/known-hosts", "", &b), 200);
+    assert_non_null(strstr(b.data, "\r\n\r\nsurvey 2 of (all)\n"));
     assert_int_equal(ask("GET /v1/inventory", "", &b), 200);
+    assert_non_null(strstr(b.data, "Content-Type: text/yaml\r\n"));
     assert_int_equal(ask("GET /v1/ssh-config", "", &b), 200);
+    assert_non_null(strstr(b.data, "\r\n\r\nsurvey 3 of (all)\n"));
+    assert_int_equal(ask("GET /v1/instances", "", &b), 200);
+    assert_non_null(strstr(b.data, "Content-Type: application/json\r\n"));
     assert_int_equal(ask("GET /v1/openapi", "", &b), 200);
     assert_non_null(strstr(b.data, "\r\n\r\nopenapi: 3.1.0\n"));
+}
+
+/* Who asks for the fleet waits alone; one who goes away meanwhile is not missed. */
+static void test_survey_takes_its_time(void **state)
+{
+    auto_buf struct buf b = BUF_INIT;
+    struct buf text = BUF_INIT;
+    struct err stopping;
+    int fd = dial();
+
+    (void)state;
+    fake.slow = true;
+    request(fd, "GET /v1/instances", "");
+    turns(5);
+    assert_non_null(fake.surveyed);
+    assert_int_equal(ask("GET /v1/status", "", &b), 200);
+    buf_puts(&text, "[]\n");
+    fake.surveyed(&text, NULL, fake.survey_arg);
+    hear(fd, &b);
+    assert_int_equal(status_of(&b), 200);
+    assert_non_null(strstr(b.data, "\r\n\r\n[]\n"));
+    request(fd, "GET /v1/inventory", "");
+    turns(5);
+    err_set(&stopping, ERR_BUSY, "roost is stopping");
+    fake.surveyed(NULL, &stopping, fake.survey_arg);
+    hear(fd, &b);
+    assert_int_equal(status_of(&b), 503);
+    fake.surveyed = NULL;
+    request(fd, "GET /v1/instances", "");
+    turns(5);
+    close(fd);
+    turns(5);
+    buf_puts(&text, "[]\n");
+    fake.surveyed(&text, NULL, fake.survey_arg);
+    turns(5);
+    buf_done(&text);
+    assert_int_equal(ask("GET /v1/status", "", &b), 200);
 }
 
 static void test_connection_is_kept(void **state)
@@ -543,6 +592,26 @@ static void test_follower(void **state)
     assert_non_null(strstr(b.data, "{\"events\":[1],\"last\":43}"));
 }
 
+/* What a crash could take back is shown to nobody yet. */
+static void test_events_after_the_commit(void **state)
+{
+    auto_buf struct buf b = BUF_INIT;
+    auto_close int fd = dial();
+
+    (void)state;
+    fake.unsettled = true;
+    fake.events = 1;
+    fake.last = 7;
+    request(fd, "GET /v1/events?after=5", "");
+    turns(20);
+    assert_int_equal(recv(fd, b.data, 0, MSG_DONTWAIT | MSG_PEEK), -1);
+    assert_non_null(fake.woken);
+    fake.unsettled = false;
+    fake.woken(fake.watcher);
+    hear(fd, &b);
+    assert_non_null(strstr(b.data, "{\"events\":[1],\"last\":7}"));
+}
+
 static void test_follower_does_not_wait(void **state)
 {
     auto_buf struct buf b = BUF_INIT;
@@ -618,6 +687,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_reads),
+        T(test_survey_takes_its_time),
         T(test_connection_is_kept),
         T(test_refusals),
         T(test_operation_waits_for_core),
@@ -630,6 +700,7 @@ int main(void)
         T(test_too_large),
         T(test_follower),
         T(test_follower_does_not_wait),
+        T(test_events_after_the_commit),
         T(test_stop_while_some_wait),
         T(test_strangers_are_refused),
     };

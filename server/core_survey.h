@@ -1,0 +1,27 @@
+/* The inside of surveys (core_survey.c) and what core_read.c renders for them. */
+#ifndef SERVER_CORE_SURVEY_H
+#define SERVER_CORE_SURVEY_H
+
+#include <stdatomic.h>
+
+#include "server/core_priv.h"
+
+/* What a rendering of guests needs beside them: no more of core, so that a thread can do it. */
+struct view {
+    struct store *store;
+    int64_t now_ms; /* real */
+    int64_t usual_ms[PHASES];
+};
+/* As core stands now, on its own store. In the loop. */
+void view_of(struct core *c, struct view *ret);
+
+/* All instances as a JSON array of rows, in order of name, from one snapshot. ERR_BUSY once *ending
+ * is set. */
+int instances_print(const struct view *v, const atomic_bool *ending, struct buf *out,
+                    struct err *e);
+
+/* At the end of core: the thread ends, and who waits is told; then what it used. NULL is fine. */
+void surveyor_stop(struct core *c);
+void surveyor_free(struct core *c);
+
+#endif
