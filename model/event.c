@@ -37,6 +37,10 @@ static const struct {
     [EV_REBUILT] = { "rebuilt", 'i' },
     [EV_REMOVED] = { "removed", 'i' },
     [EV_FAULT] = { "fault", 'e' },
+    [EV_LEASED] = { "leased", 'i' },
+    [EV_NETWORK_UP] = { "network-up", 'i' },
+    [EV_NETWORK_DOWN] = { "network-down", 'i' },
+    [EV_NETWORK_FAULT] = { "network-fault", 'e' },
 };
 
 const char *event_kind_name(enum event_kind k)

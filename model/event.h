@@ -34,7 +34,11 @@ enum event_kind {
     EV_RESTARTED, /* the guest rebooted itself (QMP RESET) */
     EV_REBUILT,   /* new generation, fresh disk */
     EV_REMOVED,
-    EV_FAULT, /* of the appliance itself: a reactor failed, the disk is full … */
+    EV_FAULT,         /* of the appliance itself: a reactor failed, the disk is full … */
+    EV_LEASED,        /* roost's DHCP server gave it an address */
+    EV_NETWORK_UP,    /* of the appliance: a network stands on the host */
+    EV_NETWORK_DOWN,
+    EV_NETWORK_FAULT, /* it cannot come up, or something of it went away */
     EV_KINDS
 };
 

@@ -19,6 +19,7 @@
 #define FILE_ACCEL       "accelerator" /* cached verdict of the KVM probe */
 #define DIR_IMAGES       "images"      /* NAME/{disk,kernel,initrd} */
 #define DIR_INSTANCES    "instances"   /* NAME/… */
+#define DIR_NETWORKS     "networks"    /* NAME/{dnsmasq.conf,…}: what was applied */
 #define DIR_GENERATED    "generated"   /* inventory.yaml known_hosts ssh_config */
 #define FILE_INVENTORY   "inventory.yaml"
 #define FILE_KNOWN_HOSTS "known_hosts"

@@ -13,7 +13,7 @@
 #include "model/layout.h"
 #include "model/lifecycle.h"
 
-#define CONFIG_ROWS_MAX 64
+#define CONFIG_ROWS_MAX 96
 
 enum mode { MODE_ROOTLESS, MODE_SYSTEM };
 enum accel_choice { ACCEL_CHOICE_AUTO, ACCEL_CHOICE_KVM, ACCEL_CHOICE_TCG };
@@ -60,6 +60,11 @@ struct config {
     int64_t stop_limit;   /* ms from ACPI power-down to kill: 90 s */
     uint64_t console_cap; /* bytes of console.log before it is rotated: 1 MiB */
     unsigned max_guests;  /* running at once: 1000 */
+    /* [network] of roost's own */
+    char dnsmasq[PATH_SIZE], iptables[PATH_SIZE];
+    char dnsmasq_user[64];
+    bool network_defaults;
+    struct cidr host_only, shared;
     /* [limits] of phases; times tcg_factor under TCG */
     int64_t limit_starting, limit_launched, limit_seeded, limit_stopping;
     unsigned tcg_factor; /* 4 */

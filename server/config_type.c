@@ -222,6 +222,27 @@ static int user_read(const struct config_row *r, const char *s, void *field, str
 }
 const struct config_type config_type_user = { user_read, text_print };
 
+static int cidr_read(const struct config_row *r, const char *s, void *field, struct err *e)
+{
+    struct cidr c;
+
+    (void)r;
+    if (cidr_parse(s, &c, e) < 0)
+        return -1;
+    if (c.ip.family != 4 || c.prefix < 8 || c.prefix > 29)
+        return err_set(e, ERR_INVALID, "\"%.64s\" is no IPv4 range of /8 to /29", s);
+    *(struct cidr *)field = c;
+    return 0;
+}
+static void cidr_print(const struct config_row *r, const void *field, struct buf *out)
+{
+    char text[CIDR_TEXT];
+
+    (void)r;
+    buf_puts(out, cidr_format(field, text));
+}
+const struct config_type config_type_cidr = { cidr_read, cidr_print };
+
 static int endpoint_read(const struct config_row *r, const char *s, void *field, struct err *e)
 {
     (void)r;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "server/core_network.h"
 #include "server/core_survey.h"
 
 #define HOUSEKEEPING_MS 1000
@@ -60,6 +61,7 @@ static void on_committed(struct core *c)
 {
     wire_arm(c);
     watches_wake(c);
+    hostfiles_committed(c);
 }
 
 static const struct core_follows follows = { on_event, on_committed, core_disk_full };
@@ -137,6 +139,9 @@ void core_free(struct core *c)
     surveyor_stop(c);
     imports_free(c);
     machines_free(c);
+    netruns_free(c);
+    hostfiles_free(c);
+    machines_waiting_free(c);
     core_turn_free(c);
     reprobes_free(c);
     wire_free(c);

@@ -2,6 +2,7 @@
  * carrying it out is images first (copies, beside what is there), then one transaction for
  * everything else. */
 #include "server/core_apply.h"
+#include "server/core_network.h"
 
 #include <malloc.h>
 #include <stdio.h>
@@ -80,6 +81,7 @@ static int create(struct apply *a, const struct fleet_instance *f, struct err *e
     i.mac = f->spec.mac;
     instance_iid(i.name.s, 1, i.iid);
     if (free_identity(c, &i, e) < 0 || store_instance_insert(c->store, &i, e) < 0 ||
+        network_reserve(c, &i, i.spec.network.s, e) < 0 ||
         store_guest_by_id(c->store, i.id, &g, e) < 0)
         return -1;
     g.address = (struct endpoint){ .port = 0 };
@@ -93,10 +95,14 @@ static int create(struct apply *a, const struct fleet_instance *f, struct err *e
 static int update(struct apply *a, const struct fleet_instance *f, struct err *e)
 {
     struct core *c = a->c;
+    struct instance i = { .name = f->name, .spec = f->spec };
     struct guest g;
 
-    if (store_guest_by_name(c->store, f->name.s, &g, e) < 0 ||
-        store_instance_set_spec(c->store, g.id, &f->spec, e) < 0 ||
+    if (store_guest_by_name(c->store, f->name.s, &g, e) < 0)
+        return -1;
+    i.id = g.id;
+    if (store_instance_set_spec(c->store, g.id, &f->spec, e) < 0 ||
+        network_reserve(c, &i, g.network.s, e) < 0 ||
         store_guest_by_id(c->store, g.id, &g, e) < 0 ||
         core_event(c, &g, EV_CHANGED, a->who.text, e, "by apply") < 0 ||
         core_guest_save(c, &g, e) < 0 || core_render(c, g.id, e) < 0)

@@ -16,6 +16,15 @@ const struct network *core_network(const struct core *c, const char *name)
     return NULL;
 }
 
+int core_networks_each(struct core *c, int (*fn)(const struct network *n, void *arg), void *arg)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < c->nets->n; i++)
+        r = fn(&c->nets->list[i], arg);
+    return r;
+}
+
 static int keep(struct core *c, const struct network *n, struct err *e)
 {
     struct network *at = (struct network *)core_network(c, n->name.s);

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/encode.h"
 #include "server/core_machine.h"
+#include "server/core_network.h"
 
 /* ---- the values of the verb ---- */
 
@@ -27,6 +28,20 @@ static int fill_image(struct core *c, const struct instance *i, struct launch *l
     return 0;
 }
 
+/* Where guests of a network find roost. */
+void core_base_url(const struct core *c, const struct network *n, char ret[BASE_URL_MAX + 1])
+{
+    struct endpoint at = { .ip = n->host, .port = c->seed_at.port };
+    char text[ENDPOINT_TEXT];
+
+    if (n->advertise[0])
+        snprintf(ret, BASE_URL_MAX + 1, "%s", n->advertise);
+    else if (n->kind != NETWORK_USER && n->host.family)
+        snprintf(ret, BASE_URL_MAX + 1, "http://%s", endpoint_format(&at, text));
+    else
+        snprintf(ret, BASE_URL_MAX + 1, "%s", c->base_url);
+}
+
 static int fill(struct core *c, const struct guest *g, const struct instance *i, struct launch *l,
                 struct err *e)
 {
@@ -43,13 +58,15 @@ static int fill(struct core *c, const struct guest *g, const struct instance *i,
     l->mac = g->mac;
     l->seed = i->spec.bootstrapper == BOOTSTRAPPER_NET;
     if (l->seed) {
-        snprintf(l->base_url, sizeof l->base_url, "%s",
-                 n->advertise[0] ? n->advertise : c->base_url);
+        core_base_url(c, n, l->base_url);
         core_token(c, TOKEN_SEED, g, &l->seed_token);
     }
     l->cpus = i->spec.cpus;
     l->memory = i->spec.memory;
     l->network_kind = n->kind;
+    l->network = n->name;
+    l->tap = n->kind != NETWORK_USER;
+    l->mtu = n->mtu;
     snprintf(l->domain, sizeof l->domain, "%s", i->spec.domain[0] ? i->spec.domain : n->domain);
     return 0;
 }
@@ -209,6 +226,14 @@ static int prepare_after(struct machine *m, struct err *e)
 
 /* ---- the wish ---- */
 
+/* User networks need nothing; ours have to stand. */
+static bool network_ready(struct core *c, const char *name)
+{
+    const struct network *n = core_network(c, name);
+
+    return !n || n->kind == NETWORK_USER || network_is_up(c, name);
+}
+
 static int may_start(struct core *c, const struct guest *g, struct err *e)
 {
     struct machine *m = machine_find(c, g->id);
@@ -222,6 +247,9 @@ static int may_start(struct core *c, const struct guest *g, struct err *e)
         return err_set(e, ERR_BUSY, "roost is just looking which guests run; try again");
     if (m && m->state == MACHINE_ENDED)
         return err_set(e, ERR_BUSY, "instance %s is just ending; try again", g->name.s);
+    if (!m && !network_ready(c, g->network.s))
+        return err_set(e, ERR_CONFLICT, "network %s is not up: roost network up %s", g->network.s,
+                       g->network.s);
     if (m)
         return err_set(e, ERR_CONFLICT, "instance %s is %s already", g->name.s,
                        m->state == MACHINE_RUNNING ? "running" : "being started");
@@ -266,6 +294,22 @@ void core_start(struct core *c, const char *name, const struct actor *who, core_
 
 /* ---- autostart ---- */
 
+/* An autostart guest whose network is still to come up. */
+struct waiting {
+    struct waiting *next;
+    struct name guest, network;
+};
+
+static void wait_for_network(struct core *c, const struct guest *g)
+{
+    struct waiting *w = calloc(1, sizeof *w);
+
+    if (!w)
+        return;
+    *w = (struct waiting){ c->waiting, g->name, g->network };
+    c->waiting = w;
+}
+
 /* What went wrong is an event of the guest already. */
 static void autostarted(const json_t *result, const struct err *err, void *arg)
 {
@@ -278,10 +322,50 @@ static void autostart(struct core *c, const char *name)
     struct guest g;
     struct err e;
 
+    if (store_guest_by_name(c->store, name, &g, NULL) == 0 && !network_ready(c, g.network.s)) {
+        wait_for_network(c, &g);
+        return;
+    }
     if (start(c, name, &who, autostarted, NULL, &e) == 0)
         return;
     if (store_guest_by_name(c->store, name, &g, NULL) == 0)
         core_note(c, g.id, EV_LAUNCH_FAILED, who.text, "%s", e.text);
+}
+
+void machines_network(struct core *c, const char *network, bool up)
+{
+    struct waiting **at = &c->waiting, *w, *ready = NULL;
+    struct guest g;
+
+    while ((w = *at)) {
+        if (strcmp(w->network.s, network)) {
+            at = &w->next;
+        } else if (up) {
+            *at = w->next;
+            w->next = ready;
+            ready = w;
+        } else {
+            if (store_guest_by_name(c->store, w->guest.s, &g, NULL) == 0)
+                core_note(c, g.id, EV_LAUNCH_FAILED, "autostart", "waits for network %s: %s",
+                          network, network_note(c, network));
+            at = &w->next;
+        }
+    }
+    while ((w = ready)) {
+        ready = w->next;
+        autostart(c, w->guest.s);
+        free(w);
+    }
+}
+
+void machines_waiting_free(struct core *c)
+{
+    struct waiting *w;
+
+    while ((w = c->waiting)) {
+        c->waiting = w->next;
+        free(w);
+    }
 }
 
 struct autostart {

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "server/core_priv.h"
+#include "server/core_network.h"
 
 static void fail(struct core *c, const struct err *e)
 {
@@ -132,6 +132,53 @@ static int on_not_running(struct core *c, const struct chan_msg *m, struct err *
     return core_say_ready(c, e);
 }
 
+static int on_net_step(struct core *c, const struct chan_msg *m, struct err *e)
+{
+    struct msg_cur cur = msg_cur(m->data, m->len);
+    struct net_step v;
+
+    if (net_step_decode(&cur, &v, e) < 0)
+        return -1;
+    network_step(c, m->id, &v);
+    return 0;
+}
+
+static int on_net_state(struct core *c, const struct chan_msg *m, struct err *e)
+{
+    struct msg_cur cur = msg_cur(m->data, m->len);
+    struct net_state v;
+
+    if (net_state_decode(&cur, &v, e) < 0)
+        return -1;
+    if (m->type == P_NET_PLANNED)
+        network_planned(c, m->id, &v);
+    else
+        network_state(c, &v);
+    return 0;
+}
+
+static int on_net_done(struct core *c, const struct chan_msg *m, struct err *e)
+{
+    struct msg_cur cur = msg_cur(m->data, m->len);
+    struct error_msg v;
+
+    if (error_msg_decode(&cur, &v, e) < 0)
+        return -1;
+    network_done(c, m->id, &v);
+    return 0;
+}
+
+static int on_lease(struct core *c, const struct chan_msg *m, struct err *e)
+{
+    struct msg_cur cur = msg_cur(m->data, m->len);
+    struct net_lease v;
+
+    if (net_lease_decode(&cur, &v, e) < 0)
+        return -1;
+    network_lease(c, &v);
+    return 0;
+}
+
 static int on_done(struct core *c, const struct chan_msg *m, struct err *e)
 {
     struct msg_cur cur = msg_cur(m->data, m->len);
@@ -177,6 +224,11 @@ static const struct {
     { P_NOT_RUNNING, on_not_running },
     { P_EXITED, on_exited },
     { P_DONE, on_done },
+    { P_NET_STEP, on_net_step },
+    { P_NET_PLANNED, on_net_state },
+    { P_NET_DONE, on_net_done },
+    { P_NET_STATE, on_net_state },
+    { P_LEASE, on_lease },
     { P_QUIT, on_quit },
 };
 

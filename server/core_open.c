@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "base/encode.h"
 #include "base/file.h"
-#include "server/core_priv.h"
+#include "server/core_network.h"
 
 #define SECRET_FILE_MODE 0600
 
@@ -148,6 +148,7 @@ int core_say_ready(struct core *c, struct err *e)
         return -1;
     /* What was due when the last roost ended. */
     wire_arm(c);
+    netruns_begin(c, new_boot);
     if (new_boot)
         machines_autostart(c);
     return 0;

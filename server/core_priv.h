@@ -90,6 +90,9 @@ struct core {
     struct api *api;
     int control_fd; /* until the API is up */
     struct nets *nets;
+    struct netrun *netruns;   /* core_network.c: networks that are or were up */
+    struct hostfiles *hostfiles; /* core_hosts.c: reservations as dnsmasq reads them */
+    struct waiting *waiting;  /* core_launch.c: guests whose network is to come up first */
     struct machine *machines; /* list */
     size_t n_machines;
     unsigned adopting; /* answers still to come before READY */
@@ -231,11 +234,19 @@ void machine_not_running(struct core *c, const struct verb_ref *m);
 void machines_tick(struct core *c); /* once a second: console logs */
 int machine_launch_values(struct core *c, const struct guest *g, struct launch *ret, struct err *e);
 void machines_autostart(struct core *c);
+/* A network has come up or has not: who waited for it starts, or is told. */
+void machines_waiting_free(struct core *c);
+/* Where guests of a network find roost: as it says, else the host on its bridge, else as on user
+ * networks. */
+void core_base_url(const struct core *c, const struct network *n, char ret[BASE_URL_MAX + 1]);
+void machines_network(struct core *c, const char *network, bool up);
 
 /* --- core_defs.c: networks, identities, images --- */
 int nets_load(struct core *c, struct err *e);
 void nets_free(struct core *c);
 const struct network *core_network(const struct core *c, const char *name); /* NULL: none */
+/* fn returning non-zero ends it (and that value is returned). */
+int core_networks_each(struct core *c, int (*fn)(const struct network *n, void *arg), void *arg);
 int core_network_put(struct core *c, const struct network *n, struct err *e);
 int core_image(struct core *c, const char *name, struct image *ret, struct err *e);
 

@@ -55,11 +55,11 @@ static int render(struct core *c, const struct instance *i, const struct guest *
     const struct network *n = core_network(c, i->spec.network.s);
     struct buf docs[SEED_DOCS] = { 0 };
     struct accounts a = { .n = 0 };
+    char base_url[BASE_URL_MAX + 1];
     struct seed_docs out;
     struct seed_input in = {
         .instance = i,
         .network = n,
-        .base_url = n && n->advertise[0] ? n->advertise : c->base_url,
         .phone_home_tries = c->config.phone_home_tries,
         .reporting = c->config.reporting,
         .seal = g->sealed ? (enum seal)c->config.seal : SEAL_NO,
@@ -68,6 +68,8 @@ static int render(struct core *c, const struct instance *i, const struct guest *
 
     if (!n)
         return err_set(e, ERR_NOT_FOUND, "network %s is not defined", i->spec.network.s);
+    core_base_url(c, n, base_url);
+    in.base_url = base_url;
     core_token(c, TOKEN_POST, g, &in.post);
     if (userdata_inspect(i->spec.user_data, i->spec.user_data_len, &in.facts, e) == 0 &&
         accounts_load(c, &i->spec, &a, e) == 0) {

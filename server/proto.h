@@ -6,7 +6,8 @@
  *   roostd -> front   LISTEN, CORE_LINK        roostd -> core   FRONT_LINK, CONTROL, ACCEL,
  * LAUNCHED, QUIT                     QUIT             LAUNCH_FAILED, EXITED, ADOPTED, NOT_RUNNING
  *   both -> roostd    HELLO (build id), READY
- *   core -> roostd    LAUNCH, KILL, ADOPT, VMSH
+ *   core -> roostd    LAUNCH, KILL, ADOPT, VMSH, NET_PLAN, NET_DO, NET_UNDO, NET_RELOAD, NET_RELEASE
+ *   roostd -> core    NET_STEP, NET_PLANNED, NET_DONE, NET_STATE, LEASE    roostd -> front UNLISTEN
  *   front -> core     SEED_GET, HOME, REPORT, SERVED, TALLY
  *   core -> front     HELLO, SEED_REPLY, HOME_REPLY, INVALIDATE
  */
@@ -25,6 +26,7 @@ enum proto_type {
     P_READY,         /* str one line for the log ("3 guests, 2 home"), "" from front */
     P_QUIT,          /* finish what is under way, then exit 0 */
     P_LISTEN,        /* listen_msg + 1 fd: a listening socket for guests */
+    P_UNLISTEN,      /* listen_msg: that one is gone */
     P_CORE_LINK,     /* 1 fd: a fresh channel to core */
     P_FRONT_LINK,    /* 1 fd: a fresh channel to front */
     P_CONTROL,       /* 1 fd: the control API's listening Unix socket */
@@ -36,12 +38,22 @@ enum proto_type {
     P_ADOPT,         /* verb_ref: is it running? answered by ADOPTED or NOT_RUNNING; then watched */
     P_VMSH,          /* launch: write vm.sh and its SMBIOS file; answered by DONE */
     P_REPROBE,       /* nothing: forget the cached verdict and probe again; answered by ACCEL */
+    P_NET_PLAN,      /* net_up; answered by NET_STEP for each step, then NET_PLANNED, or by NET_DONE */
+    P_NET_DO,        /* net_step, as planned; answered by NET_DONE */
+    P_NET_UNDO,      /* net_step, from the ledger; answered by NET_DONE */
+    P_NET_RELOAD,    /* net_ref: dnsmasq reads its reservations anew */
+    P_NET_RELEASE,   /* net_lease: dnsmasq is to forget it */
     P_LAUNCHED = 48, /* launched (the request's id) */
     P_LAUNCH_FAILED, /* error_msg (the request's id) */
     P_DONE,          /* error_msg (the request's id), kind ERR_NONE when it went well */
     P_EXITED,        /* exited */
     P_ADOPTED,       /* launched (the request's id) */
     P_NOT_RUNNING,   /* verb_ref (the request's id) */
+    P_NET_STEP,      /* net_step (the request's id) */
+    P_NET_PLANNED,   /* net_state (the request's id): bridge; problem is a warning */
+    P_NET_DONE,      /* error_msg (the request's id), its instance is the network's name */
+    P_NET_STATE,     /* net_state: something changed by itself */
+    P_LEASE,         /* net_lease */
     P_SEED_GET = 64, /* seed_get (request id) */
     P_SEED_REPLY,    /* seed_reply (the request's id) */
     P_HOME,          /* guest_post (request id) */

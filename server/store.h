@@ -87,6 +87,8 @@ struct guest {
 int store_guest_by_name(struct store *s, const char *name, struct guest *ret, struct err *e);
 int store_guest_by_tag(struct store *s, const char *tag, struct guest *ret, struct err *e);
 int store_guest_by_id(struct store *s, int64_t id, struct guest *ret, struct err *e);
+/* 1, 0 none, -1. */
+int store_guest_by_mac(struct store *s, const struct mac *mac, struct guest *ret, struct err *e);
 /* Changes the fields that live: launch_id, address, standing, seed_stale, sealed, boots,
  * generation, iid, epoch, stop_wanted. */
 int store_guest_update(struct store *s, const struct guest *g, struct err *e);
@@ -209,6 +211,9 @@ struct ledger_row {
 int store_ledger_add(struct store *s, const char *network, const char *line, const char *undo,
                      int64_t *ret_number, struct err *e);
 int store_ledger_remove(struct store *s, const char *network, int64_t number, struct err *e);
+/* Another network's row with the same line gets what this one remembers, in its place, and this one
+ * goes: 1. 0: there is no such row, nothing changes. */
+int store_ledger_hand_over(struct store *s, const char *network, int64_t number, struct err *e);
 /* The row before `before` (INT64_MAX: the last one). 1, 0 none, -1. */
 int store_ledger_before(struct store *s, const char *network, int64_t before,
                         struct ledger_row *ret, struct err *e);

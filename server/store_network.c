@@ -55,6 +55,14 @@ int store_ledger_before(struct store *s, const char *network, int64_t before,
     return whole ? 1 : store_damaged(s, e, "ledger of a network");
 }
 
+int store_ledger_hand_over(struct store *s, const char *network, int64_t number, struct err *e)
+{
+    int n = store_write(s, S_LEDGER_HAND_OVER, e, "ti", network, number);
+    if (n <= 0)
+        return n;
+    return store_ledger_remove(s, network, number, e) < 0 ? -1 : 1;
+}
+
 /* --- reservations --- */
 
 int store_reservation_put(struct store *s, int64_t instance, const char *network,

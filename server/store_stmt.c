@@ -33,6 +33,7 @@ static const char *const sql[STMTS] = {
     [S_GUEST_BY_NAME] = GUEST_SELECT "name = ?1",
     [S_GUEST_BY_TAG] = GUEST_SELECT "tag = ?1",
     [S_GUEST_BY_ID] = GUEST_SELECT "id = ?1",
+    [S_GUEST_BY_MAC] = GUEST_SELECT "mac = ?1",
     [S_GUEST_AFTER] = GUEST_SELECT "name > ?1 ORDER BY name LIMIT 1",
     [S_GUEST_AFTER_AWAY] = "SELECT id FROM guests INDEXED BY guests_away WHERE phase = ?1 AND "
                            "phase NOT IN (4, 5) AND id > ?2 ORDER BY id LIMIT 1",
@@ -136,6 +137,10 @@ static const char *const sql[STMTS] = {
     [S_LEDGER_REMOVE] = "DELETE FROM network_ledger WHERE network = ?1 AND number = ?2",
     [S_LEDGER_BEFORE] = "SELECT number, line, undo FROM network_ledger WHERE network = ?1 AND "
                         "number < ?2 ORDER BY number DESC LIMIT 1",
+    [S_LEDGER_HAND_OVER] =
+        "UPDATE network_ledger SET undo = l.undo FROM network_ledger l WHERE l.network = ?1 AND "
+        "l.number = ?2 AND network_ledger.line = l.line AND network_ledger.network = (SELECT "
+        "min(o.network) FROM network_ledger o WHERE o.line = l.line AND o.network <> ?1)",
     [S_RESERVE] = "INSERT INTO reservations VALUES(?1, ?2, ?3) ON CONFLICT(instance) DO UPDATE "
                   "SET network = ?2, ip = ?3",
     [S_RESERVE_REMOVE] = "DELETE FROM reservations WHERE instance = ?1",

@@ -26,6 +26,27 @@ static void lines_and_order(void **state)
     store_close(s);
 }
 
+/* The first network found forwarding off and the second on: whichever goes last turns it off. */
+static void remembered_by_the_next(void **state)
+{
+    (void)state;
+    static const char line[] = "sysctl net.ipv4.ip_forward 1";
+    struct store *s = open_store();
+    struct ledger_row row;
+    int64_t a, b;
+
+    must(store_ledger_add(s, "a", "bridge rb-a", "", &a, e));
+    must(store_ledger_add(s, "a", line, "0", &a, e));
+    must(store_ledger_add(s, "b", line, "1", &b, e));
+    assert_int_equal(store_ledger_hand_over(s, "a", a, NULL), 1);
+    assert_int_equal(store_ledger_before(s, "a", INT64_MAX, &row, NULL), 1);
+    assert_string_equal(row.line, "bridge rb-a");
+    assert_int_equal(store_ledger_before(s, "b", INT64_MAX, &row, NULL), 1);
+    assert_string_equal(row.undo, "0");
+    assert_int_equal(store_ledger_hand_over(s, "b", row.number, NULL), 0);
+    store_close(s);
+}
+
 static void wishes(void **state)
 {
     (void)state;
@@ -82,7 +103,7 @@ static void reservations(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { WITH_DIR(lines_and_order), WITH_DIR(wishes),
+    const struct CMUnitTest tests[] = { WITH_DIR(lines_and_order), WITH_DIR(remembered_by_the_next), WITH_DIR(wishes),
                                         WITH_DIR(reservations) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,104 @@
+/* The inside of server/nets*.c. */
+#ifndef SERVER_NETS_PRIV_H
+#define SERVER_NETS_PRIV_H
+
+#include <sys/queue.h>
+
+#include "base/spawn.h"
+#include "model/verb_network.h"
+#include "netcfg/dnsmasq.h"
+#include "netcfg/firewall.h"
+#include "netcfg/lease.h"
+#include "netcfg/link.h"
+#include "netcfg/plan.h"
+#include "netcfg/step.h"
+#include "netcfg/sysctl.h"
+#include "server/nets.h"
+
+#define FILE_RULES        "iptables.rules" /* in a network's directory: what iptables-restore got */
+#define FILE_DNSMASQ_LOG  "dnsmasq.log"
+#define FILE_LEASE_SOCKET "lease.sock" /* in RUN */
+
+struct dns; /* nets_dnsmasq.c */
+
+/* A network that core spoke of. */
+struct net {
+    struct nets *nets;
+    TAILQ_ENTRY(net) order;
+    struct name name;
+    struct net_up up; /* as defined when it was planned last */
+    struct plan plan;
+    bool planned;
+    int dir; /* STATE/networks/NAME; -1 */
+    char path[PATH_SIZE];
+    int listen_fd; /* -1 */
+    uint16_t listener;
+    struct endpoint listen_at;
+    struct dns *dns;
+    bool troubled; /* told core so, until it plans anew */
+};
+
+/* An iptables run that waits or runs: one at a time. */
+struct rules_job {
+    TAILQ_ENTRY(rules_job) order;
+    struct nets *nets;
+    uint32_t id;
+    struct name network;
+    char bridge[IFNAME_SIZE];
+    bool down;
+    struct firewall_net wall; /* up; points into the net */
+    struct buf save;
+};
+
+struct nets {
+    struct loop *loop;
+    struct nets_opts o;
+    struct netlink *netlink; /* opened when first needed; NULL */
+    TAILQ_HEAD(, net) list;
+    TAILQ_HEAD(, rules_job) rules;
+    struct child *iptables;
+    uint16_t next_listener;
+    struct loop_timer *tick; /* looks for drift */
+    int lease_fd;            /* datagrams of roost-lease; -1 */
+    struct loop_fd *lease_watch;
+    char lease_path[PATH_SIZE];
+    struct buf out;
+};
+
+/* --- nets.c --- */
+struct net *net_find(const struct nets *n, const struct name *name); /* NULL: none */
+struct net *net_of_bridge(const struct nets *n, const char *bridge);
+/* Answers a verb: how a step ended. err NULL: well. */
+void nets_answer(struct nets *n, uint32_t id, const struct name *network, const struct err *err);
+/* P_NET_STATE: something about a network that core did not ask for, "" when all is well. */
+void net_state(struct net *t, uint32_t id, enum proto_type type, const char *problem);
+/* Opened once; NULL with e. */
+struct netlink *nets_netlink(struct nets *n, struct err *e);
+
+/* --- nets_rules.c --- */
+/* Queues an iptables run, whose end answers `id`. */
+void rules_up(struct net *t, uint32_t id);
+void rules_down(struct nets *n, const struct name *network, const char *bridge, uint32_t id);
+void rules_free(struct nets *n);
+
+/* --- nets_dnsmasq.c --- */
+/* Writes the configuration, starts dnsmasq or finds the one that runs. 1: `id` is answered when it
+ * has come up. */
+int dns_start(struct net *t, uint32_t id, struct err *e);
+/* Ends it. 1: `id` is answered when it has ended, 0: none ran. */
+int dns_stop(struct net *t, uint32_t id, struct err *e);
+void dns_forget(struct net *t); /* it runs on */
+int dns_reload(struct net *t, struct err *e);
+
+/* --- nets_listen.c --- */
+int net_listen(struct net *t, const struct step *s, struct err *e);
+void net_unlisten(struct net *t);
+
+/* --- nets_lease.c --- */
+int leases_open(struct nets *n, struct err *e);
+void leases_close(struct nets *n);
+/* What the network's lease file says, to core: at the start. */
+void leases_read(struct net *t);
+int lease_release(struct net *t, const struct lease *l, struct err *e);
+
+#endif
