@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 
 #define CHUNK     16384
+#define STRIDE    (16 << 20) /* of a copy */
 #define MODE_BITS 07777
 
 static int need_component(const char *name, struct err *e)
@@ -204,24 +205,48 @@ int file_replace(int dirfd, const char *name, const void *data, size_t len, mode
     return 0;
 }
 
+struct copying {
+    int from, to;
+    const atomic_bool *stop;
+    off_t flushed;
+};
+
+/* The flush at the end would take minutes for a large file, and nobody could stop it: what was
+ * written a stride ago is on its way to the disk, and waited for. */
+static void flush_behind(struct copying *c, off_t at)
+{
+    if (at - c->flushed < STRIDE)
+        return;
+    (void)sync_file_range(c->to, c->flushed, at - c->flushed, SYNC_FILE_RANGE_WRITE);
+    if (c->flushed > 0)
+        (void)sync_file_range(c->to, 0, c->flushed,
+                              SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                                  SYNC_FILE_RANGE_WAIT_AFTER);
+    c->flushed = at;
+}
+
 /* One extent. The kernel may refuse the pair of files at the first call only. */
-static int copy_range(int from, int to, off_t at, off_t end)
+static int copy_range(struct copying *c, off_t at, off_t end)
 {
     bool by_kernel = true;
     char chunk[CHUNK];
 
     while (at < end) {
         off_t in = at, out = at;
-        size_t want = (size_t)(end - at);
+        size_t want = (size_t)(end - at < STRIDE ? end - at : STRIDE);
         ssize_t n = -1;
+        if (*c->stop) {
+            errno = ECANCELED;
+            return -1;
+        }
         if (by_kernel) {
-            n = copy_file_range(from, &in, to, &out, want, 0);
+            n = copy_file_range(c->from, &in, c->to, &out, want, 0);
             by_kernel = n > 0; /* 0 also for files that it knows no size of (proc) */
         }
         if (!by_kernel) {
-            n = pread(from, chunk, want < sizeof(chunk) ? want : sizeof(chunk), at);
+            n = pread(c->from, chunk, want < sizeof(chunk) ? want : sizeof(chunk), at);
             if (n > 0)
-                n = pwrite(to, chunk, (size_t)n, at);
+                n = pwrite(c->to, chunk, (size_t)n, at);
         }
         if (n < 0 && errno == EINTR)
             continue;
@@ -230,42 +255,53 @@ static int copy_range(int from, int to, off_t at, off_t end)
         if (n == 0)
             return 0; /* the file became shorter */
         at += n;
+        flush_behind(c, at);
     }
     return 0;
 }
 
 /* Holes stay holes: disk images are mostly holes. */
-static int copy_extents(int from, int to, off_t size)
+static int copy_extents(struct copying *c, off_t size)
 {
     off_t at = 0;
 
     while (at < size) {
-        off_t data = lseek(from, at, SEEK_DATA);
+        off_t data = lseek(c->from, at, SEEK_DATA);
         if (data < 0 && errno == ENXIO)
             return 0;
-        off_t end = data < 0 ? size : lseek(from, data, SEEK_HOLE);
+        off_t end = data < 0 ? size : lseek(c->from, data, SEEK_HOLE);
         if (data < 0)
             data = at; /* a file system without SEEK_DATA: all is data */
-        if (end < 0 || copy_range(from, to, data, end) < 0)
+        if (end < 0 || copy_range(c, data, end) < 0)
             return -1;
         at = end;
     }
     return 0;
 }
 
-int file_copy(int from, int to, struct err *e)
+int file_copy_until(int from, int to, const atomic_bool *stop, struct err *e)
 {
+    struct copying c = { from, to, stop, 0 };
     struct stat st;
 
     if (fstat(from, &st) < 0 || ftruncate(to, 0) < 0)
         return err_sys(e, "cannot copy a file");
     if (ioctl(to, FICLONE, from) < 0) {
-        if (copy_extents(from, to, st.st_size) < 0 || ftruncate(to, st.st_size) < 0)
-            return err_sys(e, "cannot copy a file of %jd bytes", (intmax_t)st.st_size);
+        if (copy_extents(&c, st.st_size) < 0 || ftruncate(to, st.st_size) < 0)
+            return errno == ECANCELED
+                       ? err_set(e, ERR_BUSY, "the copy of a file was stopped")
+                       : err_sys(e, "cannot copy a file of %jd bytes", (intmax_t)st.st_size);
     }
     if (fsync(to) < 0)
         return err_sys(e, "cannot flush a copied file");
     return 0;
+}
+
+int file_copy(int from, int to, struct err *e)
+{
+    static const atomic_bool never;
+
+    return file_copy_until(from, to, &never, e);
 }
 
 int lock_take(int dirfd, const char *name, struct err *e)

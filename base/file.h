@@ -2,6 +2,7 @@
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -37,6 +38,8 @@ int dir_sync(int dirfd, struct err *e);
 /* Makes `to` a copy of `from` (reflink where the file system can, else copy_file_range; holes stay
  * holes), fsyncs it. Offsets of both descriptors are undefined afterwards. */
 int file_copy(int from, int to, struct err *e);
+/* The same, given up soon after *stop is set (by another thread): ERR_BUSY, `to` holds a part. */
+int file_copy_until(int from, int to, const atomic_bool *stop, struct err *e);
 
 /* A lock that is held as long as any copy of the descriptor is open (flock(2)), made if missing.
  * Returns the descriptor (close-on-exec), or -1: ERR_BUSY when somebody else holds it. */

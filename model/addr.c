@@ -104,6 +104,11 @@ static struct ip ip_masked(const struct ip *a, unsigned prefix)
     return m;
 }
 
+void cidr_around(const struct ip *a, uint8_t prefix, struct cidr *ret)
+{
+    *ret = (struct cidr){ ip_masked(a, prefix), prefix };
+}
+
 int cidr_parse(const char *s, struct cidr *ret, struct err *e)
 {
     const char *slash = strchr(s, '/');

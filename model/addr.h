@@ -32,8 +32,22 @@ struct cidr {
 #define CIDR_TEXT (IP_TEXT + 4)
 int cidr_parse(const char *s, struct cidr *ret,
                struct err *e); /* host bits set: refused, with the right one */
+/* The network of that prefix length in which a lies. */
+void cidr_around(const struct ip *a, uint8_t prefix, struct cidr *ret);
 const char *cidr_format(const struct cidr *c, char out[CIDR_TEXT]);
 bool cidr_contains(const struct cidr *c, const struct ip *a);
+
+/* Addresses as numbers. */
+int ip_compare(const struct ip *a, const struct ip *b); /* <0, 0, >0; IPv4 before IPv6 */
+/* a + n; false when that is beyond the family's last address. ret may be a. */
+bool ip_add(const struct ip *a, uint64_t n, struct ip *ret);
+/* How many first..last are, both counted; 0 when last is before first or of another family,
+ * UINT64_MAX when they are too many to say. */
+uint64_t ip_count(const struct ip *first, const struct ip *last);
+void cidr_last(const struct cidr *c, struct ip *ret); /* host bits one: IPv4's broadcast address */
+bool cidr_overlaps(const struct cidr *a, const struct cidr *b); /* false where one has no family */
+/* One that a machine may have: not unspecified, loopback, multicast or reserved (RFC 6890). */
+bool ip_is_usable(const struct ip *a);
 
 /* Where a TCP service is: "10.0.0.1:80", "[::1]:80". */
 struct endpoint {

@@ -1,112 +1,102 @@
 #include "model/network.h"
 
+#include <stdio.h>
 #include <string.h>
 
-#include "model/seedurl.h"
-#include "model/words.h"
+#include "model/network_field.h"
 
-static int read_kind(void *obj, const json_t *v, const struct spot *at, struct err *e)
+/* Words that are known, but not in a network of this kind. */
+static int check_words(const struct network *n, const json_t *j, const struct spot *at,
+                       struct err *e)
 {
-    struct network *n = obj;
-    int kind;
-    if (value_kind(v, NETWORK_KINDS, network_kind_name, at, &kind, e) < 0)
-        return -1;
-    n->kind = (enum network_kind)kind;
+    for (size_t i = 0; i < network_words.n; i++) {
+        const struct network_word *w = network_word(i);
+        const struct spot here = spot_key(at, w->word.name);
+        char kinds[64] = "";
+        if (w->kinds & (1u << n->kind) || !json_object_get(j, w->word.name))
+            continue;
+        for (unsigned k = 0, len = 0; k < NETWORK_KINDS; k++)
+            if (w->kinds & (1u << k))
+                len += (unsigned)snprintf(kinds + len, sizeof(kinds) - len, "%s%s",
+                                          len ? " or " : "", network_kind_name(k));
+        return spot_bad(&here, e, "is for networks of kind %s; this one is %s", kinds,
+                        network_kind_name(n->kind));
+    }
     return 0;
 }
 
-static int read_policy(void *obj, const json_t *v, const struct spot *at, struct err *e)
+/* The range of an address with its prefix. */
+static int settle_host(struct network_reading *r, const struct spot *at, struct err *e)
 {
-    struct network *n = obj;
-    int policy;
-    if (value_kind(v, SEED_POLICIES, seed_policy_name, at, &policy, e) < 0)
-        return -1;
-    n->policy = (enum seed_policy)policy;
-    return 0;
-}
-
-static int read_cidr(void *obj, const json_t *v, const struct spot *at, struct err *e)
-{
-    struct network *n = obj;
-    const char *s;
-    if (value_text(v, CIDR_TEXT, at, &s, e) < 0)
-        return -1;
-    return cidr_parse(s, &n->cidr, e) < 0 ? spot_wrap(at, e) : 0;
-}
-
-static int read_domain(void *obj, const json_t *v, const struct spot *at, struct err *e)
-{
-    struct network *n = obj;
-    const char *s;
-    if (value_text(v, DOMAIN_MAX_LEN, at, &s, e) < 0)
-        return -1;
-    return domain_parse(s, n->domain, e) < 0 ? spot_wrap(at, e) : 0;
-}
-
-static int read_advertise(void *obj, const json_t *v, const struct spot *at, struct err *e)
-{
-    struct network *n = obj;
-    const char *s;
-    _Static_assert(sizeof(n->advertise) == BASE_URL_MAX + 1, "one size of base URLs");
-    if (value_text(v, BASE_URL_MAX, at, &s, e) < 0)
-        return -1;
-    return base_url_parse(s, n->advertise, e) < 0 ? spot_wrap(at, e) : 0;
-}
-
-static json_t *emit_kind(const void *obj)
-{
-    const struct network *n = obj;
-    return json_string(network_kind_name(n->kind));
-}
-
-static json_t *emit_policy(const void *obj)
-{
-    const struct network *n = obj;
-    return json_string(seed_policy_name(n->policy));
-}
-
-static json_t *emit_cidr(const void *obj)
-{
-    const struct network *n = obj;
+    const struct spot here = spot_key(at, "host-address");
+    struct network *n = &r->n;
     char text[CIDR_TEXT];
-    return n->cidr.ip.family ? json_string(cidr_format(&n->cidr, text)) : NULL;
+    if (!r->host_prefix_said)
+        return 0;
+    if (n->cidr.ip.family && n->cidr.prefix != r->host_prefix)
+        return spot_bad(&here, e, "its prefix length is %u, but cidr is %s", r->host_prefix,
+                        cidr_format(&n->cidr, text));
+    if (!n->cidr.ip.family)
+        cidr_around(&n->host, r->host_prefix, &n->cidr);
+    return 0;
 }
 
-static json_t *emit_domain(const void *obj)
+/* .10 to the last but one of a /24, from a quarter on in a smaller one; of that the larger part
+ * that the host's own address leaves. */
+static void settle_range(struct network *n)
 {
-    const struct network *n = obj;
-    return *n->domain ? json_string(n->domain) : NULL;
+    struct ip last, begin, end;
+    cidr_last(&n->cidr, &last);
+    const uint64_t size = ip_count(&n->cidr.ip, &last);
+    ip_add(&n->cidr.ip, size / 4 < 10 ? size / 4 : 10, &begin);
+    ip_add(&n->cidr.ip, size - 2, &end);
+    if (ip_compare(&begin, &n->host) <= 0 && ip_compare(&n->host, &end) <= 0) {
+        if (ip_count(&begin, &n->host) > ip_count(&n->host, &end))
+            ip_add(&n->cidr.ip, ip_count(&n->cidr.ip, &n->host) - 2, &end);
+        else
+            ip_add(&n->host, 1, &begin);
+    }
+    n->dhcp_first = begin;
+    n->dhcp_last = end;
 }
 
-static json_t *emit_advertise(const void *obj)
+/* What was not said. */
+static void settle(struct network_reading *r)
 {
-    const struct network *n = obj;
-    return *n->advertise ? json_string(n->advertise) : NULL;
+    struct network *n = &r->n;
+    if (n->kind != NETWORK_SHARED && n->kind != NETWORK_HOST_ONLY)
+        return;
+    if (n->cidr.ip.family != 4 || n->cidr.prefix < 8 || n->cidr.prefix > 29)
+        return; /* network_check() says so */
+    if (!n->host.family)
+        ip_add(&n->cidr.ip, 1, &n->host);
+    if (n->kind == NETWORK_SHARED && !n->gateway.family)
+        n->gateway = n->host;
+    if (!r->dhcp_said)
+        n->dhcp = true;
+    if (n->dhcp && !n->dhcp_first.family)
+        settle_range(n);
 }
-
-static const struct word network_rows[] = {
-    { "advertise", read_advertise, emit_advertise }, { "cidr", read_cidr, emit_cidr },
-    { "domain", read_domain, emit_domain },          { "kind", read_kind, emit_kind },
-    { "policy", read_policy, emit_policy },
-};
-static const struct words network_words = WORDS("network", network_rows);
 
 int network_read(const char *name, const json_t *j, const struct spot *at, struct network *ret,
                  struct err *e)
 {
-    struct network n = { .policy = POLICY_TOKEN };
-    if (name_parse(name, "network name", &n.name, e) < 0)
+    struct network_reading r = { .n.policy = POLICY_TOKEN };
+    const char *word;
+    if (name_parse(name, "network name", &r.n.name, e) < 0)
         return spot_wrap(at, e);
-    if (words_read(&network_words, &n, j, at, e) < 0)
+    if (words_read(&network_words, &r, j, at, e) < 0)
         return -1;
     if (!json_object_get(j, "kind"))
         return spot_bad(at, e, "has no kind: say kind: user, host-only, shared or bridged");
-    if (n.kind == NETWORK_USER && n.policy == POLICY_ADDRESS) {
-        const struct spot policy = spot_key(at, "policy");
-        return spot_bad(&policy, e,
-                        "on a user network every guest has the same address: say token or tag");
+    if (check_words(&r.n, j, at, e) < 0 || settle_host(&r, at, e) < 0)
+        return -1;
+    settle(&r);
+    if (network_check(&r.n, &word, e) < 0) {
+        const struct spot here = spot_key(at, word);
+        return spot_wrap(json_object_get(j, word) ? &here : at, e);
     }
-    *ret = n;
+    *ret = r.n;
     return 0;
 }
 

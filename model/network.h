@@ -25,7 +25,10 @@ int seed_policy_from_name(const char *s);
 #define NETWORK_NAMESERVERS_MAX 4
 #define NETWORK_FORWARDS_MAX    64
 #define NETWORK_ALLOW_MAX       16
-#define IFNAME_SIZE             16 /* IFNAMSIZ: 15 and a zero */
+/* RFC 791: every host takes 576; the kernel's limit of a tap (drivers/net/tun.c: MAX_MTU). */
+#define NETWORK_MTU_MIN 576
+#define NETWORK_MTU_MAX 65521
+#define IFNAME_SIZE     16 /* IFNAMSIZ: 15 and a zero */
 
 /* A published port. Forms: "0.0.0.0:8080 web1:80", "10.0.0.1:53 dns1:53/udp". */
 enum transport { TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORTS };
@@ -99,6 +102,16 @@ void network_tap_mac(const struct mac *guest, struct mac *ret);
 /* Two networks that may not be on one host together: overlapping cidrs, the same parent and VLAN,
  * the same published endpoint. ERR_CONFLICT naming both. */
 int network_compatible(const struct network *a, const struct network *b, struct err *e);
+
+/* The rules above over a value, wherever it comes from: 0, or -1 with the word of the fleet form
+ * that is wrong ("dhcp") in *ret_word. */
+int network_check(const struct network *n, const char **ret_word, struct err *e);
+/* May a guest have this address there? Inside cidr, not its first or last, the host's or the
+ * gateway's. Always so on a user network, whose guests' addresses are QEMU's. ERR_INVALID. */
+int network_address_check(const struct network *n, const struct ip *a, struct err *e);
+/* Both publish the same: one transport and port, the same address or one of them each address. */
+bool forward_clashes(const struct forward *a, const struct forward *b);
+int forward_compare(const struct forward *a, const struct forward *b); /* transport, endpoint */
 
 /* network_from_json() for a caller who knows where j stands (model/spot.h). */
 struct spot;

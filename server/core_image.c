@@ -11,6 +11,7 @@
 #include "base/encode.h"
 #include "base/file.h"
 #include "bootstrap/disk.h"
+#include "bootstrap/disk_head.h"
 #include "server/core_priv.h"
 
 #define QEMU_IMG_LIMIT_MS 60000
@@ -184,7 +185,7 @@ static int copy_part(struct import *m, enum part p, struct err *e)
     to = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (to < 0)
         return err_sys(e, "%s", path);
-    if (file_copy(m->from[p], to, e) < 0)
+    if (file_copy_until(m->from[p], to, &m->cancelled, e) < 0)
         return err_wrap(e, "%s", path);
     if (p == PART_DISK && hash_file(m, to, m->image.sha256, e) < 0)
         return err_wrap(e, "%s", path);
@@ -208,11 +209,30 @@ static void copy(void *arg)
     dir = open(m->tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         err_sys(&m->err, "%s", m->tmp);
+    else if (m->cancelled)
+        err_set(&m->err, ERR_BUSY, "roost is stopping");
     else if (dir_sync(dir, &m->err) == 0)
         m->failed = false;
 }
 
 /* ---- begin ---- */
+
+/* A descriptor; -1 with why that file will not do. */
+static int open_file(const char *image, enum part p, const char *file, struct stat *ret,
+                     struct err *e)
+{
+    /* Not to wait for the writer of a FIFO. */
+    auto_close int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0 || fstat(fd, ret) < 0)
+        return err_sys(e, "image %s: %s", image, file);
+    if (!S_ISREG(ret->st_mode))
+        return err_set(e, ERR_INVALID, "image %s: %s is no regular file", image, file);
+    if (p != PART_DISK && (uint64_t)ret->st_size > KERNEL_MAX)
+        return err_set(e, ERR_TOO_BIG, "image %s: %s is over 512 MiB, that is no %s", image, file,
+                       part_file[p]);
+    return steal_fd(&fd);
+}
 
 static int open_part(struct import *m, enum part p, const char *file, struct err *e)
 {
@@ -220,16 +240,8 @@ static int open_part(struct import *m, enum part p, const char *file, struct err
 
     if (!file)
         return 0;
-    /* Not to wait for the writer of a FIFO. */
-    if ((m->from[p] = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) < 0 ||
-        fstat(m->from[p], &st) < 0)
-        return err_sys(e, "image %s: %s", m->image.name.s, file);
-    if (!S_ISREG(st.st_mode))
-        return err_set(e, ERR_INVALID, "image %s: %s is no regular file", m->image.name.s, file);
-    if (p != PART_DISK && (uint64_t)st.st_size > KERNEL_MAX)
-        return err_set(e, ERR_TOO_BIG, "image %s: %s is over 512 MiB, that is no %s",
-                       m->image.name.s, file, part_file[p]);
-    return 0;
+    m->from[p] = open_file(m->image.name.s, p, file, &st, e);
+    return m->from[p] < 0 ? -1 : 0;
 }
 
 static int begin(struct import *m, const struct image_source *src, struct err *e)
@@ -279,6 +291,43 @@ void core_image_import(struct core *c, const struct image *i, const struct image
     snprintf(m->want_sha256, sizeof m->want_sha256, "%s", src->sha256);
     if (begin(m, src, &e) < 0)
         end(m, NULL, &e);
+}
+
+/* ---- what can be said before ---- */
+
+static int check_disk(const char *image, const struct image_source *src, bool *ret_marked,
+                      struct err *e)
+{
+    static char head[DISK_HEAD_SIZE]; /* the loop is one thread */
+    struct stat st;
+    auto_close int fd = open_file(image, PART_DISK, src->file, &st, e);
+    ssize_t n = fd < 0 ? -1 : pread(fd, head, sizeof head, 0);
+
+    if (fd < 0)
+        return -1;
+    if (n < 0)
+        return err_sys(e, "image %s: %s", image, src->file);
+    if (disk_head_check(head, (size_t)n, (uint64_t)st.st_size, ret_marked, e) < 0)
+        return err_wrap(e, "image %s: %s", image, src->file);
+    return 0;
+}
+
+int core_image_check(const char *image, const struct image_source *src, bool *ret_bootable,
+                     struct err *e)
+{
+    const char *const files[PARTS] = { [PART_KERNEL] = src->kernel, [PART_INITRD] = src->initrd };
+    bool marked = true;
+    struct stat st;
+
+    if (src->file && check_disk(image, src, &marked, e) < 0)
+        return -1;
+    for (int p = 0; p < PARTS; p++) {
+        auto_close int fd = files[p] ? open_file(image, p, files[p], &st, e) : -1;
+        if (files[p] && fd < 0)
+            return -1;
+    }
+    *ret_bootable = marked || src->kernel;
+    return 0;
 }
 
 /* ---- the end of core ---- */

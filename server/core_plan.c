@@ -142,6 +142,23 @@ static bool same_parts(const struct image *was, const struct image_source *src)
            was->has_kernel == (src->kernel != NULL) && was->has_initrd == (src->initrd != NULL);
 }
 
+/* One whose files are copied: what is wrong with them is told by a dry run too. */
+static int plan_import(struct apply *a, const struct fleet_image *f, const char *action,
+                       struct err *e)
+{
+    bool bootable;
+
+    if (core_image_check(f->image.name.s, &f->source, &bootable, e) < 0)
+        return -1;
+    if (!bootable)
+        warn(a,
+             "image %s: nothing in %s looks like something to boot from (no partition table, no "
+             "file system), and it has no kernel of its own",
+             f->image.name.s, f->source.file);
+    row(a, "image", f->image.name.s, action, "", NULL);
+    return 0;
+}
+
 static int plan_image(struct apply *a, struct fleet_image *f, struct err *e)
 {
     struct users u = { f->image.name.s, a->c, 0 };
@@ -152,8 +169,7 @@ static int plan_image(struct apply *a, struct fleet_image *f, struct err *e)
     if (core_image(a->c, f->image.name.s, &was, e) < 0) {
         if (e->kind != ERR_NOT_FOUND)
             return -1;
-        row(a, "image", f->image.name.s, "create", "", NULL);
-        return 0;
+        return plan_import(a, f, "create", e);
     }
     if ((gone = core_image_missing(&f->source))) {
         if (!same_parts(&was, &f->source))
@@ -168,8 +184,7 @@ static int plan_image(struct apply *a, struct fleet_image *f, struct err *e)
                            "image %s: its files have changed, and instances stand on it; give the "
                            "new ones another name",
                            f->image.name.s);
-        row(a, "image", f->image.name.s, "replace", "", NULL);
-        return 0;
+        return plan_import(a, f, "replace", e);
     }
     image_merge(&was, &f->image);
     old = image_to_json(&was);

@@ -253,6 +253,10 @@ int core_image(struct core *c, const char *name, struct image *ret, struct err *
 /* --- core_image.c: files of images into the state directory --- */
 void core_image_import(struct core *c, const struct image *i, const struct image_source *src,
                        core_op_fn *done, void *arg); /* result: image as canonical JSON */
+/* Are its files there, readable, and what they should be, as far as that can be told in no time?
+ * *ret_bootable: something says that a guest can boot from it. */
+int core_image_check(const char *image, const struct image_source *src, bool *ret_bootable,
+                     struct err *e);
 /* Changes when the files behind the source do (path, inode, size, mtime) or its checksum. */
 void core_image_stamp(const struct image_source *src, char hex[65]);
 /* The first of its files that is not there (any more); NULL: all are. */

@@ -24,28 +24,25 @@ static const struct mode {
 };
 
 /* Values of the numeric options, by name. */
-enum { PORT, CLIENTS, FIRST, GUESTS, GENERATION, REPORTS, SOURCES, LIMIT, TRIES, NUMBERS };
+enum { PORT, CLIENTS, FIRST, GUESTS, GROUP, GENERATION, REPORTS, SOURCES, LIMIT, TRIES, NUMBERS };
 static struct {
     const char *name;
     uint64_t min, max, value;
 } numbers[NUMBERS] = {
-    [PORT] = { "port", 1, 65535, 10200 },
-    [CLIENTS] = { "clients", 1, 100000, 64 },
-    [FIRST] = { "first", 0, UINT32_MAX, 1 },
-    [GUESTS] = { "guests", 1, UINT32_MAX, 1000 },
-    [GENERATION] = { "generation", 1, UINT32_MAX, 1 },
-    [REPORTS] = { "reports", 0, 1000, 0 },
-    [SOURCES] = { "sources", 0, 65536, 0 },
-    [LIMIT] = { "limit", 1, 3600, 120 },
-    [TRIES] = { "tries", 1, 1000000, 100 },
+    [PORT] = { "port", 1, 65535, 10200 },    [CLIENTS] = { "clients", 1, 100000, 64 },
+    [FIRST] = { "first", 0, UINT32_MAX, 1 }, [GUESTS] = { "guests", 1, UINT32_MAX, 1000 },
+    [GROUP] = { "group", 0, UINT32_MAX, 0 }, [GENERATION] = { "generation", 1, UINT32_MAX, 1 },
+    [REPORTS] = { "reports", 0, 1000, 0 },   [SOURCES] = { "sources", 0, 65536, 0 },
+    [LIMIT] = { "limit", 1, 3600, 120 },     [TRIES] = { "tries", 1, 1000000, 100 },
 };
 enum { PREFIX = NUMBERS, FIXED, KEYS, OPTIONS };
 
 static void usage(void)
 {
-    fprintf(stderr, "usage: load [--port N] [--clients N] [--guests N] [--first N] [--prefix NAME] "
-                    "[--generation N]\n            [--fixed TAG] [--keys FILE] [--reports N] "
-                    "[--sources N] [--limit SECONDS] [--tries N] MODE\n");
+    fprintf(stderr,
+            "usage: load [--port N] [--clients N] [--guests N] [--first N] [--prefix NAME] "
+            "[--group N]\n            [--generation N] [--fixed TAG] [--keys FILE] [--reports N] "
+            "[--sources N] [--limit SECONDS] [--tries N] MODE\n");
     for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
         fprintf(stderr, "  %-6s %s\n", modes[i].name, modes[i].help);
     exit(2);
@@ -133,6 +130,7 @@ int main(int argc, char **argv)
     const struct mode *m = mode_named(argv[optind]);
     if (m->home && !s.n_keys)
         errx(2, "%s needs --keys", m->name);
+    s.group = numbers[GROUP].value;
     s.generation = (unsigned)numbers[GENERATION].value;
     script_make(&s, m->seeds, m->home, (unsigned)numbers[REPORTS].value);
     uint64_t n = numbers[GUESTS].value, clients = m->at_once ? n : numbers[CLIENTS].value;

@@ -7,6 +7,8 @@
 
 #include "base/cleanup.h"
 
+#define NAME_SIZE 96
+
 static const struct {
     const char *file, *type; /* type: it is a POST; "" is one without Content-Type */
 } kinds[ASKS] = {
@@ -67,11 +69,25 @@ void script_done(struct script *s)
     free(s->asks);
 }
 
+static void guest_name(const struct script *s, uint64_t guest, char out[NAME_SIZE])
+{
+    size_t len = strcspn(s->prefix, "0123456789");
+    uint64_t after = s->group ? (guest - 1) / s->group : 0;
+
+    if (after == 0)
+        snprintf(out, NAME_SIZE, "%s-%lu", s->prefix, guest);
+    else
+        snprintf(out, NAME_SIZE, "%.*s%lu-%lu", (int)len, s->prefix,
+                 strtoul(s->prefix + len, NULL, 10) + after, guest - after * s->group);
+}
+
 static int home_body(const struct script *s, uint64_t guest, char *out, size_t size)
 {
-    return snprintf(out, size, "%s&instance_id=iid-%s-%lu-%u&hostname=%s-%lu&fqdn=%s-%lu.bench",
-                    s->keys[guest % s->n_keys], s->prefix, guest, s->generation, s->prefix, guest,
-                    s->prefix, guest);
+    char name[NAME_SIZE];
+
+    guest_name(s, guest, name);
+    return snprintf(out, size, "%s&instance_id=iid-%s-%u&hostname=%s&fqdn=%s.bench",
+                    s->keys[guest % s->n_keys], name, s->generation, name, name);
 }
 
 /* One of a boot's hundred, as cloudinit.reporting writes it; every 25th ends a stage. */
@@ -94,14 +110,14 @@ size_t script_request(const struct script *s, uint64_t guest, unsigned i, char o
 {
     enum ask what = s->asks[i];
     bool post = kinds[what].type;
-    char body[REQUEST_MAX - 1024], tag[96], length[48] = "";
+    char body[REQUEST_MAX - 1024], tag[NAME_SIZE], length[48] = "";
     int len = 0;
 
     if (what == ASK_HOME)
         len = home_body(s, guest, body, sizeof(body));
     else if (what == ASK_REPORT)
         len = report_body(i, body, sizeof(body));
-    snprintf(tag, sizeof(tag), "%s-%lu", s->prefix, guest);
+    guest_name(s, guest, tag);
     if (post)
         snprintf(length, sizeof(length), "Content-Length: %d\r\n", len);
     int n = snprintf(out, REQUEST_MAX,
@@ -117,7 +133,11 @@ size_t script_request(const struct script *s, uint64_t guest, unsigned i, char o
 
 void script_expect(const struct script *s, uint64_t guest, unsigned i, char out[128])
 {
+    char name[NAME_SIZE];
+
     out[0] = '\0';
-    if (!s->fixed && s->asks[i] == ASK_META)
-        snprintf(out, 128, "iid-%s-%lu-%u", s->prefix, guest, s->generation);
+    if (s->fixed || s->asks[i] != ASK_META)
+        return;
+    guest_name(s, guest, name);
+    snprintf(out, 128, "iid-%s-%u", name, s->generation);
 }

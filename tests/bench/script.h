@@ -8,11 +8,14 @@
 
 enum ask { ASK_NETWORK, ASK_META, ASK_USER, ASK_VENDOR, ASK_HOME, ASK_REPORT, ASKS };
 
-/* Guest N has the tag and name PREFIX-N and the instance-id iid-PREFIX-N-GENERATION. */
+/* Guest N has the tag and name PREFIX-N and the instance-id iid-PREFIX-N-GENERATION. With `group`
+ * instances of one name, the next ones are of the next name: with 100 and the prefix g3, guest 101
+ * is g4-1. */
 struct script {
     enum ask *asks; /* of every guest */
     unsigned n;
     const char *prefix;
+    uint64_t group;    /* 0: all have the prefix; else it ends in a number */
     const char *fixed; /* a tag that all use in their URLs (nginx serves files); NULL: their own */
     unsigned generation;
     char **keys; /* "pub_key_rsa=…&pub_key_ed25519=…", form-encoded; guest N posts row N % n_keys */

@@ -501,6 +501,31 @@ static void test_copy(void **state)
     assert_int_equal(file_copy(from, closed, &e), -1);
 }
 
+/* Nobody waits for the rest of a large file. */
+static void test_copy_stopped(void **state)
+{
+    (void)state;
+    struct err e;
+    struct stat st;
+    atomic_bool stop = true;
+    auto_close int from = openat(dirfd_, "large", O_RDWR | O_CREAT, 0600);
+    auto_close int to = open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600); /* no reflink */
+    if (to < 0)
+        skip();
+    assert_int_equal(pwrite(from, "data", 4, 0), 4);
+    assert_int_equal(pwrite(from, "data", 4, 1 << 20), 4);
+    watch(0);
+    assert_int_equal(file_copy_until(from, to, &stop, &e), -1);
+    assert_int_equal(e.kind, ERR_BUSY);
+    assert_string_equal(seen, ""); /* nothing was flushed */
+    assert_int_equal(fstat(to, &st), 0);
+    assert_int_equal(st.st_size, 0);
+    stop = false;
+    assert_int_equal(file_copy_until(from, to, &stop, &e), 0);
+    assert_int_equal(fstat(to, &st), 0);
+    assert_int_equal(st.st_size, (1 << 20) + 4);
+}
+
 /* Onto another file system, where neither reflink nor, on older kernels, copy_file_range works. */
 static void test_copy_across(void **state)
 {
@@ -605,6 +630,7 @@ int main(void)
         CASE(test_remove_depth),
         CASE(test_copy),
         CASE(test_copy_across),
+        CASE(test_copy_stopped),
         CASE(test_lock),
         CASE(test_lock_dies_with_process),
         CASE(test_cloexec),

@@ -196,11 +196,121 @@ static void test_derive(void **state)
     assert_string_not_equal(u.s, again.s);
 }
 
+static struct ip ip(const char *s)
+{
+    struct ip a;
+
+    assert_int_equal(ip_parse(s, &a, NULL), 0);
+    return a;
+}
+
+static struct cidr cidr(const char *s)
+{
+    struct cidr c;
+
+    assert_int_equal(cidr_parse(s, &c, NULL), 0);
+    return c;
+}
+
+static void test_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from;
+        uint64_t n;
+        const char *to; /* NULL: beyond the end */
+    } sums[] = {
+        { "10.0.0.1", 0, "10.0.0.1" },
+        { "10.0.0.255", 1, "10.0.1.0" },
+        { "10.255.255.254", 3, "11.0.0.1" },
+        { "255.255.255.255", 1, NULL },
+        { "0.0.0.1", UINT32_MAX, NULL },
+        { "0.0.0.0", UINT32_MAX, "255.255.255.255" },
+        { "fd00::ffff:ffff:ffff:ffff", 1, "fd00:0:0:1::" },
+        { "fd00::1", UINT64_MAX, "fd00:0:0:1::" },
+    };
+    char text[IP_TEXT];
+
+    for (size_t i = 0; i < ARRAY_SIZE(sums); i++) {
+        struct ip a = ip(sums[i].from), was = a;
+        bool ok = ip_add(&a, sums[i].n, &a);
+        assert_int_equal(ok, sums[i].to != NULL);
+        assert_string_equal(ip_format(&a, text), ok ? sums[i].to : ip_format(&was, text));
+        if (ok && sums[i].n < UINT64_MAX)
+            assert_int_equal(ip_count(&was, &a), sums[i].n + 1);
+        if (ok && sums[i].n)
+            assert_int_equal(ip_count(&a, &was), 0);
+        assert_int_equal(ip_compare(&a, &was) > 0, ok && sums[i].n);
+    }
+    struct ip four = ip("255.1.1.1"), six = ip("::2"), none = { 0 };
+    assert_true(ip_compare(&four, &six) < 0 && ip_compare(&six, &four) > 0);
+    assert_int_equal(ip_count(&four, &six), 0);
+    assert_int_equal(ip_count(&none, &none), 0);
+    assert_false(ip_add(&none, 0, &four));
+    struct ip low = ip("::"), high = ip("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
+    assert_true(ip_count(&low, &high) == UINT64_MAX);
+}
+
+static void test_ranges(void **state)
+{
+    (void)state;
+    static const char *const lasts[][2] = {
+        { "10.0.0.0/8", "10.255.255.255" },  { "172.16.5.0/24", "172.16.5.255" },
+        { "172.16.5.8/29", "172.16.5.15" },  { "10.1.1.1/32", "10.1.1.1" },
+        { "0.0.0.0/0", "255.255.255.255" },  { "fd00::/64", "fd00::ffff:ffff:ffff:ffff" },
+        { "172.16.4.0/23", "172.16.5.255" },
+    };
+    static const struct {
+        const char *a, *b;
+        bool overlap;
+    } pairs[] = {
+        { "10.0.0.0/8", "10.1.0.0/16", true },      { "10.0.0.0/24", "10.0.1.0/24", false },
+        { "10.0.0.0/24", "10.0.0.0/24", true },     { "0.0.0.0/0", "10.0.0.0/24", true },
+        { "172.16.4.0/23", "172.16.5.0/24", true }, { "172.16.4.0/23", "172.16.6.0/24", false },
+        { "fd00::/64", "fd00::1:0:0:0/80", true },  { "0.0.0.0/0", "::/0", false },
+    };
+    char text[CIDR_TEXT];
+
+    for (size_t i = 0; i < ARRAY_SIZE(lasts); i++) {
+        struct cidr c = cidr(lasts[i][0]), again;
+        struct ip last;
+        cidr_last(&c, &last);
+        assert_string_equal(ip_format(&last, text), lasts[i][1]);
+        cidr_around(&last, c.prefix, &again);
+        assert_string_equal(cidr_format(&again, text), lasts[i][0]);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+        struct cidr a = cidr(pairs[i].a), b = cidr(pairs[i].b), none = { 0 };
+        assert_int_equal(cidr_overlaps(&a, &b), pairs[i].overlap);
+        assert_int_equal(cidr_overlaps(&b, &a), pairs[i].overlap);
+        assert_false(cidr_overlaps(&a, &none) || cidr_overlaps(&none, &none));
+    }
+}
+
+static void test_usable(void **state)
+{
+    (void)state;
+    static const char *const good[] = { "10.1.1.1", "172.16.5.0", "223.255.255.255", "fd00::1",
+                                        "1.0.0.0" };
+    static const char *const bad[] = { "0.0.0.0",         "0.1.2.3", "127.0.0.1", "224.0.0.1",
+                                       "255.255.255.255", "::",      "::1",       "ff02::1" };
+    struct ip a, none = { 0 };
+
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+        assert_true((a = ip(good[i]), ip_is_usable(&a)));
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        assert_false((a = ip(bad[i]), ip_is_usable(&a)));
+    assert_false(ip_is_usable(&none));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mac),      cmocka_unit_test(test_ip),   cmocka_unit_test(test_cidr),
-        cmocka_unit_test(test_endpoint), cmocka_unit_test(test_uuid), cmocka_unit_test(test_derive),
+        cmocka_unit_test(test_numbers),  cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_usable),   cmocka_unit_test(test_mac),
+        cmocka_unit_test(test_ip),       cmocka_unit_test(test_cidr),
+        cmocka_unit_test(test_endpoint), cmocka_unit_test(test_uuid),
+        cmocka_unit_test(test_derive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -169,12 +169,52 @@ static void sources_that_do_not_do(void **state)
     assert_non_null(strstr(rig.answer.err.text, "no regular file"));
 }
 
+static enum err_kind dry_run(const char *text)
+{
+    json_t *tree = json_loads(text, 0, NULL);
+    enum err_kind k;
+
+    assert_non_null(tree);
+    k = operate(core_apply(rig.core, tree, true, &tester, answered, &rig.answer));
+    json_decref(tree);
+    return k;
+}
+
+/* What apply would complain of, a dry run complains of. */
+static void a_dry_run_looks_at_files(void **state)
+{
+    static const char page[] = "<html>no such image</html>\n";
+    char text[256], path[96];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/disk.raw", rig.dir);
+    snprintf(text, sizeof text, "{\"images\": {\"d\": {\"file\": \"%s\"}}}", path);
+    assert_int_equal(dry_run(text), ERR_NOT_FOUND);
+    assert_non_null(strstr(rig.answer.err.text, "image d: "));
+    assert_non_null(strstr(rig.answer.err.text, path));
+    auto_close int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, page, sizeof page - 1), sizeof page - 1);
+    assert_int_equal(dry_run(text), ERR_INVALID);
+    assert_non_null(strstr(rig.answer.err.text, "it is text"));
+    assert_int_equal(apply_text(text), ERR_INVALID);
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_int_equal(ftruncate(fd, 1 << 20), 0);
+    assert_int_equal(dry_run(text), ERR_NONE);
+    const json_t *warnings = json_object_get(rig.answer.result, "warnings");
+    assert_int_equal(json_array_size(warnings), 1);
+    assert_non_null(strstr(json_string_value(json_array_get(warnings, 0)), "to boot from"));
+    assert_int_equal(pwrite(fd, "\x55\xaa", 2, 510), 2);
+    assert_int_equal(dry_run(text), ERR_NONE);
+    assert_int_equal(json_array_size(json_object_get(rig.answer.result, "warnings")), 0);
+}
+
 /* roost ends in the middle of a copy: whoever waits is told, and nothing is half there. */
 static void the_end_during_a_copy(void **state)
 {
     struct answer slow = { 0 };
     json_t *tree;
     struct image image;
+    char path[96];
 
     (void)state;
     tree = json_loads(fleet("\"web\": {\"image\": \"k\"}"), 0, NULL);
@@ -182,6 +222,8 @@ static void the_end_during_a_copy(void **state)
     core_down();
     assert_int_equal(slow.calls, 1);
     assert_int_equal(slow.err.kind, ERR_BUSY);
+    snprintf(path, sizeof path, "%s/images", rig.dir);
+    assert_int_equal(rmdir(path), 0); /* empty */
     core_up();
     assert_int_equal(core_image(rig.core, "k", &image, NULL), -1);
     assert_int_equal(operate(core_apply(rig.core, tree, false, &tester, answered, &rig.answer)),
@@ -199,6 +241,7 @@ int main(void)
         WITH_CORE(one_at_a_time),
         WITH_CORE(a_source_that_is_gone),
         WITH_CORE(sources_that_do_not_do),
+        WITH_CORE(a_dry_run_looks_at_files),
         WITH_CORE(the_end_during_a_copy),
     };
 
