@@ -46,6 +46,27 @@ typedef void core_text_fn(struct buf *text, const struct err *err, void *arg);
 void core_survey(struct core *c, enum survey_kind kind, const char *host, core_text_fn *done,
                  void *arg);
 
+/* --- networks --- */
+/* Definitions in canonical form with {"name", "state": "up" "down" "changing" "failed", "bridge", "note"}
+ * beside; a user network is always up. */
+json_t *core_networks(struct core *c, struct err *e);
+/* The row, and {"reservations": [{instance, mac, address}], "files": DIR, "instances": N}. */
+json_t *core_network_show(struct core *c, const char *name, struct err *e);
+/* ERR_CONFLICT: guests run on it (down), instances are on it or it is up (remove). `up` of one that
+ * is up brings it to its definition and mends what somebody took away. */
+void core_network_up(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
+                     void *arg);
+void core_network_down(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
+                       void *arg);
+void core_network_remove(struct core *c, const char *name, const struct actor *who,
+                         core_op_fn *done, void *arg);
+/* What `up` would change: {"bridge", "warning", "steps": [{"do": TEXT, "done": bool}]}, `done` where
+ * the ledger has it. Changes nothing. */
+void core_network_plan(struct core *c, const char *name, core_op_fn *done, void *arg);
+/* Result: {"text": what netcfg/export.h renders}. */
+void core_network_export(struct core *c, const char *name, const char *format, core_op_fn *done,
+                         void *arg);
+
 /* --- operations --- */
 /* `tree` is the fleet as JSON (file contents inlined by the client); result: {"plan": [{object,
  * name, action, class, fields}], "warnings": […], "changed": bool}. dry_run plans only. */
