@@ -27,9 +27,9 @@ static int find(struct core *c, const struct caller *who, struct guest *ret, str
         return store_guest_by_tag(c->store, who->tag.s, ret, e);
     if (who->has_token && (m = machine_by_token(c, &who->token)))
         return store_guest_by_id(c->store, machine_id(m), ret, e);
-    return who->has_token ? err_set(e, ERR_NOT_FOUND, "nobody is identified by \"%s\"",
-                                    who->claimed)
-                          : find_by_address(c, who, ret, e);
+    return who->has_token
+               ? err_set(e, ERR_NOT_FOUND, "nobody is identified by \"%s\"", who->claimed)
+               : find_by_address(c, who, ret, e);
 }
 
 /* On a bridge of roost's own a guest is its address: the one that is reserved for it there. (On a
@@ -41,8 +41,7 @@ static bool holds_address(struct core *c, const struct guest *g, const struct ne
     struct reserved at;
 
     return via && strcmp(via->name.s, n->name.s) == 0 &&
-           store_reservation_of(c->store, g->id, &at, NULL) == 1 &&
-           ip_equal(&at.ip, &who->peer.ip);
+           store_reservation_of(c->store, g->id, &at, NULL) == 1 && ip_equal(&at.ip, &who->peer.ip);
 }
 
 static bool may(struct core *c, const struct caller *who, enum token_purpose purpose,

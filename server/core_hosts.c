@@ -227,7 +227,8 @@ static void compact_soon(struct hostfiles *f)
 
     f->compact = true;
     if (!loop_timer_armed(f->timer))
-        loop_timer_set(f->timer, f->compacted_ms && wait > COMPACT_SOON_MS ? wait : COMPACT_SOON_MS);
+        loop_timer_set(f->timer,
+                       f->compacted_ms && wait > COMPACT_SOON_MS ? wait : COMPACT_SOON_MS);
 }
 
 int hostfiles_write(struct core *c, const char *network, struct err *e)

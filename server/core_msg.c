@@ -212,24 +212,15 @@ static const struct {
     enum proto_type type;
     int (*fn)(struct core *c, const struct chan_msg *m, struct err *e);
 } roostd_table[] = {
-    { P_HELLO, on_hello },
-    { P_CONFIG, on_config },
-    { P_CONTROL, on_control },
-    { P_SEED_ADDRESS, on_seed_address },
-    { P_FRONT_LINK, on_front_link },
-    { P_ACCEL, on_accel },
-    { P_LAUNCHED, on_launched },
-    { P_LAUNCH_FAILED, on_launch_failed },
-    { P_ADOPTED, on_launched },
-    { P_NOT_RUNNING, on_not_running },
-    { P_EXITED, on_exited },
-    { P_DONE, on_done },
-    { P_NET_STEP, on_net_step },
-    { P_NET_PLANNED, on_net_state },
-    { P_NET_DONE, on_net_done },
-    { P_NET_STATE, on_net_state },
-    { P_LEASE, on_lease },
-    { P_QUIT, on_quit },
+    { P_HELLO, on_hello },           { P_CONFIG, on_config },
+    { P_CONTROL, on_control },       { P_SEED_ADDRESS, on_seed_address },
+    { P_FRONT_LINK, on_front_link }, { P_ACCEL, on_accel },
+    { P_LAUNCHED, on_launched },     { P_LAUNCH_FAILED, on_launch_failed },
+    { P_ADOPTED, on_launched },      { P_NOT_RUNNING, on_not_running },
+    { P_EXITED, on_exited },         { P_DONE, on_done },
+    { P_NET_STEP, on_net_step },     { P_NET_PLANNED, on_net_state },
+    { P_NET_DONE, on_net_done },     { P_NET_STATE, on_net_state },
+    { P_LEASE, on_lease },           { P_QUIT, on_quit },
 };
 
 void core_roostd_message(const struct chan_msg *m, void *arg)

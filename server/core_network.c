@@ -20,8 +20,8 @@ struct netrun {
     bool wanted; /* by the run that is under way */
     bool again;  /* asked for while one is under way */
     bool up;
-    bool asked; /* by a person, and it was down: what fails is taken back */
-    uint32_t id; /* of the verb that is under way; 0 none */
+    bool asked;           /* by a person, and it was down: what fails is taken back */
+    uint32_t id;          /* of the verb that is under way; 0 none */
     struct net_step step; /* which it is about */
     struct net_step steps[STEPS_MAX];
     int n, at;
@@ -565,8 +565,8 @@ static int change(struct core *c, const char *name, bool up, const struct actor 
     if (r->state != RUN_IDLE)
         return err_set(e, ERR_BUSY, "network %s is just being brought %s; try again", name,
                        r->wanted ? "up" : "down");
-    if (core_write(c, true, e) < 0 ||
-        store_network_want(c->store, name, up, e) < 0 || waiter_add(&r->waiters, done, arg, e) < 0)
+    if (core_write(c, true, e) < 0 || store_network_want(c->store, name, up, e) < 0 ||
+        waiter_add(&r->waiters, done, arg, e) < 0)
         return -1;
     r->asked = up && !r->up;
     begin(r);

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "server/guests_priv.h"
+#include "server/nets.h"
 
 #define FD_FIRST   10 /* QEMU's descriptors are FD_FIRST + role */
 #define TICK_MS    10000
@@ -196,6 +197,10 @@ static int launch(struct guests *g, const struct launch *l, struct running **ret
         return err_set(e, ERR_NOT_FOUND, "%s", g->accel.reason);
     if (guest_files_open(g, l, &f, e) < 0)
         return -1;
+    if (l->tap && (f.fd[QEMU_TAP] = nets_tap(g->nets, l, e)) < 0) {
+        guest_files_close(&f);
+        return -1;
+    }
     struct running *r = running_new(g, &l->instance, l->launch_id);
     int rc = r ? spawn(r, l, &f, e) : err_set(e, ERR_INTERNAL, "no memory");
     guest_files_close(&f);
@@ -340,7 +345,7 @@ int guests_reprobe(struct guests *g, uint32_t id, struct msg_cur *c, struct err 
 /* --- life ---------------------------------------------------------------------------------- */
 
 struct guests *guests_new(struct loop *l, const struct config *c, const struct place *p,
-                          guests_send_fn *send, void *arg, struct err *e)
+                          struct nets *nets, guests_send_fn *send, void *arg, struct err *e)
 {
     struct guests *g = calloc(1, sizeof(*g));
 
@@ -351,6 +356,7 @@ struct guests *guests_new(struct loop *l, const struct config *c, const struct p
     g->loop = l;
     g->config = c;
     g->place = p;
+    g->nets = nets;
     g->send = send;
     g->arg = arg;
     TAILQ_INIT(&g->running);

@@ -14,10 +14,12 @@ struct guests;
 /* Sends to core; `b` is emptied. Nothing happens while core is away. */
 typedef void guests_send_fn(enum proto_type t, uint32_t id, struct buf *b, void *arg);
 
-/* config and place are borrowed. Starts the accelerator's probe, whose verdict launches wait for.
+/* config, place and nets are borrowed. Starts the accelerator's probe, whose verdict launches wait
+ * for.
  */
+struct nets;
 struct guests *guests_new(struct loop *l, const struct config *c, const struct place *p,
-                          guests_send_fn *send, void *arg, struct err *e);
+                          struct nets *nets, guests_send_fn *send, void *arg, struct err *e);
 void guests_free(struct guests *g); /* NULL is fine; the QEMUs run on */
 
 /* A verb from core. -1: the message does not decode, which is a reason to end core. */

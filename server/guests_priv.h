@@ -34,6 +34,7 @@ struct guests {
     struct loop *loop;
     const struct config *config;
     const struct place *place;
+    struct nets *nets;
     guests_send_fn *send;
     void *arg;
     TAILQ_HEAD(, running) running;

@@ -91,6 +91,7 @@ static int supervise(struct run *r, struct err *e)
 {
     struct supervisor_opts o = { .config = &r->d->config,
                                  .place = &r->place,
+                                 .libexec = r->d->libexec,
                                  .seed_fd = r->seed_fd,
                                  .control_fd = r->control_fd,
                                  .seed_at = r->seed_at };

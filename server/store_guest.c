@@ -125,8 +125,7 @@ int store_guest_by_tag(struct store *s, const char *tag, struct guest *ret, stru
 int store_guest_by_mac(struct store *s, const struct mac *mac, struct guest *ret, struct err *e)
 {
     sqlite3_stmt *st = NULL;
-    int found =
-        store_row(s, S_GUEST_BY_MAC, &st, e, "b", (const void *)mac->b, sizeof(mac->b));
+    int found = store_row(s, S_GUEST_BY_MAC, &st, e, "b", (const void *)mac->b, sizeof(mac->b));
     if (found <= 0)
         return found;
     return take(s, found, st, ret, e) < 0 ? -1 : 1;

@@ -6,37 +6,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "server/guests.h"
 #include "server/notify.h"
-#include "server/proto.h"
+#include "server/supervise_priv.h"
 
 #define GONE_MS 2000 /* from the end of a child's channel to its own end */
-
-struct kid {
-    struct supervisor *s;
-    enum role role;
-    struct chan *chan;
-    bool alive, hello, ready, was_ready;
-    int64_t started_ms;
-    unsigned failures;
-    unsigned starts;
-    struct loop_timer *restart, *reap;
-    char text[256]; /* of its READY */
-};
-
-struct supervisor {
-    struct loop *loop;
-    struct supervisor_opts o;
-    void (*done)(void *);
-    void *done_arg;
-    struct guests *guests;
-    struct kid kids[ROLES];
-    struct loop_timer *limit; /* of a stop */
-    bool quitting, over, told_ready;
-    struct err failure;
-    int exit_code;
-    struct buf out;
-};
 
 static const char *const names[ROLES] = { [ROLE_CORE] = "core", [ROLE_FRONT] = "front" };
 static const char *const programs[ROLES] = {
@@ -94,7 +67,7 @@ void supervisor_quit(struct supervisor *s)
     over_if_all_ended(s);
 }
 
-static void fail(struct supervisor *s, const struct err *why, int exit_code)
+void supervisor_fail(struct supervisor *s, const struct err *why, int exit_code)
 {
     if (s->failure.kind == ERR_NONE) {
         s->failure = *why;
@@ -109,113 +82,7 @@ const struct err *supervisor_failure(const struct supervisor *s, int *ret_exit_c
     return &s->failure;
 }
 
-/* --- what children say --------------------------------------------------------------------- */
-
-static void ready_text(const struct supervisor *s, char *out, size_t size)
-{
-    const char *text = s->kids[ROLE_CORE].text;
-
-    snprintf(out, size, "ready%s%s", *text ? ", " : "", text);
-}
-
-static void told_ready(struct supervisor *s)
-{
-    char text[320], state[400];
-    struct err e = { 0 };
-
-    if (s->told_ready || !s->kids[ROLE_CORE].ready || !s->kids[ROLE_FRONT].ready)
-        return;
-    s->told_ready = true;
-    ready_text(s, text, sizeof(text));
-    log_info("%s", text);
-    snprintf(state, sizeof(state), "READY=1\nSTATUS=%s", text);
-    if (notify_send(state, &e) < 0)
-        log_warn("%s", e.text);
-}
-
-static int on_hello(struct kid *k, uint32_t id, struct msg_cur *c, struct err *e)
-{
-    (void)id;
-    if (hello_decode(c, names[k->role], e) < 0)
-        return -1;
-    k->hello = true;
-    return 0;
-}
-
-static int on_ready(struct kid *k, uint32_t id, struct msg_cur *c, struct err *e)
-{
-    (void)id;
-    if (text_decode(c, k->text, sizeof(k->text), e) < 0)
-        return -1;
-    if (k->was_ready && !k->ready)
-        log_info("%s is back%s%s", programs[k->role], k->text[0] ? ": " : "", k->text);
-    k->ready = k->was_ready = true;
-    told_ready(k->s);
-    return 0;
-}
-
-static int on_launch(struct kid *k, uint32_t id, struct msg_cur *c, struct err *e)
-{
-    return guests_launch(k->s->guests, id, c, e);
-}
-static int on_kill(struct kid *k, uint32_t id, struct msg_cur *c, struct err *e)
-{
-    return guests_kill(k->s->guests, id, c, e);
-}
-static int on_adopt(struct kid *k, uint32_t id, struct msg_cur *c, struct err *e)
-{
-    return guests_adopt(k->s->guests, id, c, e);
-}
-static int on_vmsh(struct kid *k, uint32_t id, struct msg_cur *c, struct err *e)
-{
-    return guests_vmsh(k->s->guests, id, c, e);
-}
-static int on_reprobe(struct kid *k, uint32_t id, struct msg_cur *c, struct err *e)
-{
-    return guests_reprobe(k->s->guests, id, c, e);
-}
-
-/* What may come from whom; everything else ends the child. */
-#define FROM(role) (1u << (role))
-static const struct {
-    uint16_t type;
-    unsigned from;
-    int (*take)(struct kid *k, uint32_t id, struct msg_cur *c, struct err *e);
-} verbs[] = {
-    { P_HELLO, FROM(ROLE_CORE) | FROM(ROLE_FRONT), on_hello },
-    { P_READY, FROM(ROLE_CORE) | FROM(ROLE_FRONT), on_ready },
-    { P_LAUNCH, FROM(ROLE_CORE), on_launch },
-    { P_KILL, FROM(ROLE_CORE), on_kill },
-    { P_ADOPT, FROM(ROLE_CORE), on_adopt },
-    { P_VMSH, FROM(ROLE_CORE), on_vmsh },
-    { P_REPROBE, FROM(ROLE_CORE), on_reprobe },
-};
-
-static int take(struct kid *k, const struct chan_msg *m, struct err *e)
-{
-    struct msg_cur c = msg_cur(m->data, m->len);
-
-    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
-        if (verbs[i].type == m->type && verbs[i].from & FROM(k->role) &&
-            (k->hello || m->type == P_HELLO))
-            return verbs[i].take(k, m->id, &c, e);
-    }
-    return err_set(e, ERR_INVALID, "message %u is out of place", m->type);
-}
-
-static void msg_cb(const struct chan_msg *m, void *arg)
-{
-    struct kid *k = arg;
-    struct err e = { 0 };
-
-    if (take(k, m, &e) == 0)
-        return;
-    err_wrap(&e, "%s", programs[k->role]);
-    log_error("%s", e.text);
-    k->s->o.ops->kill(k->role, k->s->o.ops->arg);
-    if (e.kind == ERR_CONFLICT) /* another build will not become this one by a restart */
-        fail(k->s, &e, 0);
-}
+/* --- their channels --- */
 
 /* The child follows by itself; one that does not is ended. */
 static void gone_cb(const struct err *err, void *arg)
@@ -261,7 +128,10 @@ static int greet_front(struct kid *k, struct err *e)
     struct listen_msg m = { .listener = 0, .at = k->s->o.seed_at };
 
     listen_msg_encode(&m, &k->s->out);
-    return send_fd(k, P_LISTEN, k->s->o.seed_fd, e);
+    if (send_fd(k, P_LISTEN, k->s->o.seed_fd, e) < 0)
+        return -1;
+    nets_front_came(k->s->nets);
+    return 0;
 }
 
 static int greet(struct kid *k, struct err *e)
@@ -305,7 +175,7 @@ static int kid_start(struct kid *k, struct err *e)
     k->hello = k->ready = false;
     k->text[0] = '\0';
     k->started_ms = loop_now(s->loop).boot_ms;
-    k->chan = chan_new(s->loop, pair[0], msg_cb, gone_cb, k, e);
+    k->chan = chan_new(s->loop, pair[0], supervise_message, gone_cb, k, e);
     if (!k->chan) {
         close(pair[0]);
         close(pair[1]);
@@ -373,7 +243,7 @@ void supervisor_ended(struct supervisor *s, enum role r, int exit_code, const ch
     if (!k->was_ready && exit_code > 0) {
         err_set(&why, ERR_INTERNAL, "%s could not start (%s), its reason stands above", programs[r],
                 text);
-        fail(s, &why, exit_code);
+        supervisor_fail(s, &why, exit_code);
         return;
     }
     int64_t wait = next_wait(k);
@@ -396,6 +266,33 @@ static void send_core(enum proto_type t, uint32_t id, struct buf *b, void *arg)
         log_warn("to roost-core: %s", e.text);
 }
 
+/* A seed socket on a bridge. */
+static void listener_cb(uint16_t number, const struct endpoint *at, int fd, void *arg)
+{
+    struct supervisor *s = arg;
+    struct kid *front = &s->kids[ROLE_FRONT];
+    struct listen_msg m = { .listener = number, .at = *at };
+    struct err e = { 0 };
+
+    if (!front->chan)
+        return; /* the next one is told of all */
+    listen_msg_encode(&m, &s->out);
+    if (proto_send(front->chan, fd < 0 ? P_UNLISTEN : P_LISTEN, 0, &s->out, &fd, fd >= 0, &e) < 0)
+        log_warn("to roost-front: %s", e.text);
+}
+
+static struct nets *make_nets(struct supervisor *s, struct err *e)
+{
+    struct nets_opts o = { .config = s->o.config,
+                           .place = s->o.place,
+                           .libexec = s->o.libexec,
+                           .send = send_core,
+                           .listener = listener_cb,
+                           .arg = s };
+
+    return nets_new(s->loop, &o, e);
+}
+
 static int kid_init(struct supervisor *s, enum role r, struct err *e)
 {
     struct kid *k = &s->kids[r];
@@ -412,7 +309,9 @@ static int start_all(struct supervisor *s, struct err *e)
     s->limit = loop_timer_new(s->loop, limit_cb, s, e);
     if (!s->limit || kid_init(s, ROLE_CORE, e) < 0 || kid_init(s, ROLE_FRONT, e) < 0)
         return -1;
-    s->guests = guests_new(s->loop, s->o.config, s->o.place, send_core, s, e);
+    s->nets = make_nets(s, e);
+    s->guests =
+        s->nets ? guests_new(s->loop, s->o.config, s->o.place, s->nets, send_core, s, e) : NULL;
     if (!s->guests)
         return -1;
     return kid_start(&s->kids[ROLE_CORE], e) < 0 ? -1 : kid_start(&s->kids[ROLE_FRONT], e);
@@ -447,6 +346,7 @@ void supervisor_free(struct supervisor *s)
         loop_timer_free(s->kids[r].reap);
     }
     guests_free(s->guests);
+    nets_free(s->nets);
     loop_timer_free(s->limit);
     buf_done(&s->out);
     free(s);
@@ -462,4 +362,5 @@ void supervisor_dump(const struct supervisor *s)
                  k->text);
     }
     guests_dump(s->guests);
+    nets_dump(s->nets);
 }

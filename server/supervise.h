@@ -23,6 +23,7 @@ struct role_ops {
 struct supervisor_opts {
     const struct config *config; /* borrowed, as all here */
     const struct place *place;
+    const char *libexec; /* where the programs are */
     const struct role_ops *ops;
     int seed_fd, control_fd; /* listening sockets */
     struct endpoint seed_at;
