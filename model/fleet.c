@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "model/fleet_check.h"
 #include "model/instance_field.h"
 
 struct reading {
@@ -312,6 +313,8 @@ int fleet_parse(const json_t *tree, const char *file, const struct yaml_map *map
     struct reading r = { .taken = json_object() };
     spec_init(&r.defaults, d);
     int bad = read_sections(&r, tree, &root, e);
+    if (!bad)
+        bad = fleet_check(&r.fleet, &root, e);
     if (bad)
         fleet_done(&r.fleet);
     else

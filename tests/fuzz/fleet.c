@@ -18,6 +18,19 @@ static void read_back(const struct spec *s, const struct spec_defaults *d)
     spec_done(&again);
 }
 
+static void network_read_back(const struct network *n)
+{
+    struct network again;
+    json_t *j = network_to_json(n), *j2;
+    if (network_from_json(n->name.s, j, &again, NULL) < 0)
+        abort();
+    j2 = network_to_json(&again);
+    if (!json_equal(j, j2))
+        abort();
+    json_decref(j);
+    json_decref(j2);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -30,6 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fleet_parse(tree, "fleet.yaml", map, &d, &f, &e) == 0) {
         for (int i = 0; i < f.n_instances && i < 8; i++)
             read_back(&f.instances[i].spec, &d);
+        for (int i = 0; i < f.n_networks && i < 8; i++)
+            network_read_back(&f.networks[i]);
         fleet_done(&f);
     }
     json_decref(tree);

@@ -265,12 +265,38 @@ static void test_caps(void **state)
     json_decref(tree);
 }
 
+/* Each is compared with each: so there is a limit, and up to there it is quick. */
+static void test_many_networks(void **state)
+{
+    (void)state;
+    json_t *networks = json_object(), *tree = json_pack("{s:o}", "networks", networks);
+    struct fleet f;
+    struct err e = { 0 };
+    for (int i = 0; i <= FLEET_HOST_NETWORKS_MAX; i++) {
+        char name[32], cidr[32];
+        snprintf(name, sizeof(name), "net-number-%d", i);
+        snprintf(cidr, sizeof(cidr), "10.%d.%d.0/24", i >> 8, i & 255);
+        if (i == FLEET_HOST_NETWORKS_MAX) {
+            assert_int_equal(parse(tree, &f, &e), 0);
+            assert_int_equal(f.n_networks, FLEET_HOST_NETWORKS_MAX);
+            fleet_done(&f);
+        }
+        json_object_set_new(networks, name, json_pack("{s:s,s:s}", "kind", "shared", "cidr", cidr));
+    }
+    assert_int_equal(parse(tree, &f, &e), -1);
+    assert_int_equal(e.kind, ERR_TOO_BIG);
+    assert_string_equal(e.text, "/networks/net-number-256: more than 256 networks of other kinds "
+                                "than user in one fleet");
+    json_decref(tree);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden), cmocka_unit_test(test_pointer_alone),
-        cmocka_unit_test(test_many),   cmocka_unit_test(test_growth),
-        cmocka_unit_test(test_count),  cmocka_unit_test(test_caps),
+        cmocka_unit_test(test_many_networks), cmocka_unit_test(test_golden),
+        cmocka_unit_test(test_pointer_alone), cmocka_unit_test(test_many),
+        cmocka_unit_test(test_growth),        cmocka_unit_test(test_count),
+        cmocka_unit_test(test_caps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
