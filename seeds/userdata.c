@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/yaml.h"
 #include "model/instance.h"
+#include "seeds/gunzip.h"
 #include "seeds/mime.h"
 
 static const char *const forms[] = {
@@ -44,14 +45,9 @@ static const struct kind {
 static const struct kind gzip_kind = { NULL, NULL, USERDATA_GZIP, true };
 static const struct kind unmarked_kind = { NULL, NULL, USERDATA_UNMARKED, false };
 
-static bool is_gzip(const char *s, size_t len)
-{
-    return len >= 2 && memcmp(s, "\x1f\x8b", 2) == 0; /* RFC 1952 section 2.3.1 */
-}
-
 static const struct kind *kind_by_start(const char *s, size_t len)
 {
-    if (is_gzip(s, len))
+    if (gzip_is(s, len))
         return &gzip_kind;
     while (len > 0 && strchr(" \t\r\n\v\f", *s) && *s)
         s++, len--;
@@ -75,7 +71,7 @@ static const struct kind *kind_of_part(const char *type, const char *s, size_t l
     }
     if (by_type && by_type->form != USERDATA_SCRIPT)
         return by_type;
-    if (strncmp(type, "application/", 12) == 0 && is_gzip(s, len))
+    if (strncmp(type, "application/", 12) == 0 && gzip_is(s, len))
         return &gzip_kind;
     const struct kind *by_start = kind_by_start(s, len);
     return by_start == &unmarked_kind && by_type ? by_type : by_start;
@@ -231,15 +227,49 @@ static int kind_inspect(const struct kind *k, const char *s, size_t len, struct 
     return 0;
 }
 
-static int part_inspect(const char *type, const char *data, size_t len, void *arg, struct err *e)
+/* What is in it is looked at by `inspect`, as if it stood there plainly; 1: it cannot be unpacked.
+ */
+static int gzip_inspect(const char *data, size_t len, struct userdata_facts *f,
+                        int (*inspect)(const char *, size_t, struct userdata_facts *, struct err *),
+                        struct err *e)
 {
-    return kind_inspect(kind_of_part(type, data, len), data, len, arg, e);
+    auto_buf struct buf text = BUF_INIT;
+    struct err why = { 0 };
+
+    if (gunzip(data, len, USER_DATA_MAX, &text, &why) < 0) {
+        f->opaque = true;
+        if (why.kind == ERR_INTERNAL)
+            return err_set(e, why.kind, "%s", why.text);
+        return why.kind == ERR_TOO_BIG ? 0 : 1;
+    }
+    if (inspect(buf_str(&text), text.len, f, e) < 0)
+        return err_wrap(e, "unpacked");
+    return 0;
 }
 
-static int document_inspect(const char *data, size_t len, struct userdata_facts *f, struct err *e)
+/* Unpacked once: gzip in gzip is left alone by cloud-init, too. */
+static int plain_inspect(const char *data, size_t len, struct userdata_facts *f, struct err *e)
 {
-    /* In cloud-init's own order: unpacking, then MIME wherever it says so, then the first line. */
-    if (!is_gzip(data, len) && mime_is(data, len)) {
+    return kind_inspect(kind_by_start(data, len), data, len, f, e);
+}
+
+static int part_inspect(const char *type, const char *data, size_t len, void *arg, struct err *e)
+{
+    const struct kind *k = kind_of_part(type, data, len);
+    int rc;
+
+    if (k != &gzip_kind)
+        return kind_inspect(k, data, len, arg, e);
+    rc = gzip_inspect(data, len, arg, plain_inspect, e);
+    if (rc > 0)
+        warn(arg, "a part of it looks like gzip but cannot be unpacked: cloud-init stops there");
+    return rc < 0 ? -1 : 0;
+}
+
+/* In cloud-init's own order: unpacking, then MIME wherever it says so, then the first line. */
+static int unpacked_inspect(const char *data, size_t len, struct userdata_facts *f, struct err *e)
+{
+    if (!gzip_is(data, len) && mime_is(data, len)) {
         f->form = USERDATA_MIME;
         int rc = mime_walk(data, len, part_inspect, f, e);
         f->opaque = f->opaque || rc > 0;
@@ -248,6 +278,17 @@ static int document_inspect(const char *data, size_t len, struct userdata_facts 
     const struct kind *k = kind_by_start(data, len);
     f->form = k->form;
     return kind_inspect(k, data, len, f, e);
+}
+
+static int document_inspect(const char *data, size_t len, struct userdata_facts *f, struct err *e)
+{
+    if (!gzip_is(data, len))
+        return unpacked_inspect(data, len, f, e);
+    int rc = gzip_inspect(data, len, f, unpacked_inspect, e);
+    if (rc > 0)
+        warn(f, "it looks like gzip but cannot be unpacked: cloud-init ignores it");
+    f->form = USERDATA_GZIP;
+    return rc < 0 ? -1 : 0;
 }
 
 int userdata_inspect(const char *data, size_t len, struct userdata_facts *ret, struct err *e)

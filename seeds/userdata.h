@@ -22,8 +22,9 @@ const char *userdata_form_name(enum userdata_form f);
 
 struct userdata_facts {
     enum userdata_form form;
-    /* could not be looked into (gzip, include, YAML anchors) or not wholly (jinja: only top-level
-     * keys that stand in the text): users and phone_home are possible */
+    /* could not be looked into (gzip that is damaged or too large, include, YAML anchors) or not
+     * wholly (jinja: only top-level keys that stand in the text): users and phone_home are possible
+     */
     bool opaque;
     bool has_users;      /* a users: list of its own */
     bool has_phone_home; /* a phone_home of its own, or possibly one (opaque) */
@@ -32,9 +33,9 @@ struct userdata_facts {
 };
 
 /* 0, or -1 with ERR_INVALID for what is refused at apply: `users` as string or dict, a broken YAML
- * document behind #cloud-config (with its line), more than 1 MiB. What is gzipped is not unpacked.
- * Parts of a MIME multi-part (7bit, 8bit, base64; one level) are looked into, other forms of it are
- * opaque. */
+ * document behind #cloud-config (with its line), more than 1 MiB. What is gzipped is unpacked once;
+ * beyond 1 MiB of text it is opaque. Parts of a MIME multi-part (7bit, 8bit, base64; one level) are
+ * looked into, other forms of it are opaque. */
 int userdata_inspect(const char *data, size_t len, struct userdata_facts *ret, struct err *e);
 
 #endif

@@ -45,6 +45,7 @@ corner sqlite3.h 'server/store*'
 corner yaml.h 'base/yaml*'
 corner curl/ 'cli/*' 'base/http*'
 corner libsmartcols 'cli/*'
+corner zlib.h 'seeds/gunzip*'
 corner iniparser 'server/config*'
 
 # What a program links: no SQL, YAML or HTTP client in roost-front; no parser of guest bytes, JSON,
@@ -62,8 +63,8 @@ refuse() {
         fi
     done
 }
-refuse roost-front sqlite3 yaml yaml-0 curl jansson smartcols
-refuse roostd sqlite3 yaml yaml-0 curl jansson smartcols microhttpd
+refuse roost-front sqlite3 yaml yaml-0 curl jansson smartcols z
+refuse roostd sqlite3 yaml yaml-0 curl jansson smartcols microhttpd z
 refuse roost-core curl smartcols
 refuse roost sqlite3 microhttpd event event_core iniparser
 for symbol in homecoming_parse report_parse userdata_inspect route_parse; do

@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <zlib.h>
 
 #include "base/cleanup.h"
+#include "seeds/gunzip.h"
 
 #define C                      "#cloud-config\n"
 #define MIME_HEAD              "Content-Type: multipart/mixed;\n boundary=\"b 1\"\nMIME-Version: 1.0\n\n"
@@ -47,7 +49,7 @@ static const struct {
     { "## template: jinja\n#cloud-config\na: {{ b }}\n", USERDATA_JINJA, HOME | OPAQUE },
     { "## template: jinja\n#cloud-config\nusers:\n- {{ b }}\n", USERDATA_JINJA,
       USERS | HOME | OPAQUE },
-    { "\x1f\x8b\x08 and more", USERDATA_GZIP, HOME | OPAQUE },
+    { "\x1f\x8b\x08 and more", USERDATA_GZIP, HOME | OPAQUE | WARNED },
     { "#include http://x/\n", USERDATA_OTHER, HOME | OPAQUE },
     { "#cloud-config-archive\n- a\n", USERDATA_OTHER, HOME | OPAQUE },
     { "#part-handler\n", USERDATA_OTHER, HOME | OPAQUE },
@@ -76,7 +78,7 @@ static const struct {
     { MIME_HEAD PART("text/x-include-url", "", "http://x/") MIME_END, USERDATA_MIME,
       HOME | OPAQUE },
     { MIME_HEAD PART("application/gzip", "", "\x1f\x8b\x08") MIME_END, USERDATA_MIME,
-      HOME | OPAQUE },
+      HOME | OPAQUE | WARNED },
     { MIME_HEAD PART("text/cloud-config", "", "a: b"), USERDATA_MIME, HOME | OPAQUE },
     { "MIME-Version: 1.0\nContent-Type: multipart/mixed\n\n--b\n", USERDATA_MIME, HOME | OPAQUE },
     { "Content-Type: text/cloud-config\nMIME-Version: 1.0\n\nusers: [a]\n", USERDATA_MIME, USERS },
@@ -134,6 +136,77 @@ static void test_refused(void **state)
         refused(bad[i].text, strlen(bad[i].text), ERR_INVALID, bad[i].words);
 }
 
+/* One gzip member behind what stands in out. */
+static size_t pack(const char *text, size_t len, char *out, size_t size)
+{
+    z_stream z = { .next_in = (Bytef *)(uintptr_t)text, .avail_in = (uInt)len };
+
+    z.next_out = (Bytef *)out;
+    z.avail_out = (uInt)size;
+    assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+    deflateEnd(&z);
+    return size - z.avail_out;
+}
+
+/* Every case again, gzipped: the same facts; and what is refused is refused. */
+static void test_gzipped(void **state)
+{
+    (void)state;
+    char packed[4096];
+    struct userdata_facts f;
+    struct err e = { 0 };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        size_t n = pack(cases[i].text, strlen(cases[i].text), packed, sizeof packed);
+        if (userdata_inspect(packed, n, &f, &e) < 0)
+            fail_msg("%s\n%s", cases[i].text, e.text);
+        assert_int_equal(f.form, USERDATA_GZIP);
+        if (cases[i].form == USERDATA_GZIP) /* unpacked once only */
+            assert_true(f.opaque && f.has_phone_home);
+        else if (cases[i].form != USERDATA_NONE && facts_of(&f) != cases[i].facts)
+            fail_msg("%s\nfacts %d instead of %d, %s", cases[i].text, facts_of(&f), cases[i].facts,
+                     f.warning);
+    }
+    size_t n =
+        pack(C "a: b\nusers: {a: b}\n", strlen(C "a: b\nusers: {a: b}\n"), packed, sizeof packed);
+    refused(packed, n, ERR_INVALID, "unpacked: user-data:3: users is a mapping");
+    /* Cut off at any place: never refused, never believed. */
+    for (size_t cut = 2; cut < n; cut++) {
+        assert_int_equal(userdata_inspect(packed, cut, &f, &e), 0);
+        assert_true(f.opaque && f.warning[0]);
+    }
+    /* Two members are one text (section 2.2); what follows them is nothing. */
+    n = pack(C "users: ", strlen(C "users: "), packed, sizeof packed);
+    n += pack("[a]\n", 4, packed + n, sizeof packed - n);
+    memcpy(packed + n, "rest", 4);
+    assert_int_equal(userdata_inspect(packed, n + 4, &f, &e), 0);
+    assert_int_equal(facts_of(&f), USERS);
+}
+
+/* A kilobyte that unpacks to a gigabyte costs a megabyte. */
+static void test_gzip_bomb(void **state)
+{
+    (void)state;
+    size_t len = 64 << 20;
+    auto_free char *zeros = calloc(1, len), *packed = malloc(1 << 20);
+    struct userdata_facts f;
+    struct err e = { 0 };
+    struct buf out = BUF_INIT;
+    size_t n = pack(zeros, len, packed, 1 << 20);
+
+    assert_int_equal(userdata_inspect(packed, n, &f, &e), 0);
+    assert_true(f.opaque && f.has_phone_home && f.form == USERDATA_GZIP);
+    assert_int_equal(gunzip(packed, n, 1 << 20, &out, &e), -1);
+    assert_int_equal(e.kind, ERR_TOO_BIG);
+    assert_true(out.size <= 4 << 20);
+    buf_done(&out);
+    n = pack(zeros, 1 << 20, packed, 1 << 20);
+    assert_int_equal(gunzip(packed, n, 1 << 20, &out, &e), 0);
+    assert_int_equal(out.len, 1 << 20);
+    buf_done(&out);
+}
+
 static void test_caps(void **state)
 {
     (void)state;
@@ -166,10 +239,9 @@ static void test_many_parts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_caps),
-        cmocka_unit_test(test_many_parts),
+        cmocka_unit_test(test_forms),   cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_gzipped), cmocka_unit_test(test_gzip_bomb),
+        cmocka_unit_test(test_caps),    cmocka_unit_test(test_many_parts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
