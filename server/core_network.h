@@ -8,6 +8,8 @@
 #include "model/verb_network.h"
 #include "server/core_priv.h"
 
+/* At the first start with the rights for it (core_network_default.c). */
+int networks_define(struct core *c, struct err *e);
 void netruns_free(struct core *c);
 /* At the start: networks that are to be up, those with `autostart` after a boot of the host, and
  * those that were left half done. */

@@ -64,9 +64,12 @@ def start_time(pid):
 
 
 class Roost:
-    """conf: {section: {key: value}} over the defaults below; program: roostd or roost-single."""
+    """conf: {section: {key: value}} over the defaults below; program: roostd or roost-single;
+    inside: a harness.netns Namespace in which it runs."""
 
-    def __init__(self, conf=None, build=BUILD, program="roostd", args=(), env=None, start=True):
+    def __init__(self, conf=None, build=BUILD, program="roostd", args=(), env=None, start=True,
+                 inside=None):
+        self.inside = inside
         self.build, self.program, self.args = Path(build), program, list(args)
         self.dir = Path(tempfile.mkdtemp(prefix="roost-", dir="/tmp"))
         self.run = Path(tempfile.mkdtemp(prefix="rr", dir="/tmp"))  # short: sockets lie below it
@@ -109,8 +112,9 @@ class Roost:
     def start(self, *args, ready=True, timeout=60):
         """Starts roostd; also again after stop(keep=True) or kill()."""
         mark = len(self._log)
+        argv = [self.build / self.program, "--config", self.conf, *self.args, *args]
         self.process = subprocess.Popen(
-            [self.build / self.program, "--config", self.conf, *self.args, *args], env=self.env,
+            self.inside.argv(argv) if self.inside else argv, env=self.env,
             cwd=self.dir, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, start_new_session=True)
         self._eof = False
