@@ -50,6 +50,9 @@ static int fill(struct core *c, const struct guest *g, const struct instance *i,
     l->cpus = i->spec.cpus;
     l->memory = i->spec.memory;
     l->network_kind = n->kind;
+    l->network = n->name;
+    l->tap = n->kind != NETWORK_USER;
+    l->mtu = n->mtu;
     snprintf(l->domain, sizeof l->domain, "%s", i->spec.domain[0] ? i->spec.domain : n->domain);
     return 0;
 }
