@@ -47,6 +47,8 @@ corner curl/ 'cli/*' 'base/http*'
 corner libsmartcols 'cli/*'
 corner zlib.h 'seeds/gunzip*'
 corner iniparser 'server/config*'
+corner netlink/ 'netcfg/link*' 'netcfg/tap*'
+corner linux/if_tun.h 'netcfg/link*' 'netcfg/tap*'
 
 # What a program links: no SQL, YAML or HTTP client in roost-front; no parser of guest bytes, JSON,
 # YAML or SQL in roostd.
