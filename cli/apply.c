@@ -106,17 +106,37 @@ static bool pointer_of(const char *message, char *out, size_t size)
     return false;
 }
 
-/* The line of that is known here alone. */
-static void add_place(const struct source *s, struct err *e)
+/* The line of that is known here alone; 0: it is about nothing in the file. */
+static int place_of(const struct source *s, const char *message, int *ret_column)
 {
     char pointer[256];
-    int line, column = 0;
 
-    if (!pointer_of(e->text, pointer, sizeof pointer))
-        return;
-    line = yaml_map_line(s->map, pointer, &column);
+    *ret_column = 0;
+    return pointer_of(message, pointer, sizeof pointer) ? yaml_map_line(s->map, pointer, ret_column)
+                                                        : 0;
+}
+
+static void add_place(const struct source *s, struct err *e)
+{
+    int column, line = place_of(s, e->text, &column);
+
     if (line)
         err_wrap(e, "%s:%d:%d", s->file, line, column);
+}
+
+static void add_places(const struct source *s, json_t *warnings)
+{
+    size_t i;
+    json_t *w;
+
+    json_array_foreach(warnings, i, w)
+    {
+        const char *text = json_string_value(w);
+        int column, line = text ? place_of(s, text, &column) : 0;
+        if (line)
+            json_array_set_new(warnings, i,
+                               json_sprintf("%s:%d:%d: %s", s->file, line, column, text));
+    }
 }
 
 /* --- the plan --- */
@@ -202,6 +222,7 @@ int run_apply(struct cli *c, const struct args *a, struct err *e)
         struct client *client = cli_client(c, e);
         if (client && !(result = client_send(client, "POST", "/v1/apply", body, e)))
             add_place(&s, e);
+        add_places(&s, json_object_get(result, "warnings"));
         json_decref(body);
     }
     source_done(&s);

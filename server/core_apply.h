@@ -1,5 +1,5 @@
-/* An apply, from the fleet to its answer. Shared by core_plan.c (what would change) and
- * core_apply.c (carrying it out). */
+/* An apply, from the fleet to its answer. Shared by core_plan.c (what would change), core_names.c
+ * (names that do not go together) and core_apply.c (carrying it out). */
 #ifndef SERVER_CORE_APPLY_H
 #define SERVER_CORE_APPLY_H
 
@@ -21,6 +21,9 @@ struct apply {
 /* Fills plan, warnings and `changed`: a row per object of the fleet, instances last. Writes
  * nothing. An image that stays gets what only its files tell from the record. */
 int apply_plan(struct apply *a, struct err *e);
+void apply_warn(struct apply *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Warns where an instance and a group have one name, if the fleet has to do with it. */
+int apply_warn_of_names(struct apply *a, struct err *e);
 /* Key in the store's meta table of what an image was made from. */
 void apply_stamp_key(const struct fleet_image *f, char key[96]);
 

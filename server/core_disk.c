@@ -60,6 +60,14 @@ int disk_of_generation(struct core *c, int64_t id, uint32_t generation, struct e
     return was ? 0 : write_record(c, id, size, generation, e);
 }
 
+int disk_forget(struct core *c, int64_t id, struct err *e)
+{
+    char key[48];
+
+    snprintf(key, sizeof key, "disk:%lld", (long long)id);
+    return store_meta_remove(c->store, key, e);
+}
+
 bool disk_is_old(struct core *c, const struct guest *g)
 {
     uint32_t generation;

@@ -92,6 +92,8 @@ int disk_make(struct machine *m, const struct instance *i,
 int disk_record(const struct machine *m, uint32_t generation, struct err *e);
 /* The disk, if there is one, is of this generation: recorded before the next one begins. */
 int disk_of_generation(struct core *c, int64_t id, uint32_t generation, struct err *e);
+/* It is of an instance that goes off the record. */
+int disk_forget(struct core *c, int64_t id, struct err *e);
 /* Is it of an earlier generation than the instance is? It is not used any more, then. */
 bool disk_is_old(struct core *c, const struct guest *g);
 int disk_discard(struct core *c, const char *name, struct err *e);

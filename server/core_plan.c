@@ -22,8 +22,7 @@ static void row(struct apply *a, const char *object, const char *name, const cha
                                              fields ? fields : json_array()));
 }
 
-static void warn(struct apply *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void warn(struct apply *a, const char *fmt, ...)
+void apply_warn(struct apply *a, const char *fmt, ...)
 {
     char text[512];
     va_list ap;
@@ -57,8 +56,9 @@ static int plan_network(struct apply *a, const struct network *n, struct err *e)
                        "network %s: kind %s is not available in this version; use kind: user",
                        n->name.s, network_kind_name(n->kind));
     if (n->policy == POLICY_TAG)
-        warn(a, "network %s: policy tag: whoever reaches the seed port can read every seed there",
-             n->name.s);
+        apply_warn(
+            a, "network %s: policy tag: whoever reaches the seed port can read every seed there",
+            n->name.s);
     if (!was) {
         row(a, "network", n->name.s, "create", "", NULL);
         return 0;
@@ -151,10 +151,11 @@ static int plan_import(struct apply *a, const struct fleet_image *f, const char 
     if (core_image_check(f->image.name.s, &f->source, &bootable, e) < 0)
         return -1;
     if (!bootable)
-        warn(a,
-             "image %s: nothing in %s looks like something to boot from (no partition table, no "
-             "file system), and it has no kernel of its own",
-             f->image.name.s, f->source.file);
+        apply_warn(
+            a,
+            "image %s: nothing in %s looks like something to boot from (no partition table, no "
+            "file system), and it has no kernel of its own",
+            f->image.name.s, f->source.file);
     row(a, "image", f->image.name.s, action, "", NULL);
     return 0;
 }
@@ -174,8 +175,9 @@ static int plan_image(struct apply *a, struct fleet_image *f, struct err *e)
     if ((gone = core_image_missing(&f->source))) {
         if (!same_parts(&was, &f->source))
             return err_set(e, ERR_NOT_FOUND, "image %s: %s is not there", f->image.name.s, gone);
-        warn(a, "image %s: %s is not there any more: the copy that was made of it stays in use",
-             f->image.name.s, gone);
+        apply_warn(a,
+                   "image %s: %s is not there any more: the copy that was made of it stays in use",
+                   f->image.name.s, gone);
     } else if (!image_same_files(a, f)) {
         if (store_guests(a->c->store, uses_image, &u, e) < 0)
             return -1;
@@ -263,7 +265,7 @@ static int check_user_data(struct apply *a, const struct fleet_instance *f, stru
     if (userdata_inspect(f->spec.user_data, f->spec.user_data_len, &facts, e) < 0)
         return err_wrap(e, "instance %s: user-data", f->name.s);
     if (facts.warning[0])
-        warn(a, "instance %s: user-data: %s", f->name.s, facts.warning);
+        apply_warn(a, "instance %s: user-data: %s", f->name.s, facts.warning);
     return 0;
 }
 
@@ -327,10 +329,11 @@ static void warn_of_disk(struct apply *a, const struct fleet_instance *f)
     snprintf(path, sizeof path, "%s/%s/%s/%s", a->c->config.state, DIR_INSTANCES, f->name.s,
              FILE_DISK);
     if (stat(path, &st) == 0)
-        warn(a,
-             "instance %s: a disk of that name is there already and will be used; roost instance "
-             "rebuild %s begins with a fresh one",
-             f->name.s, f->name.s);
+        apply_warn(
+            a,
+            "instance %s: a disk of that name is there already and will be used; roost instance "
+            "rebuild %s begins with a fresh one",
+            f->name.s, f->name.s);
 }
 
 static int plan_instance(struct apply *a, const struct fleet_instance *f, struct err *e)
@@ -373,5 +376,5 @@ int apply_plan(struct apply *a, struct err *e)
     for (int i = 0; i < a->fleet.n_instances; i++)
         if (plan_instance(a, &a->fleet.instances[i], e) < 0)
             return -1;
-    return 0;
+    return a->changed ? apply_warn_of_names(a, e) : 0;
 }

@@ -295,7 +295,7 @@ static int forget_guest(struct core *c, const char *name, const char *actor, str
     if (core_guest(c, name, &g, e) < 0 || still_down(c, &g, e) < 0 || core_write(c, true, e) < 0)
         return -1;
     sight_boot(c, &g);
-    if (core_event(c, &g, EV_REMOVED, actor, e, "%s", g.iid) < 0 ||
+    if (core_event(c, &g, EV_REMOVED, actor, e, "%s", g.iid) < 0 || disk_forget(c, g.id, e) < 0 ||
         store_instance_remove(c->store, g.id, e) < 0)
         return -1;
     core_invalidate(c, g.tag.s);

@@ -91,6 +91,7 @@ void running_ended(struct running *r, bool known, int status)
     };
     char text[64];
 
+    guest_sockets_remove(g, &r->instance);
     guest_log_tail(r->log, m.tail, sizeof(m.tail));
     log_of(LOG_INFO_, r->instance.s, "qemu %d ended%s%s", (int)r->pid, known ? ": " : "",
            known ? child_status_text(status, false, text) : "");

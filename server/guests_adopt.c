@@ -108,10 +108,13 @@ int guests_adopt(struct guests *g, uint32_t id, struct msg_cur *c, struct err *e
     if (verb_ref_decode(c, &v, e) < 0)
         return -1;
     struct running *r = adopt(g, &v, &why);
-    if (r)
+    if (r) {
         running_send(g, P_ADOPTED, id, r);
-    else
-        not_running(g, id, &v, &why);
+        return 0;
+    }
+    if (why.kind == ERR_NONE) /* it has ended while no roostd looked */
+        guest_sockets_remove(g, &v.instance);
+    not_running(g, id, &v, &why);
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -52,6 +53,18 @@ int guest_dir(const struct guests *g, const struct name *instance, struct err *e
     int fd = file_open_beneath(g->place->instances, instance->s, O_RDONLY | O_DIRECTORY, 0, e);
 
     return fd < 0 ? err_wrap(e, "%s", DIR_INSTANCES) : fd;
+}
+
+void guest_sockets_remove(const struct guests *g, const struct name *instance)
+{
+    static const char *const suffixes[] = { SUFFIX_QMP, SUFFIX_CONSOLE };
+    char path[PATH_SIZE];
+
+    for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+        layout_socket(g->config->run, instance, suffixes[i], path);
+        if (unlink(path) < 0 && errno != ENOENT)
+            log_of(LOG_WARN_, instance->s, "%s: %s", path, strerror(errno));
+    }
 }
 
 /* --- files that roostd writes -------------------------------------------------------------- */

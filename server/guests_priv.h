@@ -71,6 +71,8 @@ void guest_files_close(struct guest_files *f);
  * files below the state directory. On failure nothing is held. */
 int guest_files_open(const struct guests *g, const struct launch *l, struct guest_files *ret,
                      struct err *e);
+/* Sockets of a QEMU that has ended: one that is killed, or fails late, leaves them. */
+void guest_sockets_remove(const struct guests *g, const struct name *instance);
 /* smbios.bin and vm.sh alone. */
 int guest_files_write(const struct guests *g, int dir, const struct launch *l, struct err *e);
 int guest_dir(const struct guests *g, const struct name *instance, struct err *e);

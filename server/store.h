@@ -63,6 +63,7 @@ int store_check(struct store *reader, struct err *e);
 int store_meta_get(struct store *s, const char *key, char *ret, size_t size,
                    struct err *e); /* absent: ERR_NOT_FOUND */
 int store_meta_set(struct store *s, const char *key, const char *value, struct err *e);
+int store_meta_remove(struct store *s, const char *key, struct err *e); /* absent: fine */
 
 /* --- instances: the hot row --- */
 struct guest {

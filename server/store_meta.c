@@ -25,6 +25,11 @@ int store_meta_set(struct store *s, const char *key, const char *value, struct e
     return store_write(s, S_META_SET, e, "tt", key, value) < 0 ? -1 : 0;
 }
 
+int store_meta_remove(struct store *s, const char *key, struct err *e)
+{
+    return store_write(s, S_META_REMOVE, e, "t", key) < 0 ? -1 : 0;
+}
+
 /* The bit of a reactor's name; a new name gets the next one. -1: no more room. */
 static int reactor_bit(struct store *s, const char *reactor, struct err *e)
 {

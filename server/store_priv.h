@@ -23,6 +23,7 @@ enum stmt {
     S_ROLLBACK_TO,
     S_META_GET,
     S_META_SET,
+    S_META_REMOVE,
     S_GUEST_BY_NAME,
     S_GUEST_BY_TAG,
     S_GUEST_BY_ID,

@@ -102,10 +102,13 @@ static const char schema_1[] =
     "CREATE TABLE dirty(reactor TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;"
     "INSERT INTO meta VALUES('seed-version', '1');";
 
-/* Since when a guest is on its way home (CLOCK_BOOTTIME), and how often it restarted on it. */
+/* Since when a guest is on its way home (CLOCK_BOOTTIME), and how often it restarted on it. What
+ * was known of the disks of removed instances goes. */
 static const char schema_2[] =
     "ALTER TABLE guests ADD COLUMN way_boot_ms INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE guests ADD COLUMN way_restarts INTEGER NOT NULL DEFAULT 0;";
+    "ALTER TABLE guests ADD COLUMN way_restarts INTEGER NOT NULL DEFAULT 0;"
+    "DELETE FROM meta WHERE key GLOB 'disk:*'"
+    " AND CAST(substr(key, 6) AS INTEGER) NOT IN (SELECT id FROM guests);";
 
 /* network_ledger: what a network changed on the host, in order; a line is a step (netcfg/step.h).
  * network_wishes: which networks are to be up. reservations: the address that an instance was given

@@ -29,6 +29,7 @@ static const char *const sql[STMTS] = {
 
     [S_META_GET] = "SELECT value FROM meta WHERE key = ?1",
     [S_META_SET] = "INSERT INTO meta VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = ?2",
+    [S_META_REMOVE] = "DELETE FROM meta WHERE key = ?1",
 
     [S_GUEST_BY_NAME] = GUEST_SELECT "name = ?1",
     [S_GUEST_BY_TAG] = GUEST_SELECT "tag = ?1",

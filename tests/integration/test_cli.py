@@ -239,6 +239,33 @@ def test_following_outlives_roost(roost):
     assert told == [event for event in record if told[0]["seq"] <= event["seq"] <= told[-1]["seq"]]
 
 
+def test_instance_called_like_a_group(roost):
+    """Ansible would only say "Found both group and host with same name"."""
+    text = ("instances:\n"
+            "  db: {launcher: external}\n"
+            "  web1:\n"
+            "    launcher: external\n"
+            "    groups: [db]\n")
+    file = roost.dir / "fleet.yaml"
+    file.write_text(text)
+    done = roost.cli("apply", "-f", file)
+    assert f"warning: {file}:2:3: instance db: a group has that name too (instance web1 is in it)" in done.stderr
+    assert "warning" not in roost.cli("apply", "-f", file).stderr, "it was said when it came about"
+
+
+def test_instance_called_like_a_group_on_record(roost):
+    def warnings(name, *groups):
+        tree = {"instances": {name: {"launcher": "external", "groups": list(groups)}}}
+        return [w.split(": ", 1)[1] for w in roost.json("apply", "-f", roost.fleet(tree))["warnings"]]
+
+    assert not warnings("cache", "mail")
+    (said,) = warnings("mail")
+    assert said.startswith("instance mail: a group has that name too (instance cache is in it)")
+    assert not warnings("web1"), "it is about others"
+    (said,) = warnings("web2", "cache")
+    assert said.startswith("instance web2: its group cache is called like an instance")
+
+
 def test_wait_until_home(roost):
     roost.apply(FLEET)
     guest = Guest(roost, "old")

@@ -1,5 +1,6 @@
 """roostd's verbs: the test is its core, QEMU a program that only holds what it was given."""
 import os
+import re
 import signal
 import socket
 import struct
@@ -195,6 +196,28 @@ def test_launch_and_exit(rig):
     name, launch_id, known, status, tail = exited(rig.expect(EXITED))
     assert (name, launch_id, known, os.waitstatus_to_exitcode(status)) == ("web1", 7, 1, 3)
     assert "the reason of its end" in tail
+
+
+def sockets(rig, name="web1"):
+    """Where QEMU was told to make them."""
+    with open("/tmp/" + rig.notes) as f:
+        paths = re.findall(r"path=([^,\s]+/%s\.(?:qmp|con))\b" % name, f.read())
+    assert len(paths) == 2
+    return paths
+
+
+def test_sockets_go_with_qemu(rig):
+    """A QEMU that is killed, or that fails when it has made them already, leaves them behind."""
+    pid = rig.launch()
+    for path in sockets(rig):
+        open(path, "w").close()
+    os.kill(pid, signal.SIGKILL)
+    rig.expect(EXITED)
+    assert not [path for path in sockets(rig) if os.path.exists(path)]
+    for path in sockets(rig):  # it ended while no roostd looked
+        open(path, "w").close()
+    assert rig.ask(ADOPT, ref(), NOT_RUNNING)
+    assert not [path for path in sockets(rig) if os.path.exists(path)]
 
 
 def test_what_qemu_gets(rig):

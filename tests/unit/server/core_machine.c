@@ -422,10 +422,13 @@ static void a_rebuild_survives_a_crash(void **state)
 static void removal(void **state)
 {
     (void)state;
+    char key[48], text[48];
     struct guest g;
     define(WEB);
     assert_int_equal(start("web"), ERR_NONE);
     touch(FILE_DISK);
+    snprintf(key, sizeof key, "disk:%lld", (long long)guest("web").id);
+    must(store_meta_get(rig.core->store, key, text, sizeof text, e));
     assert_int_equal(operate(core_remove(rig.core, "web", false, &tester, answered, &rig.answer)),
                      ERR_CONFLICT);
     assert_int_equal(operate(core_remove(rig.core, "web", true, &tester, answered, &rig.answer)),
@@ -433,6 +436,7 @@ static void removal(void **state)
     assert_int_equal(store_guest_by_name(rig.core->store, "web", &g, NULL), -1);
     assert_false(there(""));
     assert_null(machine("web"));
+    assert_int_equal(store_meta_get(rig.core->store, key, text, sizeof text, NULL), -1);
     assert_int_equal(operate(core_remove(rig.core, "web", true, &tester, answered, &rig.answer)),
                      ERR_NOT_FOUND);
 }
