@@ -26,7 +26,7 @@ endif
 say       = $(if $(V),,@echo '  $(1)  $(2)';)
 
 ROOMS    := base model seeds netcfg bootstrap ansible server cli
-PROGRAMS := roostd roost-core roost-front roost-single roost
+PROGRAMS := roostd roost-core roost-front roost-single roost-lease roost
 
 # Which libraries a program may link. What it does not use is not linked (--as-needed), and
 # `make layers` checks the result: no SQL, YAML or HTTP client in roost-front, no parser of guest
@@ -78,6 +78,8 @@ $(BUILD)/roost-core: $(BUILD)/server/core_main.o $(call rooms,server ansible boo
 $(BUILD)/roost-front: $(BUILD)/server/front_main.o $(call rooms,server seeds model base)
 	$(link)
 $(BUILD)/roost-single: $(BUILD)/server/single_main.o $(call rooms,server ansible bootstrap netcfg seeds model base)
+	$(link)
+$(BUILD)/roost-lease: $(BUILD)/server/lease_main.o $(call rooms,netcfg model base)
 	$(link)
 $(BUILD)/roost: $(BUILD)/cli/roost_main.o $(call rooms,cli model base)
 	$(link)

@@ -14,6 +14,7 @@ enum {
     READ_TURN = 512 << 10, /* bytes read per turn, so that one channel cannot starve the loop */
     READ_CALLS = 16,       /* a receive ends behind descriptors: they cost a call each */
     WRITE_TURN = 1 << 20,
+    TRIM_MS = 1000,
 };
 
 struct chan {
@@ -21,6 +22,7 @@ struct chan {
     struct loop_fd *watch;
     struct loop_hook *hook;   /* writes at the end of the turn */
     struct loop_timer *later; /* what was read before a pause, or the end of a paused channel */
+    struct loop_timer *trim;  /* gives memory back that a burst took */
     int fd;
     chan_msg_fn *msg;
     chan_gone_fn *gone;
@@ -52,6 +54,7 @@ static void chan_release(struct chan *c)
     loop_fd_free(c->watch);
     loop_hook_free(c->hook);
     loop_timer_free(c->later);
+    loop_timer_free(c->trim);
     close(c->fd);
 }
 
@@ -88,6 +91,7 @@ static void chan_over(struct chan *c, const struct err *err)
     c->over = true;
     loop_fd_want(c->watch, 0);
     loop_timer_set(c->later, -1);
+    loop_timer_set(c->trim, -1);
     chan_queue_done(&c->out);
     enter(c);
     c->gone(err, c->arg);
@@ -186,6 +190,8 @@ int chan_send(struct chan *c, uint16_t type, uint32_t id, const void *data, size
         return -1;
     if (first)
         loop_hook_soon(c->hook);
+    if (chan_queue_large(&c->out) && !loop_timer_armed(c->trim))
+        loop_timer_set(c->trim, TRIM_MS);
     return 0;
 }
 
@@ -318,6 +324,13 @@ static void later_cb(void *arg)
         deliver_all(c);
 }
 
+static void trim_cb(void *arg)
+{
+    struct chan *c = arg;
+    if (chan_queue_trim(&c->out))
+        loop_timer_set(c->trim, TRIM_MS);
+}
+
 void chan_pause(struct chan *c, bool paused)
 {
     if (c->paused == paused || c->over || c->released)
@@ -333,7 +346,8 @@ static int chan_watch(struct chan *c, struct err *e)
 {
     c->hook = loop_hook_new(c->loop, hook_cb, c, e);
     c->later = c->hook ? loop_timer_new(c->loop, later_cb, c, e) : NULL;
-    c->watch = c->later ? loop_fd_new(c->loop, c->fd, LOOP_READ, fd_cb, c, e) : NULL;
+    c->trim = c->later ? loop_timer_new(c->loop, trim_cb, c, e) : NULL;
+    c->watch = c->trim ? loop_fd_new(c->loop, c->fd, LOOP_READ, fd_cb, c, e) : NULL;
     return c->watch ? 0 : -1;
 }
 
@@ -351,6 +365,7 @@ struct chan *chan_new(struct loop *l, int fd, chan_msg_fn *msg, chan_gone_fn *go
     c->out.max = CHAN_QUEUE_MAX;
     if (chan_watch(c, e) == 0)
         return c;
+    loop_timer_free(c->trim);
     loop_timer_free(c->later);
     loop_hook_free(c->hook);
     chan_destroy(c);

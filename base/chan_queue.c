@@ -10,7 +10,10 @@
 
 #include "base/chan.h"
 
-enum { QUEUE_IDLE = 64 << 10 }; /* bytes kept when nothing waits */
+enum { /* bytes kept when nothing waits */
+       QUEUE_IDLE = 64 << 10,
+       QUEUE_KEEP = 1 << 20, /* while it is used */
+};
 
 static_assert(sizeof(struct chan_head) == 12, "the header travels as it lies in memory");
 
@@ -99,6 +102,8 @@ int chan_queue_put(struct chan_queue *q, const struct chan_head *head, const voi
     if (head->len > 0)
         memcpy(p + sizeof(*head), data, head->len);
     q->len += len;
+    if (q->len > q->peak)
+        q->peak = q->len;
     return 0;
 }
 
@@ -109,8 +114,26 @@ static void consume(struct chan_queue *q, size_t n)
     if (q->len > 0)
         return;
     q->start = 0;
-    if (q->mem.size > QUEUE_IDLE)
-        pages_resize(&q->mem, QUEUE_IDLE);
+    if (q->mem.size > QUEUE_KEEP)
+        pages_resize(&q->mem, QUEUE_KEEP);
+}
+
+bool chan_queue_large(const struct chan_queue *q)
+{
+    return q->mem.size > QUEUE_IDLE;
+}
+
+/* Not as soon as it is empty: a busy channel would fault the same pages in again each turn. */
+bool chan_queue_trim(struct chan_queue *q)
+{
+    size_t need = q->start + (q->len > q->peak ? q->len : q->peak);
+
+    q->peak = q->len;
+    if (need < QUEUE_IDLE)
+        need = QUEUE_IDLE;
+    if (q->mem.size > need)
+        pages_resize(&q->mem, need);
+    return chan_queue_large(q);
 }
 
 static void attach(struct msghdr *h, const struct chan_fds *m)

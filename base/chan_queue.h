@@ -3,6 +3,7 @@
 #ifndef BASE_CHAN_QUEUE_H
 #define BASE_CHAN_QUEUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,7 @@ struct chan_queue {
     struct pages mem;
     size_t start, len;       /* the bytes that wait */
     size_t max;              /* of len */
+    size_t peak;             /* of len, since chan_queue_trim() */
     struct chan_fds *marks;  /* a ring: frames with descriptors, in order */
     unsigned first, n_marks; /* of the ring */
 };
@@ -31,6 +33,9 @@ void chan_queue_done(struct chan_queue *q); /* drops everything; `max` is kept *
  * frame). */
 int chan_queue_put(struct chan_queue *q, const struct chan_head *head, const void *data,
                    const int *fds, struct err *e);
+bool chan_queue_large(const struct chan_queue *q); /* more than idle size */
+/* Gives back what was not needed since the last call; false: no more than idle size is left. */
+bool chan_queue_trim(struct chan_queue *q);
 /* One sendmsg(2) from the front of a queue that is not empty: 1 all that it tried was written, 0
  * the socket took a part of it, -1 with errno. */
 int chan_queue_send(struct chan_queue *q, int fd, size_t *ret_sent);

@@ -90,12 +90,22 @@ int base64_decode(const char *in, size_t len, uint8_t *out, size_t size)
 
     if (len % 4 || n > size || n > INT_MAX)
         return -1;
-    for (size_t i = 0, o = 0; i < digits; i++) {
+    size_t whole = digits / 4 * 4;
+    for (const uint8_t *p = (const uint8_t *)in, *end = p + whole; p < end; p += 4) {
+        uint32_t a = base64_ranks[p[0]] - 1u, b = base64_ranks[p[1]] - 1u;
+        uint32_t c = base64_ranks[p[2]] - 1u, d = base64_ranks[p[3]] - 1u;
+        seen |= (uint8_t)(a | b | c | d);
+        bits = a << 18 | b << 12 | c << 6 | d;
+        *out++ = (uint8_t)(bits >> 16);
+        *out++ = (uint8_t)(bits >> 8);
+        *out++ = (uint8_t)bits;
+    }
+    for (size_t i = whole; i < digits; i++) {
         uint8_t value = (uint8_t)(base64_ranks[(uint8_t)in[i]] - 1);
         seen |= value;
         bits = bits << 6 | value;
         if (i % 4)
-            out[o++] = (uint8_t)(bits >> (6 - 2 * (i % 4)));
+            *out++ = (uint8_t)(bits >> (6 - 2 * (i % 4)));
     }
     /* Section 3.5: pad bits that are not zero would give one value several texts. */
     unsigned pad_bits = digits * 6 % 8;

@@ -196,9 +196,12 @@ static int percent_byte(const char *s, size_t len, bool plus_is_space, char *ret
 /* How many bytes at s stand for themselves. */
 static size_t percent_plain(const char *s, size_t len, bool plus_is_space)
 {
+    enum { NEVER = 1, NOT_IN_FORMS = 2 };
+    static const uint8_t special[256] = { ['\0'] = NEVER, ['%'] = NEVER, ['+'] = NOT_IN_FORMS };
+    unsigned mask = plus_is_space ? NEVER | NOT_IN_FORMS : NEVER;
     size_t n = 0;
 
-    while (n < len && s[n] != '%' && s[n] != '\0' && !(plus_is_space && s[n] == '+'))
+    while (n < len && !(special[(uint8_t)s[n]] & mask))
         n++;
     return n;
 }

@@ -188,10 +188,13 @@ static int check_blob(const uint8_t *blob, size_t len, const struct algorithm *a
 /* Up to the next blank; the rest of the line follows the blanks. */
 static struct field next_word(struct field *line)
 {
-    struct field word = { line->p, 0 };
+    struct field word = *line;
+    const uint8_t *blank = memchr(word.p, ' ', word.len);
 
-    while (word.len < line->len && word.p[word.len] != ' ' && word.p[word.len] != '\t')
-        word.len++;
+    if (blank)
+        word.len = (size_t)(blank - word.p);
+    if ((blank = memchr(word.p, '\t', word.len)))
+        word.len = (size_t)(blank - word.p);
     line->p += word.len;
     line->len -= word.len;
     while (line->len && (line->p[0] == ' ' || line->p[0] == '\t'))
@@ -218,7 +221,6 @@ static int parse(const char *text, size_t len, bool user, struct hostkey *ret,
     uint8_t blob[BLOB_MAX];
     struct field line, word, b64;
     const struct algorithm *a;
-    struct hostkey k = { 0 };
     int n;
 
     if (one_line(text, len, &line, e) < 0)
@@ -239,10 +241,10 @@ static int parse(const char *text, size_t len, bool user, struct hostkey *ret,
         return err_set(e, ERR_INVALID, "%s key: expected base64 behind the type", a->name);
     if (check_blob(blob, (size_t)n, a, e) < 0)
         return -1;
-    k.type = a->type;
-    memcpy(k.algorithm, a->name, strlen(a->name));
-    memcpy(k.blob, b64.p, b64.len);
-    *ret = k;
+    ret->type = a->type;
+    memcpy(ret->algorithm, a->name, strlen(a->name) + 1);
+    memcpy(ret->blob, b64.p, b64.len);
+    ret->blob[b64.len] = '\0';
     *ret_rest = line;
     return 0;
 }
@@ -304,6 +306,13 @@ void hostkey_fingerprint(const struct hostkey *k, char out[64])
     base64_encode(digest, sizeof digest, b64);
     b64[strcspn(b64, "=")] = '\0';
     snprintf(out, 64, "SHA256:%s", b64);
+}
+
+void hostkey_copy(struct hostkey *to, const struct hostkey *from)
+{
+    to->type = from->type;
+    memcpy(to->algorithm, from->algorithm, sizeof to->algorithm);
+    memcpy(to->blob, from->blob, strlen(from->blob) + 1);
 }
 
 bool hostkey_equal(const struct hostkey *a, const struct hostkey *b)

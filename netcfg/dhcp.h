@@ -10,14 +10,17 @@
 #include "model/addr.h"
 
 #define DHCP_MESSAGE_MAX 1500
+/* With the broadcast flag: the answer is for a host without an address. */
 size_t dhcp_discover(uint32_t xid, const struct mac *from, uint8_t out[DHCP_MESSAGE_MAX]);
+/* By MAC alone: dnsmasq then finds the lease under whatever client identifier it was taken. */
 size_t dhcp_release(uint32_t xid, const struct mac *client, const struct ip *address,
                     const struct ip *server, uint8_t out[DHCP_MESSAGE_MAX]);
 /* An OFFER to this xid: 1 and the server identifier (option 54), 0: something else, never fails on
  * foreign bytes. */
 int dhcp_offer_parse(const uint8_t *data, size_t len, uint32_t xid, struct ip *ret_server);
 
-/* A UDP socket on port 68 bound to the device, broadcasting; -1. For the two above. */
+/* A UDP socket on port 68 bound to the device, broadcasting; -1. For the two above. Non-blocking;
+ * shares the port with a DHCP client of the host. */
 int dhcp_socket(const char *device, struct err *e);
 /* Sends to 255.255.255.255:67, or to `server` when it has a family. */
 int dhcp_send(int fd, const struct ip *server, const uint8_t *data, size_t len, struct err *e);

@@ -25,15 +25,14 @@ static bool not_available(const struct field *f)
 
 static int take_key(const struct field *f, int type, struct homecoming *h, struct err *e)
 {
-    struct hostkey k;
+    struct hostkey *k = &h->keys[type];
 
     if (not_available(f))
         return 0;
-    if (hostkey_parse(f->value, f->len, &k, e) < 0)
+    if (hostkey_parse(f->value, f->len, k, e) < 0)
         return err_wrap(e, "%s", f->name);
-    if ((int)k.type != type)
-        return err_set(e, ERR_INVALID, "%s holds a key of type %s", f->name, k.algorithm);
-    h->keys[type] = k;
+    if ((int)k->type != type)
+        return err_set(e, ERR_INVALID, "%s holds a key of type %s", f->name, k->algorithm);
     h->has[type] = true;
     return 0;
 }
@@ -152,14 +151,18 @@ static bool any_key(const struct homecoming *h)
     return false;
 }
 
-int homecoming_parse(const char *body, size_t len, struct homecoming *ret, struct err *e)
+/* Nothing of it holds, without the 12 KiB of the keys. */
+static void empty(struct homecoming *h)
 {
-    if (len > HOMECOMING_BODY_MAX)
-        return err_set(e, ERR_TOO_BIG, "phone-home: body is longer than %d bytes",
-                       HOMECOMING_BODY_MAX);
+    h->iid[0] = h->hostname[0] = h->fqdn[0] = '\0';
+    memset(h->has, 0, sizeof h->has);
+}
+
+static int parse(const char *body, size_t len, struct homecoming *h, struct err *e)
+{
     auto_free char *room = malloc(len + 2);
-    auto_free struct homecoming *h = calloc(1, sizeof *h);
-    if (!room || !h)
+
+    if (!room)
         return err_set(e, ERR_INTERNAL, "phone-home: out of memory");
     if (body_read(body, len, room, h, e) < 0)
         return err_wrap(e, "phone-home");
@@ -167,6 +170,17 @@ int homecoming_parse(const char *body, size_t len, struct homecoming *ret, struc
         return err_set(e, ERR_INVALID, "phone-home: no instance_id");
     if (!any_key(h))
         return err_set(e, ERR_INVALID, "phone-home: no SSH host key");
-    *ret = *h;
     return 0;
+}
+
+int homecoming_parse(const char *body, size_t len, struct homecoming *ret, struct err *e)
+{
+    empty(ret);
+    if (len > HOMECOMING_BODY_MAX)
+        return err_set(e, ERR_TOO_BIG, "phone-home: body is longer than %d bytes",
+                       HOMECOMING_BODY_MAX);
+    if (parse(body, len, ret, e) == 0)
+        return 0;
+    empty(ret);
+    return -1;
 }

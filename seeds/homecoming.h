@@ -22,7 +22,8 @@ struct homecoming {
 };
 
 /* Unknown fields are ignored, "N/A" and empty keys are absent, a doubled field, a key that is not a
- * key of that field's type, a missing or malformed instance_id or no key at all: ERR_INVALID. */
+ * key of that field's type, a missing or malformed instance_id or no key at all: ERR_INVALID, and
+ * *ret is empty. */
 int homecoming_parse(const char *body, size_t len, struct homecoming *ret, struct err *e);
 
 #endif

@@ -29,7 +29,7 @@ static enum keys_are compare(struct core *c, const struct guest *g, const struct
         if (on_record->has[t])
             continue;
         on_record->has[t] = true;
-        on_record->keys[t] = h->keys[t];
+        hostkey_copy(&on_record->keys[t], &h->keys[t]);
         are = KEYS_NEW;
     }
     return are;

@@ -164,6 +164,7 @@ static void on_restart(struct machine *m)
         return;
     g.boots++;
     sight_boot(c, &g);
+    core_invalidate(c, g.tag.s); /* its next seed request is to be heard, not answered by front */
     if (core_write(c, false, &e) < 0 ||
         core_event(c, &g, EV_RESTARTED, "guest", &e, "the guest rebooted itself") < 0 ||
         core_guest_save(c, &g, &e) < 0)

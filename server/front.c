@@ -100,10 +100,11 @@ static void tick_cb(void *arg)
     for (int i = 0; i < f->n_listeners; i++)
         f->listeners[i].run = true; /* MHD's time-outs */
     loop_hook_soon(f->turn);
-    if (before && !front_table_seats(f->table))
-        malloc_trim(0);
-    if (f->n_conns || front_table_seats(f->table) || drain_any(f->drain) || f->tallied)
+    bool more = f->n_conns || front_table_seats(f->table) || drain_any(f->drain) || f->tallied;
+    if (more)
         front_tick_soon(f);
+    if (!more || (before && !front_table_seats(f->table)))
+        malloc_trim(0); /* mallopt() of front_main() keeps more while it is used */
 }
 
 static void turn_cb(void *arg)

@@ -37,6 +37,14 @@ void request_begin(struct conn *c, const char *uri)
         refuse(c, ANSWER_NOT_FOUND);
 }
 
+static void body_free(struct conn *c)
+{
+    c->listener->front->bodies -= c->body_size;
+    free(c->body);
+    c->body = NULL;
+    c->body_len = c->body_size = 0;
+}
+
 void request_end(struct conn *c)
 {
     struct front *f = c->listener->front;
@@ -46,10 +54,8 @@ void request_end(struct conn *c)
     if (c->step == STEP_WAIT)
         ask_leave(c);
     f->n_requests--;
-    f->bodies -= c->body_size;
-    free(c->body);
-    c->body = NULL;
-    c->body_len = c->body_size = c->dropped = 0;
+    body_free(c);
+    c->dropped = 0;
     seat_unref(c->seat);
     c->seat = NULL;
     c->step = STEP_IDLE;
@@ -133,7 +139,10 @@ static enum MHD_Result serve_home(struct conn *c)
 {
     enum answer why;
 
-    return ask_home(c, &why) == 0 ? wait_for_core(c) : queue_answer(c, why);
+    if (ask_home(c, &why) < 0)
+        return queue_answer(c, why);
+    body_free(c); /* the channel has it */
+    return wait_for_core(c);
 }
 
 /* Reports are hints: answered at once. */

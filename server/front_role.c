@@ -1,4 +1,5 @@
 /* roost-front as a program. */
+#include <malloc.h>
 #include <signal.h>
 
 #include "server/child.h"
@@ -30,6 +31,10 @@ static int run(struct loop *l, struct err *e)
     return rc;
 }
 
+/* Each turn of a busy front frees what the next one needs again: by default the C library gives 128
+ * KiB back to the kernel at once, to fault its pages in again. tick_cb() does it once a second. */
+#define TRIM_BYTES (16 << 20)
+
 int front_main(int argc, char **argv)
 {
     struct err e = { 0 };
@@ -38,6 +43,7 @@ int front_main(int argc, char **argv)
     if (!child_begin(argc, argv, "roost-front", &code))
         return code;
     child_files();
+    mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
     struct loop *l = loop_new(&e);
     int rc = l ? run(l, &e) : -1;
     loop_free(l);

@@ -37,6 +37,8 @@ static void refused(const char *body, const char *words)
     if (parse(body, &e) != -1 || e.kind != ERR_INVALID || !strstr(e.text, words))
         fail_msg("\"%.60s\": \"%s\" has no \"%s\"", body, e.text, words);
     assert_string_equal(got.iid, "");
+    for (int t = 0; t < HOSTKEY_TYPES; t++)
+        assert_false(got.has[t]);
 }
 
 static void test_whole_form(void **state)
