@@ -84,6 +84,7 @@ struct guest {
     uint32_t boots;  /* launches of this generation and reboots seen */
     /* launch_id of a QEMU that somebody asked to stop: its end is no failure */
     uint64_t stop_wanted;
+    enum phase read_phase; /* as it was read: what an update expects to find; the store's */
 };
 int store_guest_by_name(struct store *s, const char *name, struct guest *ret, struct err *e);
 int store_guest_by_tag(struct store *s, const char *tag, struct guest *ret, struct err *e);
@@ -128,7 +129,7 @@ int store_def_remove(struct store *s, enum def_kind k, const char *name, struct 
 typedef int store_def_fn(const char *name, const json_t *j, void *arg);
 int store_defs(struct store *s, enum def_kind k, store_def_fn *fn, void *arg, struct err *e);
 
-/* --- seeds: documents as rendered, equal bodies once --- */
+/* --- seeds: documents as rendered, equal user-data once --- */
 struct seed_docs {
     struct {
         const char *data; /* valid until the next store_seed_get or the end of the store */

@@ -87,8 +87,10 @@ int store_guest_read(struct store *s, sqlite3_stmt *st, struct guest *ret, struc
     ret->boots = (uint32_t)sqlite3_column_int64(st, C_BOOTS);
     ret->stop_wanted = (uint64_t)sqlite3_column_int64(st, C_STOP_WANTED);
     if (read_identity(st, ret) && read_address(st, &ret->address) &&
-        read_standing(st, &ret->standing))
+        read_standing(st, &ret->standing)) {
+        ret->read_phase = ret->standing.phase;
         return 0;
+    }
     return store_damaged(s, e, "row of an instance");
 }
 
@@ -140,81 +142,57 @@ int store_guest_by_id(struct store *s, int64_t id, struct guest *ret, struct err
     return take(s, found, st, ret, e);
 }
 
-/* The row of S_GUEST_STANDING, to be reset by the caller, and its place among the counts. */
-static int standing_row(struct store *s, int64_t id, sqlite3_stmt **ret, int *ret_key,
-                        struct err *e)
-{
-    int n = store_row(s, S_GUEST_STANDING, ret, e, "i", id);
-    int64_t key;
-    if (n != 1)
-        return n;
-    key = sqlite3_column_int64(*ret, 0) * 2 + sqlite3_column_int64(*ret, 1);
-    if (key < 0 || key >= 2 * PHASES)
-        return store_damaged(s, e, "phase of an instance");
-    *ret_key = (int)key;
-    return 1;
-}
-
 int store_guest_standing(struct store *s, int64_t id, int *ret_key, struct err *e)
 {
     sqlite3_stmt *st;
-    int n = standing_row(s, id, &st, ret_key, e);
+    int n = store_row(s, S_GUEST_STANDING, &st, e, "i", id);
+    if (n == 1) {
+        int64_t key = sqlite3_column_int64(st, 0) * 2 + sqlite3_column_int64(st, 1);
+        *ret_key = (int)key;
+        if (key < 0 || key >= 2 * PHASES)
+            n = store_damaged(s, e, "phase of an instance");
+    }
     store_reset(s->stmt[S_GUEST_STANDING]);
     return n;
 }
 
-/* The narrowest statement that writes all that differs from the stored row. */
-static enum stmt narrowest(sqlite3_stmt *st, const struct guest *g)
-{
-    const char *iid = (const char *)sqlite3_column_text(st, 7);
-    if (sqlite3_column_int(st, 1) != g->standing.overdue ||
-        (uint64_t)sqlite3_column_int64(st, 2) != g->launch_id ||
-        (uint64_t)sqlite3_column_int64(st, 3) != g->stop_wanted ||
-        (uint32_t)sqlite3_column_int64(st, 4) != g->boots ||
-        (uint32_t)sqlite3_column_int64(st, 5) != g->generation ||
-        (uint32_t)sqlite3_column_int64(st, 6) != g->epoch || !iid || strcmp(iid, g->iid) != 0)
-        return S_GUEST_UPDATE_ALL;
-    return sqlite3_column_int(st, 0) == (int)g->standing.phase &&
-                   sqlite3_column_int64(st, 8) == g->standing.way_boot_ms &&
-                   (uint32_t)sqlite3_column_int64(st, 9) == g->standing.way_restarts
-               ? S_GUEST_UPDATE
-               : S_GUEST_UPDATE_PHASE;
-}
-
-/* As many parameters as the statement has. */
-static const char *update_format(enum stmt id)
-{
-    return id == S_GUEST_UPDATE         ? "itiiiittii"
-           : id == S_GUEST_UPDATE_PHASE ? "itiiiittiiiii"
-                                        : "itiiiittiiiiiiiiiiit";
-}
-
+/* Rows changed or -1. */
 static int update(struct store *s, enum stmt id, const struct guest *g, struct err *e)
 {
     const struct standing *t = &g->standing;
     char address[ENDPOINT_TEXT] = "";
     if (g->address.ip.family)
         endpoint_format(&g->address, address);
-    return store_write(s, id, e, update_format(id), g->id, address, (int64_t)t->ever_home,
-                       t->since_ms, t->sign_ms, t->since_boot_ms, t->last_sign, t->note,
-                       g->seed_stale ? (int64_t)0 : s->mirror.seed_version, (int64_t)g->sealed,
-                       (int64_t)t->phase, t->way_boot_ms, (int64_t)t->way_restarts,
-                       (int64_t)t->overdue, (int64_t)g->launch_id, (int64_t)g->stop_wanted,
-                       (int64_t)g->boots, (int64_t)g->generation, (int64_t)g->epoch, g->iid);
+    return store_write(
+        s, id, e, id == S_GUEST_UPDATE_PHASE ? "itiiiittiiiiiiiiiiiti" : "itiiiittiiiiiiiiiiit",
+        g->id, address, (int64_t)t->ever_home, t->since_ms, t->sign_ms, t->since_boot_ms,
+        t->last_sign, t->note, g->seed_stale ? (int64_t)0 : s->mirror.seed_version,
+        (int64_t)g->sealed, (int64_t)t->phase, t->way_boot_ms, (int64_t)t->way_restarts,
+        (int64_t)t->overdue, (int64_t)g->launch_id, (int64_t)g->stop_wanted, (int64_t)g->boots,
+        (int64_t)g->generation, (int64_t)g->epoch, g->iid, (int64_t)g->read_phase);
+}
+
+/* As a rule the row is as it was read but for what the narrow statements set; they look by
+ * themselves whether it is. Rows changed, 0 when it is not, or -1. */
+static int update_narrowly(struct store *s, const struct guest *g, int *ret_was, struct err *e)
+{
+    *ret_was = (int)g->read_phase * 2 + g->standing.overdue;
+    return update(s, g->read_phase == g->standing.phase ? S_GUEST_UPDATE : S_GUEST_UPDATE_PHASE, g,
+                  e);
 }
 
 int store_guest_update(struct store *s, const struct guest *g, struct err *e)
 {
     int was = 0, is = (int)g->standing.phase * 2 + g->standing.overdue;
-    enum stmt id = S_GUEST_UPDATE_ALL;
-    sqlite3_stmt *st;
-    int n = standing_row(s, g->id, &st, &was, e);
-    if (n == 1)
-        id = narrowest(st, g);
-    store_reset(s->stmt[S_GUEST_STANDING]);
-    if (n == 0)
-        return err_set(e, ERR_NOT_FOUND, "there is no instance number %lld", (long long)g->id);
-    if (n < 0 || update(s, id, g, e) < 0)
+    int n = update_narrowly(s, g, &was, e);
+    if (n == 0) {
+        n = store_guest_standing(s, g->id, &was, e);
+        if (n == 0)
+            return err_set(e, ERR_NOT_FOUND, "there is no instance number %lld", (long long)g->id);
+        if (n > 0)
+            n = update(s, S_GUEST_UPDATE_ALL, g, e);
+    }
+    if (n < 0)
         return -1;
     s->mirror.counts[was]--;
     s->mirror.counts[is]++;

@@ -31,9 +31,10 @@ _Static_assert(DEF_NETWORK == 0 && DEF_IDENTITY == 1 && DEF_IMAGE == 2, "stored 
  * events of removed instances keep theirs. guests_away leaves out those at home (HOMED,
  * CONFIGURED), nearly all of a large fleet: an index of everybody costs a phone-home two more
  * pages. counts: by phase and overdue, kept by store_commit(), so that counting reads 18 rows and
- * not the fleet. bodies: keyed by the first 63 bits of the SHA-256, compared in full, next free
- * number on a collision; their counts of use stand apart, so that a second user does not rewrite a
- * megabyte. */
+ * not the fleet. seeds: what bears the guest's name or token is its own and stands in its row, so
+ * that an answer reads one page. bodies: the user-data, which many may share; keyed by the first 63
+ * bits of the SHA-256, compared in full, next free number on a collision; their counts of use stand
+ * apart, so that a second user does not rewrite a megabyte. */
 static const char schema_1[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE TABLE guests("
@@ -77,8 +78,7 @@ static const char schema_1[] =
     "CREATE TABLE body_uses(id INTEGER PRIMARY KEY, n INTEGER NOT NULL) STRICT;"
     "CREATE TABLE seeds("
     " instance INTEGER PRIMARY KEY REFERENCES guests(id) ON DELETE CASCADE,"
-    " meta INTEGER NOT NULL, user INTEGER NOT NULL, vendor INTEGER NOT NULL,"
-    " network INTEGER NOT NULL"
+    " user INTEGER NOT NULL, meta BLOB NOT NULL, network BLOB NOT NULL, vendor BLOB NOT NULL"
     ") STRICT;"
     "CREATE TABLE hostkeys("
     " instance INTEGER PRIMARY KEY REFERENCES guests(id) ON DELETE CASCADE,"

@@ -1,4 +1,4 @@
-/* Rendered documents: one row of four numbers per instance, equal bodies once. */
+/* Rendered documents: one row per instance, equal user-data once. */
 #include "server/store_priv.h"
 
 #include <string.h>
@@ -79,53 +79,51 @@ static int body_drop(struct store *s, int64_t id, struct err *e)
     return unused < 0 ? -1 : 0;
 }
 
-/* The numbers that the instance uses now: 1, 0 none, -1. */
-static int seed_row(struct store *s, int64_t instance, int64_t ret[SEED_DOCS], struct err *e)
+/* The body that the instance uses now: 1, 0 none, -1. */
+static int seed_row(struct store *s, int64_t instance, int64_t *ret_user, struct err *e)
 {
     sqlite3_stmt *st;
     int n = store_row(s, S_SEED_ROW, &st, e, "i", instance);
-    for (int d = 0; d < SEED_DOCS && n == 1; d++)
-        ret[d] = sqlite3_column_int64(st, d);
+    if (n == 1)
+        *ret_user = sqlite3_column_int64(st, 0);
     store_reset(s->stmt[S_SEED_ROW]);
     return n;
 }
 
-static int drop_all(struct store *s, const int64_t ids[SEED_DOCS], struct err *e)
+static int seed_write(struct store *s, int64_t instance, int64_t user, const struct seed_docs *d,
+                      struct err *e)
 {
-    for (int d = 0; d < SEED_DOCS; d++)
-        if (body_drop(s, ids[d], e) < 0)
-            return -1;
-    return 0;
+    return store_write(s, S_SEED_PUT, e, "iibbb", instance, user,
+                       (const void *)d->doc[SEED_META].data, d->doc[SEED_META].len,
+                       (const void *)d->doc[SEED_NETWORK].data, d->doc[SEED_NETWORK].len,
+                       (const void *)d->doc[SEED_VENDOR].data, d->doc[SEED_VENDOR].len);
 }
 
 int store_seed_put(struct store *s, int64_t instance, const struct seed_docs *d, struct err *e)
 {
-    int64_t old[SEED_DOCS], now[SEED_DOCS];
+    int64_t old = 0, now;
     if (store_begin(s, e) < 0)
         return -1;
-    int had = seed_row(s, instance, old, e);
+    int had = seed_row(s, instance, &old, e);
     if (had < 0)
         return -1;
     int known = store_write(s, S_GUEST_SEEDED, e, "ii", instance, s->mirror.seed_version);
     if (known == 0)
         return err_set(e, ERR_NOT_FOUND, "there is no instance number %lld", (long long)instance);
-    /* New ones first, so that a body that stays is not dropped and stored again. */
-    for (int i = 0; i < SEED_DOCS && known > 0; i++)
-        if (body_keep(s, d->doc[i].data, d->doc[i].len, &now[i], e) < 0)
-            return -1;
-    if (known < 0 || store_write(s, S_SEED_PUT, e, "iiiii", instance, now[SEED_META],
-                                 now[SEED_USER], now[SEED_VENDOR], now[SEED_NETWORK]) < 0)
+    /* The new one first, so that a body that stays is not dropped and stored again. */
+    if (known < 0 || body_keep(s, d->doc[SEED_USER].data, d->doc[SEED_USER].len, &now, e) < 0 ||
+        seed_write(s, instance, now, d, e) < 0)
         return -1;
-    return had ? drop_all(s, old, e) : 0;
+    return had ? body_drop(s, old, e) : 0;
 }
 
 int store_seed_remove(struct store *s, int64_t instance, struct err *e)
 {
-    int64_t old[SEED_DOCS];
+    int64_t old = 0;
     if (store_begin(s, e) < 0)
         return -1;
-    int had = seed_row(s, instance, old, e);
+    int had = seed_row(s, instance, &old, e);
     if (had <= 0)
         return had;
-    return store_write(s, S_SEED_REMOVE, e, "i", instance) < 0 ? -1 : drop_all(s, old, e);
+    return store_write(s, S_SEED_REMOVE, e, "i", instance) < 0 ? -1 : body_drop(s, old, e);
 }

@@ -12,11 +12,15 @@
     "ON g.id = r.instance WHERE "
 #define EVENT_SELECT "SELECT seq, real_ms, name, kind, detail, actor FROM events WHERE "
 /* What store_guest_update() changes as a rule. The rest stands in indexes or seldom changes, and is
- * left out when it stays: SQLite rewrites index entries of every column that is named. */
+ * left out when it stays, as GUEST_SAME makes sure: SQLite rewrites index entries of every column
+ * that is named. */
 #define GUEST_SET                                                                                  \
     "UPDATE guests SET address = ?2, ever_home = ?3, since_ms = ?4, sign_ms = ?5, "                \
     "since_boot_ms = ?6, last_sign = ?7, note = ?8, seed_version = ?9, sealed = ?10"
 #define GUEST_SET_PHASE GUEST_SET ", phase = ?11, way_boot_ms = ?12, way_restarts = ?13"
+#define GUEST_SAME                                                                                 \
+    "id = ?1 AND overdue = ?14 AND launch_id = ?15 AND stop_wanted = ?16 AND boots = ?17 AND "     \
+    "generation = ?18 AND epoch = ?19 AND iid = ?20"
 
 static const char *const sql[STMTS] = {
     [S_BEGIN] = "BEGIN IMMEDIATE",
@@ -43,10 +47,10 @@ static const char *const sql[STMTS] = {
                                "WHERE launch_id <> 0 AND id > ?1 ORDER BY id LIMIT 1",
     [S_GUEST_AFTER_OVERDUE] = "SELECT " GUEST_COLUMNS " FROM guests INDEXED BY guests_overdue "
                               "WHERE overdue <> 0 AND id > ?1 ORDER BY id LIMIT 1",
-    [S_GUEST_STANDING] = "SELECT phase, overdue, launch_id, stop_wanted, boots, generation, epoch, "
-                         "iid, way_boot_ms, way_restarts FROM guests WHERE id = ?1",
-    [S_GUEST_UPDATE] = GUEST_SET " WHERE id = ?1",
-    [S_GUEST_UPDATE_PHASE] = GUEST_SET_PHASE " WHERE id = ?1",
+    [S_GUEST_STANDING] = "SELECT phase, overdue FROM guests WHERE id = ?1",
+    [S_GUEST_UPDATE] = GUEST_SET " WHERE " GUEST_SAME
+                                 " AND phase = ?11 AND way_boot_ms = ?12 AND way_restarts = ?13",
+    [S_GUEST_UPDATE_PHASE] = GUEST_SET_PHASE " WHERE " GUEST_SAME " AND phase = ?21",
     [S_GUEST_UPDATE_ALL] =
         GUEST_SET_PHASE ", overdue = ?14, launch_id = ?15, stop_wanted = ?16, boots = ?17, "
                         "generation = ?18, epoch = ?19, iid = ?20 WHERE id = ?1",
@@ -74,13 +78,11 @@ static const char *const sql[STMTS] = {
     [S_DEF_AFTER] = "SELECT name, json FROM defs WHERE kind = ?1 AND name > ?2 "
                     "ORDER BY name LIMIT 1",
 
-    [S_SEED_GET] = "SELECT m.data, u.data, v.data, n.data FROM seeds s "
-                   "CROSS JOIN bodies m ON m.id = s.meta CROSS JOIN bodies u ON u.id = s.user "
-                   "CROSS JOIN bodies v ON v.id = s.vendor CROSS JOIN bodies n ON n.id = s.network "
-                   "WHERE s.instance = ?1",
-    [S_SEED_ROW] = "SELECT meta, user, vendor, network FROM seeds WHERE instance = ?1",
+    [S_SEED_GET] = "SELECT meta, data, vendor, network FROM seeds CROSS JOIN bodies ON id = user "
+                   "WHERE instance = ?1",
+    [S_SEED_ROW] = "SELECT user FROM seeds WHERE instance = ?1",
     [S_SEED_PUT] = "INSERT INTO seeds VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(instance) DO UPDATE "
-                   "SET meta = ?2, user = ?3, vendor = ?4, network = ?5",
+                   "SET user = ?2, meta = ?3, network = ?4, vendor = ?5",
     [S_SEED_REMOVE] = "DELETE FROM seeds WHERE instance = ?1",
     [S_BODY_GET] = "SELECT data FROM bodies WHERE id = ?1",
     [S_BODY_PUT] = "INSERT INTO bodies VALUES(?1, ?2)",

@@ -324,6 +324,40 @@ static void test_walks(void **state)
     store_close(s);
 }
 
+/* What is saved is what is there, whoever saved in between and however often. */
+static void test_saved_over_another_save(void **state)
+{
+    (void)state;
+    struct store *s = open_store();
+    int64_t id = add(s, "web1", 1);
+    struct guest one, other, now;
+    must(store_guest_by_id(s, id, &one, e));
+    other = one;
+    other.standing.phase = PHASE_HOMED;
+    other.standing.overdue = true;
+    other.launch_id = 7;
+    must(store_guest_update(s, &other, e));
+    expect_counts(s, 0, 1, 1);
+    must(store_guest_update(s, &one, e));
+    must(store_guest_by_id(s, id, &now, e));
+    assert_int_equal(now.standing.phase, PHASE_DEFINED);
+    assert_false(now.standing.overdue);
+    assert_int_equal(now.launch_id, 0);
+    expect_counts(s, 1, 0, 0);
+    one.standing.phase = PHASE_HOMED;
+    one.launch_id = 8;
+    must(store_guest_update(s, &one, e));
+    one.launch_id = 0;
+    one.standing.way_restarts = 3;
+    must(store_guest_update(s, &one, e));
+    must(store_guest_update(s, &one, e));
+    must(store_guest_by_id(s, id, &now, e));
+    assert_int_equal(now.launch_id, 0);
+    assert_int_equal(now.standing.way_restarts, 3);
+    expect_counts(s, 0, 1, 0);
+    store_close(s);
+}
+
 static struct guest_keys keys_of(char c)
 {
     struct guest_keys k = { .iid = "iid-web1-1" };
@@ -477,6 +511,7 @@ int main(void)
         WITH_DIR(test_hosts),
         WITH_DIR(test_remove),
         WITH_DIR(test_timeline),
+        WITH_DIR(test_saved_over_another_save),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
