@@ -5,84 +5,39 @@
 
 #include "base/parse.h"
 #include "model/instance.h"
+#include "model/verb_field.h"
 
 #define PID_MAX (1u << 22) /* the kernel's PID_MAX_LIMIT */
 
 /* Each decoder reads all its fields, insists on the end, then checks each value by the parser of
  * its type: what comes out is as good as if the decoder's own side had parsed it. */
 
-static int wrong(const char *verb, const char *field, struct err *e)
-{
-    return err_set(e, ERR_INVALID, "message %s: %s is out of its range", verb, field);
-}
-
-static int check_name(const struct name *n, const char *what, struct err *e)
-{
-    struct name again;
-
-    return name_parse(n->s, what, &again, e);
-}
-
-/* Enums travel as one byte. */
-static void put_enum(struct buf *b, unsigned v)
-{
-    msg_put_u8(b, v <= UINT8_MAX ? (uint8_t)v : UINT8_MAX);
-}
-static unsigned get_enum(struct msg_cur *c, unsigned n)
-{
-    unsigned v = msg_get_u8(c);
-
-    if (v >= n)
-        c->failed = true;
-    return v < n ? v : 0;
-}
-
-/* Text for people, from logs and programs: one line of printable ASCII by the time it travels. */
-static void put_text(struct buf *b, const char *s, size_t size)
-{
-    char clean[512];
-    size_t n = strnlen(s, size - 1);
-
-    for (size_t i = 0; i < n; i++)
-        clean[i] = s[i] >= 0x20 && s[i] < 0x7f ? s[i] : s[i] == '\n' || s[i] == '\t' ? ' ' : '?';
-    msg_put_bytes(b, clean, n);
-}
-static void get_text(struct msg_cur *c, char *out, size_t size)
-{
-    msg_get_str(c, out, size);
-    if (!ascii_printable(out, strlen(out)))
-        c->failed = true;
-}
-_Static_assert(sizeof(((struct exited *)0)->tail) <= 512, "put_text has room for the longest");
-
-static void put_mac(struct buf *b, const struct mac *m)
-{
-    char text[MAC_TEXT];
-
-    msg_put_str(b, mac_format(m, text));
-}
-
 void launch_encode(const struct launch *l, struct buf *out)
 {
+    char mac[MAC_TEXT];
+
     msg_put_str(out, l->instance.s);
     msg_put_u64(out, l->launch_id);
     msg_put_str(out, l->tag.s);
     msg_put_str(out, l->uuid.s);
-    put_mac(out, &l->mac);
+    msg_put_str(out, mac_format(&l->mac, mac));
     msg_put_u8(out, l->seed);
     msg_put_str(out, l->base_url);
     msg_put_str(out, l->seed_token.s);
     msg_put_u32(out, l->cpus);
     msg_put_u64(out, l->memory);
-    put_enum(out, l->arch);
-    put_enum(out, l->firmware);
+    verb_put_enum(out, l->arch);
+    verb_put_enum(out, l->firmware);
     msg_put_str(out, l->image.s);
-    put_enum(out, l->image_format);
+    verb_put_enum(out, l->image_format);
     msg_put_u8(out, l->has_kernel);
     msg_put_u8(out, l->has_initrd);
     msg_put_str(out, l->cmdline);
-    put_enum(out, l->network_kind);
+    verb_put_enum(out, l->network_kind);
     msg_put_str(out, l->domain);
+    msg_put_str(out, l->network.s);
+    msg_put_u8(out, l->tap);
+    msg_put_u16(out, l->mtu);
 }
 
 static void launch_read(struct msg_cur *c, struct launch *l, char mac[MAC_TEXT])
@@ -97,15 +52,18 @@ static void launch_read(struct msg_cur *c, struct launch *l, char mac[MAC_TEXT])
     msg_get_str(c, l->seed_token.s, sizeof l->seed_token.s);
     l->cpus = msg_get_u32(c);
     l->memory = msg_get_u64(c);
-    l->arch = (enum arch)get_enum(c, ARCHES);
-    l->firmware = (enum firmware)get_enum(c, FIRMWARES);
+    l->arch = (enum arch)verb_get_enum(c, ARCHES);
+    l->firmware = (enum firmware)verb_get_enum(c, FIRMWARES);
     msg_get_str(c, l->image.s, sizeof l->image.s);
-    l->image_format = (enum disk_format)get_enum(c, DISK_FORMATS);
+    l->image_format = (enum disk_format)verb_get_enum(c, DISK_FORMATS);
     l->has_kernel = msg_get_bool(c);
     l->has_initrd = msg_get_bool(c);
     msg_get_str(c, l->cmdline, sizeof l->cmdline);
-    l->network_kind = (enum network_kind)get_enum(c, NETWORK_KINDS);
+    l->network_kind = (enum network_kind)verb_get_enum(c, NETWORK_KINDS);
     msg_get_str(c, l->domain, sizeof l->domain);
+    msg_get_str(c, l->network.s, sizeof l->network.s);
+    l->tap = msg_get_bool(c);
+    l->mtu = msg_get_u16(c);
 }
 
 /* Who the guest is. The texts must be in their one form: what is compared later is bytes. */
@@ -115,15 +73,15 @@ static int launch_check_identity(struct launch *l, const char *mac, struct err *
     struct uuid uuid;
     struct tag tag;
 
-    if (check_name(&l->instance, "instance name", e) < 0 ||
+    if (verb_check_name(&l->instance, "instance name", e) < 0 ||
         tag_parse(l->tag.s, strlen(l->tag.s), &tag, e) < 0 || uuid_parse(l->uuid.s, &uuid, e) < 0 ||
         mac_parse(mac, &l->mac, e) < 0)
         return -1;
     if (strcmp(uuid.s, l->uuid.s))
-        return wrong("launch", "uuid", e);
+        return verb_wrong("launch", "uuid", e);
     if (strcmp(mac_format(&l->mac, mac_again), mac))
-        return wrong("launch", "mac", e);
-    return l->launch_id ? 0 : wrong("launch", "launch id", e);
+        return verb_wrong("launch", "mac", e);
+    return l->launch_id ? 0 : verb_wrong("launch", "launch id", e);
 }
 
 static int launch_check_seed(const struct launch *l, struct err *e)
@@ -132,12 +90,12 @@ static int launch_check_seed(const struct launch *l, struct err *e)
     struct token token;
 
     if (!l->seed)
-        return l->base_url[0] || l->seed_token.s[0] ? wrong("launch", "seed URL", e) : 0;
+        return l->base_url[0] || l->seed_token.s[0] ? verb_wrong("launch", "seed URL", e) : 0;
     if (base_url_parse(l->base_url, base_url, e) < 0)
         return -1;
     /* The token's text is never shown, not even a wrong one's. */
     return token_parse(l->seed_token.s, strlen(l->seed_token.s), &token) < 0
-               ? wrong("launch", "seed token", e)
+               ? verb_wrong("launch", "seed token", e)
                : 0;
 }
 
@@ -146,18 +104,29 @@ static int launch_check_machine(const struct launch *l, struct err *e)
     char domain[DOMAIN_MAX_LEN + 1];
 
     if (l->cpus < 1 || l->cpus > INSTANCE_CPUS_MAX)
-        return wrong("launch", "cpus", e);
+        return verb_wrong("launch", "cpus", e);
     if (l->memory < INSTANCE_MEMORY_MIN || l->memory > INSTANCE_MEMORY_MAX)
-        return wrong("launch", "memory", e);
-    if (check_name(&l->image, "image name", e) < 0)
+        return verb_wrong("launch", "memory", e);
+    if (verb_check_name(&l->image, "image name", e) < 0)
         return -1;
     if (l->has_initrd && !l->has_kernel)
-        return wrong("launch", "initrd without a kernel", e);
+        return verb_wrong("launch", "initrd without a kernel", e);
     if (l->image_format == DISK_NONE && !l->has_kernel)
-        return wrong("launch", "image without disk and kernel", e);
+        return verb_wrong("launch", "image without disk and kernel", e);
     if (!ascii_printable(l->cmdline, strlen(l->cmdline)))
-        return wrong("launch", "kernel command line", e);
+        return verb_wrong("launch", "kernel command line", e);
     return l->domain[0] ? domain_parse(l->domain, domain, e) : 0;
+}
+
+static int launch_check_network(const struct launch *l, struct err *e)
+{
+    if (verb_check_name(&l->network, "network name", e) < 0)
+        return -1;
+    if (l->tap != (l->network_kind != NETWORK_USER))
+        return verb_wrong("launch", "tap", e);
+    if (l->mtu && (!l->tap || l->mtu < NETWORK_MTU_MIN || l->mtu > NETWORK_MTU_MAX))
+        return verb_wrong("launch", "mtu", e);
+    return 0;
 }
 
 int launch_decode(struct msg_cur *c, struct launch *ret, struct err *e)
@@ -167,7 +136,8 @@ int launch_decode(struct msg_cur *c, struct launch *ret, struct err *e)
 
     launch_read(c, &l, mac);
     if (msg_end(c, "launch", e) < 0 || launch_check_identity(&l, mac, e) < 0 ||
-        launch_check_seed(&l, e) < 0 || launch_check_machine(&l, e) < 0)
+        launch_check_seed(&l, e) < 0 || launch_check_machine(&l, e) < 0 ||
+        launch_check_network(&l, e) < 0)
         return -1;
     *ret = l;
     return 0;
@@ -185,7 +155,7 @@ int verb_ref_decode(struct msg_cur *c, struct verb_ref *ret, struct err *e)
 
     msg_get_str(c, v.instance.s, sizeof v.instance.s);
     v.launch_id = msg_get_u64(c);
-    if (msg_end(c, "verb", e) < 0 || check_name(&v.instance, "instance name", e) < 0)
+    if (msg_end(c, "verb", e) < 0 || verb_check_name(&v.instance, "instance name", e) < 0)
         return -1;
     *ret = v;
     return 0;
@@ -196,7 +166,7 @@ void launched_encode(const struct launched *v, struct buf *out)
     msg_put_str(out, v->instance.s);
     msg_put_u64(out, v->launch_id);
     msg_put_u32(out, v->pid);
-    put_enum(out, v->accel);
+    verb_put_enum(out, v->accel);
 }
 
 int launched_decode(struct msg_cur *c, struct launched *ret, struct err *e)
@@ -206,11 +176,11 @@ int launched_decode(struct msg_cur *c, struct launched *ret, struct err *e)
     msg_get_str(c, v.instance.s, sizeof v.instance.s);
     v.launch_id = msg_get_u64(c);
     v.pid = msg_get_u32(c);
-    v.accel = (enum accel)get_enum(c, ACCELS);
-    if (msg_end(c, "launched", e) < 0 || check_name(&v.instance, "instance name", e) < 0)
+    v.accel = (enum accel)verb_get_enum(c, ACCELS);
+    if (msg_end(c, "launched", e) < 0 || verb_check_name(&v.instance, "instance name", e) < 0)
         return -1;
     if (v.pid < 1 || v.pid > PID_MAX)
-        return wrong("launched", "pid", e);
+        return verb_wrong("launched", "pid", e);
     *ret = v;
     return 0;
 }
@@ -221,8 +191,10 @@ void exited_encode(const struct exited *v, struct buf *out)
     msg_put_u64(out, v->launch_id);
     msg_put_u8(out, v->status_known);
     msg_put_u32(out, (uint32_t)v->status);
-    put_text(out, v->tail, sizeof v->tail);
+    verb_put_text(out, v->tail, sizeof v->tail);
 }
+
+_Static_assert(sizeof(((struct exited *)0)->tail) <= VERB_TEXT_MAX, "the tail of a log fits");
 
 int exited_decode(struct msg_cur *c, struct exited *ret, struct err *e)
 {
@@ -232,8 +204,8 @@ int exited_decode(struct msg_cur *c, struct exited *ret, struct err *e)
     v.launch_id = msg_get_u64(c);
     v.status_known = msg_get_bool(c);
     v.status = (int32_t)msg_get_u32(c);
-    get_text(c, v.tail, sizeof v.tail);
-    if (msg_end(c, "exited", e) < 0 || check_name(&v.instance, "instance name", e) < 0)
+    verb_get_line(c, v.tail, sizeof v.tail);
+    if (msg_end(c, "exited", e) < 0 || verb_check_name(&v.instance, "instance name", e) < 0)
         return -1;
     *ret = v;
     return 0;
@@ -241,18 +213,18 @@ int exited_decode(struct msg_cur *c, struct exited *ret, struct err *e)
 
 void accel_report_encode(const struct accel_report *v, struct buf *out)
 {
-    put_enum(out, v->accel);
-    put_text(out, v->reason, sizeof v->reason);
-    put_text(out, v->qemu_version, sizeof v->qemu_version);
+    verb_put_enum(out, v->accel);
+    verb_put_text(out, v->reason, sizeof v->reason);
+    verb_put_text(out, v->qemu_version, sizeof v->qemu_version);
 }
 
 int accel_report_decode(struct msg_cur *c, struct accel_report *ret, struct err *e)
 {
     struct accel_report v = { 0 };
 
-    v.accel = (enum accel)get_enum(c, ACCELS);
-    get_text(c, v.reason, sizeof v.reason);
-    get_text(c, v.qemu_version, sizeof v.qemu_version);
+    v.accel = (enum accel)verb_get_enum(c, ACCELS);
+    verb_get_line(c, v.reason, sizeof v.reason);
+    verb_get_line(c, v.qemu_version, sizeof v.qemu_version);
     if (msg_end(c, "accel-report", e) < 0)
         return -1;
     *ret = v;

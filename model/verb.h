@@ -40,6 +40,10 @@ struct launch {
     char cmdline[CMDLINE_MAX + 1];
     enum network_kind network_kind;
     char domain[DOMAIN_MAX_LEN + 1]; /* "" none: DNS search domain told by the user network */
+    struct name network;
+    bool tap;     /* of roostd's, on that network's bridge; else QEMU's user network. Exactly the
+                     kinds other than user have one; its name and MACs follow from `mac` */
+    uint16_t mtu; /* 0: not said; with a tap only */
 };
 void launch_encode(const struct launch *l, struct buf *out);
 int launch_decode(struct msg_cur *c, struct launch *ret, struct err *e); /* insists on the end */

@@ -69,7 +69,9 @@ static void fill_forward(const struct render *r)
         rule(r, fw_commons[FW_TO].name, "%s", "");
         rule(r, "ACCEPT", "%s", "");
     } else {
-        rule(r, TCP_RESET, "-p tcp");
+        /* With br_netfilter a reset leaves without being translated back: the guest that asked for
+         * a published port would not take it for its answer. */
+        rule(r, TCP_RESET, "-p tcp -m conntrack ! --ctstate DNAT");
         rule(r, UNREACHABLE, "%s", "");
     }
 }

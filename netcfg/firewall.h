@@ -22,6 +22,8 @@
  * bridged: -i BR -o BR, and DHCP, DNS, seed port let in where roost answers them. Nothing is
  *   refused: the host's own LAN is on that bridge.
  *
+ * Counters of others' rules stay; iptables-legacy sets those of policies (":FORWARD DROP [0:0]")
+ * back whenever anybody changes a table, ours included.
  * br_netfilter with a guest that asks for its own published port: the kernel bridges the frame back
  * out of the port it came from, which a bridge drops; without br_netfilter it works. */
 #ifndef NETCFG_FIREWALL_H

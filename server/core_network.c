@@ -174,9 +174,21 @@ static bool take_back(struct netrun *r)
     return true;
 }
 
+/* Others may reach it, or may not any more. */
+static int allows(const struct network *n, void *arg)
+{
+    const struct netrun *r = arg;
+
+    for (int i = 0; i < n->n_allow; i++)
+        if (!strcmp(n->allow[i].s, r->name.s))
+            network_changed(r->c, n->name.s);
+    return 0;
+}
+
 static void run_end(struct netrun *r)
 {
     struct err failure = r->failure;
+    bool was_up = r->up;
 
     if (take_back(r))
         return;
@@ -191,7 +203,10 @@ static void run_end(struct netrun *r)
         loop_timer_set(r->retry, r->retry_ms);
         r->retry_ms = 2 * r->retry_ms < RETRY_MAX_MS ? 2 * r->retry_ms : RETRY_MAX_MS;
     }
-    machines_network(r->c, r->name.s, r->up);
+    if (r->up != was_up) {
+        core_networks_each(r->c, allows, r);
+        machines_network(r->c, r->name.s, r->up);
+    }
 }
 
 static void failed(struct netrun *r, const struct err *e)
@@ -280,6 +295,13 @@ static int forward_targets(struct core *c, const struct network *n, struct net_u
     return 0;
 }
 
+static void allowed(struct core *c, const struct network *n, struct net_up *up)
+{
+    for (int i = 0; i < n->n_allow; i++)
+        if (network_is_up(c, n->allow[i].s))
+            up->allow_up[up->n_allow_up++] = n->allow[i];
+}
+
 static int send_plan(struct netrun *r, struct err *e)
 {
     struct core *c = r->c;
@@ -297,6 +319,7 @@ static int send_plan(struct netrun *r, struct err *e)
     if (forward_targets(c, n, up, e) < 0 ||
         (n->cidr.ip.family && hostfiles_write(c, n->name.s, e) < 0))
         return -1;
+    allowed(c, n, up);
     net_up_encode(up, &b);
     return send(r, P_NET_PLAN, &b, e);
 }
@@ -549,6 +572,16 @@ void netruns_begin(struct core *c, bool new_boot)
 
 /* ---- operations ---- */
 
+static int may_go(struct core *c, const char *name, struct err *e)
+{
+    struct name guest;
+
+    if (machines_on(c, name, &guest))
+        return err_set(e, ERR_CONFLICT,
+                       "network %s is used by running guests (%s): stop them first", name, guest.s);
+    return 0;
+}
+
 static int change(struct core *c, const char *name, bool up, const struct actor *who,
                   core_op_fn *done, void *arg, struct err *e)
 {
@@ -560,6 +593,8 @@ static int change(struct core *c, const char *name, bool up, const struct actor 
         return err_set(e, ERR_NOT_FOUND, "there is no network \"%s\"", name);
     if (n->kind == NETWORK_USER)
         return err_set(e, ERR_INVALID, "network %s is QEMU's own: it needs no up and down", name);
+    if (!up && may_go(c, name, e) < 0)
+        return -1;
     if (!(r = run_get(c, name, e)))
         return -1;
     if (r->state != RUN_IDLE)

@@ -231,6 +231,8 @@ void machine_launch_failed(struct core *c, const struct error_msg *m);
 void machine_exited(struct core *c, const struct exited *m);
 void machine_adopted(struct core *c, const struct launched *m);
 void machine_not_running(struct core *c, const struct verb_ref *m);
+/* Does a guest of ours run on that network? The first one's name. */
+bool machines_on(struct core *c, const char *network, struct name *ret);
 void machines_tick(struct core *c); /* once a second: console logs */
 int machine_launch_values(struct core *c, const struct guest *g, struct launch *ret, struct err *e);
 void machines_autostart(struct core *c);

@@ -334,6 +334,41 @@ int nets_undo(struct nets *n, uint32_t id, struct msg_cur *c, struct err *e)
     return 0;
 }
 
+/* Hints: what goes wrong is a line of the log, since the next compaction says it again. */
+static void hinted(const struct name *network, int r, const struct err *e)
+{
+    if (r < 0)
+        log_warn("network %s: %s", network->s, e->text);
+}
+
+int nets_reload(struct nets *n, uint32_t id, struct msg_cur *c, struct err *e)
+{
+    struct err why = { 0 };
+    struct net_ref m;
+
+    (void)id;
+    if (net_ref_decode(c, &m, e) < 0)
+        return -1;
+    struct net *t = net_find(n, &m.network);
+    if (t)
+        hinted(&m.network, dns_reload(t, &why), &why);
+    return 0;
+}
+
+int nets_release(struct nets *n, uint32_t id, struct msg_cur *c, struct err *e)
+{
+    struct err why = { 0 };
+    struct net_lease m;
+
+    (void)id;
+    if (net_lease_decode(c, &m, e) < 0)
+        return -1;
+    struct net *t = net_find(n, &m.network);
+    if (t && t->planned)
+        hinted(&m.network, lease_release(t, &m.lease, &why), &why);
+    return 0;
+}
+
 /* --- taps ---------------------------------------------------------------------------------- */
 
 int nets_tap(struct nets *n, const struct launch *l, struct err *e)

@@ -94,18 +94,25 @@ static int restore(struct rules_job *j, const struct buf *text, struct err *e)
     return j->nets->iptables ? 0 : -1;
 }
 
+/* Is no other network of ours there? Then the common chains go too. */
+static bool is_last(const char *bridge, const struct firewall_hooks *have)
+{
+    for (int i = 0; i < have->n_seen; i++)
+        if (strcmp(have->seen[i].bridge, bridge) != 0)
+            return false;
+    return true;
+}
+
 static int change(struct rules_job *j, const struct buf *save, struct err *e)
 {
     auto_buf struct buf text = BUF_INIT;
     struct firewall_hooks have;
 
-    if (j->down) {
-        firewall_render_down(j->bridge, firewall_is_last(j->bridge, save->data, save->len),
-                             save->data, save->len, &text);
-    } else {
-        firewall_hooks_read(save->data, save->len, &have);
+    firewall_hooks_read(save->data, save->len, &have);
+    if (j->down)
+        firewall_render_down(j->bridge, is_last(j->bridge, &have), save->data, save->len, &text);
+    else
         firewall_render_up(&j->wall, &have, &text);
-    }
     if (buf_check(&text, e) < 0 || keep_file(j, &text, e) < 0)
         return -1;
     if (text.len)
@@ -187,8 +194,8 @@ void rules_up(struct net *t, uint32_t id)
                                      .bridge = t->plan.bridge,
                                      .seed_port = t->up.seed_port };
     memcpy(j->wall.forward_to, t->up.forward_to, sizeof(j->wall.forward_to));
-    for (int i = 0; i < t->up.network.n_allow; i++) {
-        other = net_find(t->nets, &t->up.network.allow[i]);
+    for (int i = 0; i < t->up.n_allow_up; i++) {
+        other = net_find(t->nets, &t->up.allow_up[i]);
         if (other && other->planned)
             j->wall.allow[j->wall.n_allow++] = other->plan.bridge;
     }

@@ -49,7 +49,7 @@ def launch(name="web1", launch_id=7, kernel=True):
     return (s(name) + struct.pack("=Q", launch_id) + s(name) + s("12345678-1234-4234-8234-123456789abc")
             + s("52:54:00:12:34:56") + b"\1" + s("http://10.0.2.2:10200") + s(TOKEN)
             + struct.pack("=IQBB", 1, 128 << 20, 0, 0) + s("img") + struct.pack("=BBB", 0, kernel, 0)
-            + s("console=ttyS0") + struct.pack("=B", 0) + s(""))
+            + s("console=ttyS0") + struct.pack("=B", 0) + s("") + s("user") + struct.pack("=BH", 0, 0))
 
 
 def ref(name="web1", launch_id=0):

@@ -35,6 +35,9 @@ static struct launch sample(void)
     strcpy(l.cmdline, "console=ttyS0 quiet");
     l.network_kind = NETWORK_SHARED;
     strcpy(l.domain, "lab.internal");
+    strcpy(l.network.s, "lab");
+    l.tap = true;
+    l.mtu = 1400;
     return l;
 }
 
@@ -77,6 +80,9 @@ static void assert_same_launch(const struct launch *a, const struct launch *b)
     assert_int_equal(a->image_format, b->image_format);
     assert_string_equal(a->cmdline, b->cmdline);
     assert_string_equal(a->domain, b->domain);
+    assert_string_equal(a->network.s, b->network.s);
+    assert_int_equal(a->tap, b->tap);
+    assert_int_equal(a->mtu, b->mtu);
 }
 
 static void test_launch(void **state)
@@ -86,8 +92,10 @@ static void test_launch(void **state)
 
     assert_int_equal(round_trip(&l, &got), 0);
     assert_same_launch(&l, &got);
-    /* The least there can be: no seed, no disk, kernel only, no domain. */
-    l.seed = false;
+    /* The least there can be: no seed, no disk, kernel only, no domain, no tap. */
+    l.seed = l.tap = false;
+    l.network_kind = NETWORK_USER;
+    l.mtu = 0;
     l.base_url[0] = l.seed_token.s[0] = l.cmdline[0] = l.domain[0] = '\0';
     l.image_format = DISK_NONE;
     l.has_initrd = false;
@@ -171,6 +179,18 @@ static void test_launch_wrong_machine(void **state)
     WRONG(l.has_kernel = l.has_initrd = false; l.image_format = DISK_NONE);
     WRONG(strcpy(l.cmdline, "quiet\ninit=/x"));
     WRONG(strcpy(l.cmdline, "caf\xc3\xa9"));
+}
+
+static void test_launch_wrong_network(void **state)
+{
+    (void)state;
+    WRONG(strcpy(l.network.s, ""));
+    WRONG(strcpy(l.network.s, "../lab"));
+    WRONG(l.tap = false); /* on a bridge without one */
+    WRONG(l.network_kind = NETWORK_USER);
+    WRONG(l.network_kind = NETWORK_USER; l.tap = false); /* its MTU is QEMU's */
+    WRONG(l.mtu = NETWORK_MTU_MIN - 1);
+    WRONG(l.mtu = NETWORK_MTU_MAX + 1);
 }
 
 static void test_verb_ref(void **state)
@@ -270,6 +290,7 @@ int main(void)
         cmocka_unit_test(test_launch_wrong_names),
         cmocka_unit_test(test_launch_wrong_seed),
         cmocka_unit_test(test_launch_wrong_machine),
+        cmocka_unit_test(test_launch_wrong_network),
         cmocka_unit_test(test_verb_ref),
         cmocka_unit_test(test_launched),
         cmocka_unit_test(test_exited),
