@@ -10,7 +10,8 @@
 #include "model/addr.h"
 
 #define DHCP_MESSAGE_MAX 1500
-/* With the broadcast flag: the answer is for a host without an address. */
+/* With the broadcast flag: the answer is for a host without an address. Servers may ping an address
+ * before they offer it (dnsmasq for 3 s): wait for 5 s before saying that there is none. */
 size_t dhcp_discover(uint32_t xid, const struct mac *from, uint8_t out[DHCP_MESSAGE_MAX]);
 /* By MAC alone: dnsmasq then finds the lease under whatever client identifier it was taken. */
 size_t dhcp_release(uint32_t xid, const struct mac *client, const struct ip *address,

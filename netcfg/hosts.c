@@ -137,6 +137,17 @@ void hosts_close(struct hosts *h)
 
 /* ---- adding ---- */
 
+/* Written and closed under a dotted name first: file_replace() closes after its rename, and to
+ * dnsmasq that is a second change, which it would read and complain of as a duplicate. */
+static int put_new(int dirfd, const char *name, const struct buf *want, struct err *e)
+{
+    if (file_replace(dirfd, FRESH, want->data, want->len, 0644, NULL, e) < 0)
+        return err_wrap(e, "reservations %s", name);
+    if (renameat(dirfd, FRESH, dirfd, name) < 0)
+        return err_sys(e, "reservations %s", name);
+    return 0;
+}
+
 int hosts_add(struct hosts *h, const char *domain, const struct reservation *r, size_t n,
               struct err *e)
 {
@@ -152,9 +163,8 @@ int hosts_add(struct hosts *h, const char *domain, const struct reservation *r, 
     if (buf_check(&dhcp, e) < 0 || buf_check(&dns, e) < 0)
         return -1;
     snprintf(name, sizeof name, "new-%08u", h->next);
-    if (file_replace(h->dns, name, dns.data, dns.len, 0644, NULL, e) < 0 ||
-        file_replace(h->dhcp, name, dhcp.data, dhcp.len, 0644, NULL, e) < 0)
-        return err_wrap(e, "reservations %s", name);
+    if (put_new(h->dns, name, &dns, e) < 0 || put_new(h->dhcp, name, &dhcp, e) < 0)
+        return -1;
     h->next++;
     return 0;
 }

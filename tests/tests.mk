@@ -29,6 +29,10 @@ corpus: $(fuzz_bin)
 $(BUILD)/tests/integration/render_seed: $(BUILD)/tests/integration/render_seed.o $(call rooms,seeds model base)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
 
+# The netcfg room's dnsmasq side as a program, for tests/integration/test_dnsmasq.py.
+$(BUILD)/tests/tools/netcfg: $(BUILD)/tests/tools/netcfg.o $(call rooms,netcfg model base)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
+
 # roost-core over a disk that loses power when it is killed (tests/powercut/vfs.h). A roostd whose
 # helpers directory holds a link of this name uses it.
 powercut_obj := $(BUILD)/tests/powercut/vfs.o $(BUILD)/tests/powercut/pending.o
@@ -51,7 +55,7 @@ $(BUILD)/powercut/%/roost-core: $(BUILD)/tests/powercut/%.o $(BUILD)/tests/power
 
 # ---- the whole ----
 PYTEST := BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider -c tests/pytest.ini --rootdir=.
-helpers := $(BUILD)/tests/integration/render_seed \
+helpers := $(BUILD)/tests/integration/render_seed $(BUILD)/tests/tools/netcfg \
            $(addprefix $(BUILD)/powercut/,roost-core early/roost-core unsafe/roost-core)
 
 .PHONY: deps check check-fast check-unit check-integration check-e2e asan
