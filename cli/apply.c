@@ -165,6 +165,15 @@ static void put_summary(const struct tally *t, size_t max, const char *what)
     printf("%s%s\n", t[0].action ? "; " : "", what);
 }
 
+void print_warnings(const json_t *answer)
+{
+    size_t i;
+    json_t *row;
+
+    json_array_foreach(json_object_get(answer, "warnings"), i, row)
+        fprintf(stderr, "warning: %s\n", json_string_value(row) ? json_string_value(row) : "?");
+}
+
 static int print_plan(struct cli *c, const json_t *tree, const char *done, struct err *e)
 {
     static const char *const columns[] = { "OBJECT", "NAME", "ACTION", "CLASS", "FIELDS", NULL };
@@ -173,8 +182,7 @@ static int print_plan(struct cli *c, const json_t *tree, const char *done, struc
     size_t i, shown = 0;
     json_t *row;
 
-    json_array_foreach(json_object_get(tree, "warnings"), i, row)
-        fprintf(stderr, "warning: %s\n", json_string_value(row) ? json_string_value(row) : "?");
+    print_warnings(tree);
     json_array_foreach(json_object_get(tree, "plan"), i, row)
     {
         auto_buf struct buf fields = BUF_INIT;

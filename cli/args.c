@@ -20,38 +20,53 @@ struct reading {
 
 /* --- which command --- */
 
-static const struct command *find(const char *first, const char *second, int *ret_words)
+/* How many words of a row the line begins with; all of them, or 0. */
+static int fits(const char *words, char *const *argv, int argc)
+{
+    int n = 0;
+
+    for (;; n++, words++) {
+        size_t len = strcspn(words, " ");
+        if (n == argc || strncmp(words, argv[n], len) != 0 || argv[n][len])
+            return 0;
+        words += len;
+        if (!*words)
+            return n + 1;
+    }
+}
+
+static const struct command *find(char *const *argv, int argc, int *ret_words)
 {
     size_t n;
     const struct command *rows = commands(&n);
 
-    for (size_t i = 0; i < n; i++) {
-        const char *space = strchr(rows[i].words, ' ');
-        if (!space && strcmp(rows[i].words, first) == 0) {
-            *ret_words = 1;
+    for (size_t i = 0; i < n; i++)
+        if ((*ret_words = fits(rows[i].words, argv, argc)))
             return &rows[i];
-        }
-        if (space && second && strncmp(rows[i].words, first, strlen(first)) == 0 &&
-            rows[i].words + strlen(first) == space && strcmp(space + 1, second) == 0) {
-            *ret_words = 2;
-            return &rows[i];
-        }
-    }
     return NULL;
 }
 
+/* What follows a group's words ("" all rows) in a row; NULL: the row is not of the group. */
+static const char *behind(const char *words, const char *group)
+{
+    size_t len = strlen(group);
+
+    if (!len)
+        return words;
+    return strncmp(words, group, len) == 0 && words[len] == ' ' ? words + len + 1 : NULL;
+}
+
 #define WORDS_MAX 64
-/* First words (group NULL), or the second words of a group; each once. */
+/* The words that may stand behind a group's, each once. */
 static size_t words_of(const char *group, char store[WORDS_MAX][32], const char *ret[WORDS_MAX])
 {
-    size_t n, found = 0, len = group ? strlen(group) : 0;
+    size_t n, found = 0;
     const struct command *rows = commands(&n);
 
     for (size_t i = 0; i < n && found < WORDS_MAX; i++) {
-        const char *w = rows[i].words;
-        if (group && (strncmp(w, group, len) != 0 || w[len] != ' '))
+        const char *w = behind(rows[i].words, group);
+        if (!w)
             continue;
-        w += group ? len + 1 : 0;
         snprintf(store[found], sizeof store[found], "%.*s", (int)strcspn(w, " "), w);
         if (found && strcmp(store[found - 1], store[found]) == 0)
             continue;
@@ -61,29 +76,42 @@ static size_t words_of(const char *group, char store[WORDS_MAX][32], const char 
     return found;
 }
 
-static int no_such_command(const char *first, const char *second, struct err *e)
+#define GROUP_SIZE 64
+/* The words of the line up to which there are rows: "network", "network forward". Their number. */
+static int group_of(char *const *argv, int argc, char ret[GROUP_SIZE])
 {
-    char store[WORDS_MAX][32];
+    char store[WORDS_MAX][32], longer[GROUP_SIZE];
+    const char *words[WORDS_MAX];
+    int n = 0;
+
+    for (ret[0] = '\0'; n < argc; n++) {
+        if (snprintf(longer, sizeof longer, "%s%s%s", ret, n ? " " : "", argv[n]) >= GROUP_SIZE ||
+            !words_of(longer, store, words))
+            break;
+        memcpy(ret, longer, sizeof longer);
+    }
+    return n;
+}
+
+static int no_such_command(char *const *argv, int argc, struct err *e)
+{
+    char store[WORDS_MAX][32], group[GROUP_SIZE];
     const char *words[WORDS_MAX], *near;
     auto_buf struct buf list = BUF_INIT;
-    size_t n = words_of(first, store, words);
+    int depth = group_of(argv, argc, group);
+    const char *typed = depth < argc ? argv[depth] : NULL, *space = depth ? " " : "";
+    size_t n = words_of(group, store, words);
 
-    if (n) {
-        for (size_t i = 0; i < n; i++)
-            buf_printf(&list, "%s%s", i ? ", " : "", words[i]);
-        near = second ? nearest_name(second, words, n) : NULL;
-        if (near)
-            return err_set(e, ERR_INVALID,
-                           "there is no command \"%s %.40s\": did you mean \"%s %s\"?", first,
-                           second, first, near);
-        return err_set(e, ERR_INVALID, "%s wants one of: %s", first, buf_str(&list));
-    }
-    n = words_of(NULL, store, words);
-    near = nearest_name(first, words, n);
+    near = typed ? nearest_name(typed, words, n) : NULL;
     if (near)
-        return err_set(e, ERR_INVALID, "there is no command \"%.40s\": did you mean \"%s\"?", first,
-                       near);
-    return err_set(e, ERR_INVALID, "there is no command \"%.40s\": see roost help", first);
+        return err_set(e, ERR_INVALID,
+                       "there is no command \"%s%s%.40s\": did you mean \"%s%s%s\"?", group, space,
+                       typed, group, space, near);
+    if (!depth)
+        return err_set(e, ERR_INVALID, "there is no command \"%.40s\": see roost help", typed);
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&list, "%s%s", i ? ", " : "", words[i]);
+    return err_set(e, ERR_INVALID, "%s wants one of: %s", group, buf_str(&list));
 }
 
 /* --- options --- */
@@ -151,6 +179,24 @@ static int no_such_option(const struct reading *r, const char *arg, struct err *
                    near ? ": did you mean --" : "", near ? near : "", near ? "?" : "");
 }
 
+static bool is_list(const struct option *o)
+{
+    return o->value && strstr(o->value, "…");
+}
+
+static int set_own(struct reading *r, const struct option *o, const char *value, struct err *e)
+{
+    struct args *a = r->out;
+
+    a->value[o - a->command->options] = value;
+    if (!is_list(o))
+        return 0;
+    if (a->n_said == ARGS_SAID_MAX)
+        return err_set(e, ERR_INVALID, "--%s: more than %d of its kind", o->name, ARGS_SAID_MAX);
+    a->said[a->n_said++] = (struct said){ o, value };
+    return 0;
+}
+
 /* argv[at] begins with `-`. */
 static int read_option(struct reading *r, struct err *e)
 {
@@ -178,23 +224,29 @@ static int read_option(struct reading *r, struct err *e)
         return err_set(e, ERR_INVALID, "--%s wants %s: %s", o->name, o->value, o->help);
     if (!named(own, o->name, strlen(o->name)))
         return set_global(r, o, value, e);
-    r->out->value[o - own] = value ? value : "";
-    return 0;
+    return set_own(r, o, value ? value : "", e);
 }
 
 /* --- the whole line --- */
 
-/* Operands that the table calls NAME are names of instances. */
+static int network_name_parse(const char *s, struct name *ret, struct err *e)
+{
+    return name_parse(s, "network name", ret, e);
+}
+
+/* Operands that the table calls NAME are names of instances, NETWORK of networks; further ones only
+ * where it says NAME…. */
 static int check_names(const struct args *a, struct err *e)
 {
-    const char *form = a->command->args;
-    int n = a->command->flags & COMMAND_TAIL ? 1 : a->n;
+    const char *form = a->command->args + (*a->command->args == '[');
+    bool network = strncmp(form, "NETWORK", 7) == 0;
+    int n = strncmp(form + (network ? 7 : 4), "…", strlen("…")) == 0 ? a->n : 1;
     struct name name;
 
-    if (strncmp(form + (*form == '['), "NAME", 4) != 0)
+    if (!network && strncmp(form, "NAME", 4) != 0)
         return 0;
-    for (int i = 0; i < n; i++)
-        if (instance_name_parse(a->operand[i], &name, e) < 0)
+    for (int i = 0; i < n && i < a->n; i++)
+        if ((network ? network_name_parse : instance_name_parse)(a->operand[i], &name, e) < 0)
             return err_wrap(e, "%s", a->command->words);
     return 0;
 }
@@ -220,16 +272,20 @@ static int read_command(struct reading *r, struct err *e)
             return -1;
     if (r->at >= r->argc || r->version)
         return 0;
-    const char *first = r->argv[r->at], *second = r->at + 1 < r->argc ? r->argv[r->at + 1] : NULL;
-    r->out->command = find(first, second, &words);
+    char *const *argv = r->argv + r->at;
+    int argc = r->argc - r->at, depth;
+    char group[GROUP_SIZE];
+
+    r->out->command = find(argv, argc, &words);
     if (!r->out->command && r->help) /* "roost --help instance" */
         return 0;
-    if (!r->out->command && second && second[0] == '-' && strcmp(second, "--help") == 0) {
+    depth = r->out->command ? 0 : group_of(argv, argc, group);
+    if (depth && depth < argc && strcmp(argv[depth], "--help") == 0) {
         r->help = true;
         return 0;
     }
     if (!r->out->command)
-        return no_such_command(first, second, e);
+        return no_such_command(argv, argc, e);
     r->at += words;
     return 0;
 }
@@ -256,29 +312,26 @@ static int read_rest(struct reading *r, struct err *e)
 
 static const struct command *builtin(const char *word)
 {
+    char *argv[] = { (char *)(uintptr_t)word };
     int words;
 
-    return find(word, NULL, &words);
+    return find(argv, 1, &words);
 }
 
 /* help about what was meant: its words become the operands. */
 static void turn_into_help(struct reading *r)
 {
-    static char first[32], second[32];
-    const struct command *about = r->out->command;
+    static char about[GROUP_SIZE];
+    char *save = NULL;
 
+    about[0] = '\0';
+    if (r->out->command)
+        snprintf(about, sizeof about, "%s", r->out->command->words);
+    else if (r->at < r->argc && !group_of(r->argv + r->at, r->argc - r->at, about))
+        snprintf(about, sizeof about, "%s", r->argv[r->at]);
     r->out->n = 0;
-    if (about) {
-        const char *space = strchr(about->words, ' ');
-        snprintf(first, sizeof first, "%.*s", (int)strcspn(about->words, " "), about->words);
-        r->argv[r->out->n++] = first;
-        if (space) {
-            snprintf(second, sizeof second, "%s", space + 1);
-            r->argv[r->out->n++] = second;
-        }
-    } else if (r->at < r->argc) {
-        r->argv[r->out->n++] = r->argv[r->at];
-    }
+    for (char *w = strtok_r(about, " ", &save); w; w = strtok_r(NULL, " ", &save))
+        r->argv[r->out->n++] = w;
     r->out->command = builtin("help");
 }
 
@@ -312,6 +365,16 @@ const char *args_option(const struct args *a, const char *name)
     const struct option *o = named(a->command->options, name, strlen(name));
 
     return o ? a->value[o - a->command->options] : NULL;
+}
+
+int args_list(const struct args *a, const char *name, const char *ret[ARGS_SAID_MAX])
+{
+    int n = 0;
+
+    for (int i = 0; i < a->n_said; i++)
+        if (strcmp(a->said[i].option->name, name) == 0)
+            ret[n++] = a->said[i].value;
+    return n;
 }
 
 int args_duration(const struct args *a, const char *name, int64_t none, int64_t *ret, struct err *e)

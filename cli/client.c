@@ -258,12 +258,22 @@ void client_calls_done(struct call *calls, int n)
     }
 }
 
-char *path_instance(const char *name, const char *rest)
+static char *path_of(const char *kind, const char *name, const char *rest)
 {
     auto_buf struct buf b = BUF_INIT;
 
-    buf_puts(&b, "/v1/instances/");
+    buf_printf(&b, "/v1/%s/", kind);
     buf_percent(&b, name);
     buf_puts(&b, rest);
     return buf_steal(&b);
+}
+
+char *path_instance(const char *name, const char *rest)
+{
+    return path_of("instances", name, rest);
+}
+
+char *path_network(const char *name, const char *rest)
+{
+    return path_of("networks", name, rest);
 }

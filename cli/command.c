@@ -48,6 +48,29 @@ static const struct option ssh_options[] = {
     { "login", 'l', "USER", "log in as somebody else" },
     { NULL, 0, NULL, NULL },
 };
+static const struct option network_create_options[] = {
+    { "kind", 0, "KIND", "user, host-only, shared (NAT) or bridged" },
+    { "cidr", 0, "CIDR", "its addresses, such as 172.16.5.0/24" },
+    { "dhcp", 0, "RANGE", "FIRST-LAST, yes (the default range) or no; bridged: no unless said" },
+    { "domain", 0, "DOMAIN", "names of its guests end in it" },
+    { "parent", 0, "DEVICE", "bridged: the bridge or interface of the host that it is on" },
+    { "vlan", 0, "N", "bridged: a VLAN on the parent" },
+    { "host-address", 0, "ADDRESS", "the host's own on it; bridged: with the prefix length" },
+    { "gateway", 0, "ADDRESS", "what guests are told" },
+    { "nameserver", 0, "ADDRESS…", "what guests are told" },
+    { "mtu", 0, "N", "of its links" },
+    { "policy", 0, "POLICY", "who may read a seed: token (the default), address or tag" },
+    { "advertise", 0, "URL", "where guests find roost, http://HOST:PORT" },
+    { "allow", 0, "NETWORK…", "another network that its guests may reach" },
+    { "autostart", 0, NULL, "up when the host has booted, before guests start" },
+    { "dry-run", 'n', NULL, "check it and change nothing" },
+    { NULL, 0, NULL, NULL },
+};
+static const struct option network_export_options[] = {
+    { "format", 0, "FORMAT",
+      "dnsmasq, ip, networkd, ifcfg, iptables, sysctl, qemu-ifup or qemu-ifdown" },
+    { NULL, 0, NULL, NULL },
+};
 
 /* clang-format off */
 static const struct command table[] = {
@@ -91,15 +114,35 @@ static const struct command table[] = {
       "show where things lie", run_paths },
     { "unknown", "", 0, 0, NULL, COMMAND_READ,
       "list callers whose tag nobody knows", run_unknown },
+    { "network create", "NETWORK", 1, 1, network_create_options, 0,
+      "define a network, as apply does with a fleet file that holds nothing else", run_network_create },
     { "network list", "", 0, 0, NULL, COMMAND_READ,
-      "list networks", run_network_list },
+      "list networks and how they are", run_network_list },
+    { "network show", "NETWORK", 1, 1, NULL, COMMAND_READ,
+      "show all that is known of a network, and the addresses given to its instances", run_network_show },
+    { "network up", "NETWORK…", 1, -1, NULL, 0,
+      "make networks on this host as they are defined; one that is up is mended", run_network_up },
+    { "network down", "NETWORK…", 1, -1, NULL, 0,
+      "take back all that was changed on this host for networks", run_network_down },
+    { "network remove", "NETWORK…", 1, -1, NULL, 0,
+      "forget networks that are down and that no instance is on", run_network_remove },
+    { "network plan", "NETWORK", 1, 1, NULL, COMMAND_READ,
+      "show what up would change on this host, without changing it", run_network_plan },
+    { "network export", "NETWORK", 1, 1, network_export_options, COMMAND_READ,
+      "print what an administrator would write to have the network without roost", run_network_export },
+    { "network forward add", "NETWORK ENDPOINT TARGET", 3, 3, NULL, 0,
+      "publish a port, such as 0.0.0.0:8080 web1:80 or :53 dns1:53/udp", run_forward_add },
+    { "network forward list", "NETWORK", 1, 1, NULL, COMMAND_READ,
+      "list published ports", run_forward_list },
+    { "network forward remove", "NETWORK ENDPOINT [TARGET]", 2, 3, NULL, 0,
+      "publish a port no longer", run_forward_remove },
     { "identity list", "", 0, 0, NULL, COMMAND_READ,
       "list identities", run_identity_list },
     { "image list", "", 0, 0, NULL, COMMAND_READ,
       "list images", run_image_list },
     { "version", "", 0, 0, NULL, COMMAND_READ,
       "print the version", run_version },
-    { "help", "[COMMAND]", 0, 2, NULL, COMMAND_READ,
+    { "help", "[COMMAND…]", 0, 3, NULL, COMMAND_READ,
       "explain commands", run_help },
 };
 /* clang-format on */
@@ -115,11 +158,19 @@ const struct option *global_options(void)
     return globals;
 }
 
+/* Options that have to be there. */
+bool command_needs(const struct command *k, const struct option *o)
+{
+    return (k->run == run_apply && o == apply_options) ||
+           (k->run == run_network_create && o == network_create_options) ||
+           (k->run == run_network_export && o == network_export_options);
+}
+
 void command_usage(const struct command *k, struct buf *out)
 {
     buf_puts(out, k->words);
     for (const struct option *o = k->options; o && o->name; o++) {
-        bool needed = k->run == run_apply && o == apply_options;
+        bool needed = command_needs(k, o);
         buf_printf(out, " %s", needed ? "" : "[");
         if (o->letter)
             buf_printf(out, "-%c", o->letter);

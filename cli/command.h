@@ -11,19 +11,27 @@
 struct cli;
 
 struct option {
-    const char *name;  /* "timeout", said as --timeout */
-    char letter;       /* 'f' for -f; 0: none */
-    const char *value; /* what stands behind it, "FILE"; NULL: a switch */
+    const char *name; /* "timeout", said as --timeout */
+    char letter;      /* 'f' for -f; 0: none */
+    const char
+        *value; /* what stands behind it, "FILE"; NULL: a switch; "FILE…": may be said again */
     const char *help;
 };
 
-#define ARGS_OPTIONS_MAX 8
+#define ARGS_OPTIONS_MAX 20
+#define ARGS_SAID_MAX    32 /* of options that may be said again, all together */
+struct said {
+    const struct option *option;
+    const char *value;
+};
 struct args {
     const struct command *command;
     char **operand;
     int n;
-    const char
-        *value[ARGS_OPTIONS_MAX]; /* by the command's options; NULL: not said, "" of a switch */
+    const char *value[ARGS_OPTIONS_MAX]; /* by the command's options; NULL: not said, "" of a
+                                            switch; of one that was said again the last */
+    struct said said[ARGS_SAID_MAX];     /* those that may be, in order */
+    int n_said;
 };
 
 enum {
@@ -48,6 +56,8 @@ const struct option *global_options(void);
 
 /* Value of an option, NULL when it was not said. */
 const char *args_option(const struct args *a, const char *name);
+/* All values of one that may be said again, in order; their number. */
+int args_list(const struct args *a, const char *name, const char *ret[ARGS_SAID_MAX]);
 /* --timeout and the like. */
 int args_duration(const struct args *a, const char *name, int64_t none, int64_t *ret,
                   struct err *e);
@@ -59,6 +69,7 @@ int args_number(const struct args *a, const char *name, uint64_t min, uint64_t m
  * and version. */
 int args_parse(struct cli *c, int argc, char **argv, struct args *ret, struct err *e);
 
+bool command_needs(const struct command *k, const struct option *o); /* it has to be said */
 /* "instance list [--all]" as it is typed, without the program. */
 struct buf;
 void command_usage(const struct command *k, struct buf *out);

@@ -8,6 +8,8 @@ typedef int command_fn(struct cli *c, const struct args *a, struct err *e);
 
 /* events.c: as a table for people */
 int print_events(struct cli *c, const json_t *events, struct err *e);
+/* apply.c: warnings of an apply's answer, to standard error */
+void print_warnings(const json_t *answer);
 
 command_fn run_apply;                                                 /* apply.c */
 command_fn run_instance_list, run_instance_show;                      /* instance.c */
@@ -18,7 +20,11 @@ command_fn run_events;                                                /* events.
 command_fn run_console;                                               /* console.c */
 command_fn run_ssh;                                                   /* ssh.c */
 command_fn run_ssh_config, run_inventory, run_known_hosts, run_sync;  /* generated.c */
-command_fn run_network_list, run_identity_list, run_image_list;       /* definition.c */
-command_fn run_help, run_version;                                     /* help.c */
+command_fn run_identity_list, run_image_list;                         /* definition.c */
+command_fn run_network_up, run_network_down, run_network_remove;      /* operate.c */
+command_fn run_network_list, run_network_show, run_network_plan, run_network_export; /* network.c */
+command_fn run_network_create;                                    /* network_create.c */
+command_fn run_forward_add, run_forward_list, run_forward_remove; /* forward.c */
+command_fn run_help, run_version;                                 /* help.c */
 
 #endif

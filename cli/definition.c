@@ -1,4 +1,4 @@
-/* roost network, identity, image list. */
+/* roost identity, image list. */
 #include <stdio.h>
 
 #include "base/cleanup.h"
@@ -44,14 +44,6 @@ static int print(struct cli *c, const json_t *tree, const char *const *heads,
     return table_print(t, e);
 }
 
-static int print_networks(struct cli *c, const json_t *tree, struct err *e)
-{
-    static const char *const heads[] = { "NAME", "KIND", "CIDR", "DOMAIN", "POLICY", NULL },
-                             *const keys[] = { "name", "kind", "cidr", "domain", "policy", NULL };
-
-    return print(c, tree, heads, keys, e);
-}
-
 static int print_identities(struct cli *c, const json_t *tree, struct err *e)
 {
     static const char *const heads[] = { "NAME", "KEYS", "PASSWORD", "SUDO", NULL },
@@ -87,12 +79,6 @@ static int print_images(struct cli *c, const json_t *tree, struct err *e)
         table_row(t, TINT_NONE, cells);
     }
     return table_print(t, e);
-}
-
-int run_network_list(struct cli *c, const struct args *a, struct err *e)
-{
-    (void)a;
-    return out_tree(c, client_get(cli_client(c, e), "/v1/networks", e), print_networks, e);
 }
 
 int run_identity_list(struct cli *c, const struct args *a, struct err *e)

@@ -29,16 +29,18 @@ static json_t *command_json(const struct command *k)
                      "help", k->help, "options", options_json(k->options));
 }
 
-/* Is the row meant by the operands: all of its words, or the first of them alone? */
+/* Is the row meant by the operands: all of its words, or the first of them? */
 static bool is_meant(const struct command *k, const struct args *a)
 {
-    size_t len = a->n ? strlen(a->operand[0]) : 0;
+    const char *at = k->words;
 
-    if (a->n == 0)
-        return true;
-    if (strncmp(k->words, a->operand[0], len) != 0 || (k->words[len] && k->words[len] != ' '))
-        return false;
-    return a->n == 1 || (k->words[len] == ' ' && strcmp(k->words + len + 1, a->operand[1]) == 0);
+    for (int i = 0; i < a->n; i++) {
+        size_t len = strlen(a->operand[i]);
+        if (!*at || strncmp(at, a->operand[i], len) != 0 || (at[len] && at[len] != ' '))
+            return false;
+        at += at[len] ? len + 1 : len;
+    }
+    return true;
 }
 
 static void put_options(const json_t *options)
@@ -55,7 +57,8 @@ static void put_options(const json_t *options)
         if (*letter)
             snprintf(left, sizeof left, "-%s, --%s%s%s", letter, out_text(o, "name"),
                      *value ? " " : "", value);
-        printf("    %-26s %s\n", left, out_text(o, "help"));
+        /* printf() counts bytes: "…" has two more than it is wide. */
+        printf("    %-*s %s\n", strstr(left, "…") ? 28 : 26, left, out_text(o, "help"));
     }
 }
 
@@ -75,7 +78,7 @@ static int print_help(struct cli *c, const json_t *tree, struct err *e)
         if (one)
             printf("usage: roost %s\n\n%s\n", out_text(k, "usage"), out_text(k, "help"));
         else
-            printf("  %-18s %s\n", out_text(k, "words"), out_text(k, "help"));
+            printf("  %-22s %s\n", out_text(k, "words"), out_text(k, "help"));
         if (one && json_array_size(json_object_get(k, "options"))) {
             puts("\noptions:");
             put_options(json_object_get(k, "options"));
@@ -99,8 +102,9 @@ int run_help(struct cli *c, const struct args *a, struct err *e)
             json_array_append_new(list, command_json(&rows[i]));
     if (!json_array_size(list)) {
         json_decref(list);
-        return err_set(e, ERR_INVALID, "there is no command \"%s%s%s\": see roost help",
-                       a->operand[0], a->n > 1 ? " " : "", a->n > 1 ? a->operand[1] : "");
+        return err_set(e, ERR_INVALID, "there is no command \"%s%s%s%s%s\": see roost help",
+                       a->operand[0], a->n > 1 ? " " : "", a->n > 1 ? a->operand[1] : "",
+                       a->n > 2 ? " " : "", a->n > 2 ? a->operand[2] : "");
     }
     tree = json_pack("{s:o, s:o}", "commands", list, "options", options_json(global_options()));
     return out_tree(c, tree, print_help, e);

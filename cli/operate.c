@@ -1,4 +1,5 @@
-/* roost instance start, stop, restart, rebuild, remove: of several instances at once. */
+/* roost instance start, stop, restart, rebuild, remove, network up, down, remove: of several at
+ * once. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,7 +10,8 @@
 
 struct operation {
     const char *method, *rest, *done;
-    const char *force_rest; /* with --force; NULL: in the body */
+    const char *force_rest;                            /* with --force; NULL: in the body */
+    char *(*path)(const char *name, const char *rest); /* NULL: path_instance */
 };
 
 static json_t *results(const struct operation *op, const struct call *calls, const struct args *a)
@@ -71,6 +73,7 @@ static int operate(struct cli *c, const struct args *a, const struct operation *
     bool force = args_option(a, "force") != NULL;
     auto_free struct call *calls = calloc((size_t)a->n + 1, sizeof *calls);
     json_t *body = force && !op->force_rest ? json_pack("{s:b}", "force", 1) : NULL;
+    char *(*path)(const char *, const char *) = op->path ? op->path : path_instance;
     struct client *client = cli_client(c, e);
     int ret = -1;
 
@@ -80,7 +83,7 @@ static int operate(struct cli *c, const struct args *a, const struct operation *
         for (int i = 0; i < a->n; i++) {
             calls[i].method = op->method;
             calls[i].path =
-                path_instance(a->operand[i], force && op->force_rest ? op->force_rest : op->rest);
+                path(a->operand[i], force && op->force_rest ? op->force_rest : op->rest);
             calls[i].body = body;
         }
         if (client_many(client, calls, a->n, e) == 0)
@@ -93,25 +96,40 @@ static int operate(struct cli *c, const struct args *a, const struct operation *
 
 int run_start(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "POST", "/start", "started", NULL }, e);
+    return operate(c, a, &(struct operation){ "POST", "/start", "started", NULL, NULL }, e);
 }
 
 int run_stop(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "POST", "/stop", "stopped", NULL }, e);
+    return operate(c, a, &(struct operation){ "POST", "/stop", "stopped", NULL, NULL }, e);
 }
 
 int run_restart(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "POST", "/restart", "restarted", NULL }, e);
+    return operate(c, a, &(struct operation){ "POST", "/restart", "restarted", NULL, NULL }, e);
 }
 
 int run_rebuild(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "POST", "/rebuild", "rebuilt", NULL }, e);
+    return operate(c, a, &(struct operation){ "POST", "/rebuild", "rebuilt", NULL, NULL }, e);
 }
 
 int run_remove(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "DELETE", "", "removed", "?force=1" }, e);
+    return operate(c, a, &(struct operation){ "DELETE", "", "removed", "?force=1", NULL }, e);
+}
+
+int run_network_up(struct cli *c, const struct args *a, struct err *e)
+{
+    return operate(c, a, &(struct operation){ "POST", "/up", "is up", NULL, path_network }, e);
+}
+
+int run_network_down(struct cli *c, const struct args *a, struct err *e)
+{
+    return operate(c, a, &(struct operation){ "POST", "/down", "is down", NULL, path_network }, e);
+}
+
+int run_network_remove(struct cli *c, const struct args *a, struct err *e)
+{
+    return operate(c, a, &(struct operation){ "DELETE", "", "removed", NULL, path_network }, e);
 }

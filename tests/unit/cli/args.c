@@ -16,8 +16,8 @@ static struct err e;
 /* Words apart by blanks. */
 static int parse(const char *line)
 {
-    static char text[256];
-    static char *argv[32];
+    static char text[1024];
+    static char *argv[96];
     char *save = NULL;
     int argc = 0;
 
@@ -46,7 +46,9 @@ static void test_each_command_is_found(void **state)
     (void)state;
     for (size_t i = 0; i < n; i++) {
         char line[128];
-        snprintf(line, sizeof line, "%s%s", rows[i].words, rows[i].min ? " web1" : "");
+        size_t len = (size_t)snprintf(line, sizeof line, "%s", rows[i].words);
+        for (int k = 0; k < rows[i].min; k++)
+            len += (size_t)snprintf(line + len, sizeof line - len, " web1");
         assert_int_equal(parse(line), 0);
         assert_ptr_equal(a.command, &rows[i]);
         assert_int_equal(a.n, rows[i].min);
@@ -70,8 +72,12 @@ static void test_rows_are_sound(void **state)
                 assert_true(!o->letter || o->letter != g->letter);
             }
         assert_in_range(options, 0, ARGS_OPTIONS_MAX);
-        for (size_t k = 0; k < i; k++)
-            assert_string_not_equal(rows[i].words, rows[k].words);
+        /* Nor one that begins with all the words of another. */
+        for (size_t k = 0; k < n; k++) {
+            size_t len = strlen(rows[k].words);
+            assert_true(k == i || strncmp(rows[i].words, rows[k].words, len) != 0 ||
+                        (rows[i].words[len] && rows[i].words[len] != ' '));
+        }
     }
 }
 
@@ -93,6 +99,66 @@ static void test_options(void **state)
     assert_string_equal(args_option(&a, "dry-run"), "");
     assert_int_equal(parse("apply -f -"), 0);
     assert_string_equal(args_option(&a, "file"), "-");
+}
+
+static void test_options_that_are_said_again(void **state)
+{
+    const char *said[ARGS_SAID_MAX];
+    char line[1024];
+    int len;
+
+    (void)state;
+    assert_int_equal(parse("network create lab --allow a --kind shared --nameserver 192.0.2.1 "
+                           "--allow=b --nameserver=192.0.2.2 --allow a"),
+                     0);
+    assert_int_equal(args_list(&a, "allow", said), 3);
+    assert_string_equal(said[0], "a");
+    assert_string_equal(said[1], "b");
+    assert_string_equal(said[2], "a");
+    assert_int_equal(args_list(&a, "nameserver", said), 2);
+    assert_string_equal(said[1], "192.0.2.2");
+    assert_string_equal(args_option(&a, "allow"), "a");
+    assert_int_equal(args_list(&a, "kind", said), 0);
+    assert_string_equal(args_option(&a, "kind"), "shared");
+    len = snprintf(line, sizeof line, "network create lab");
+    for (int i = 0; i < ARGS_SAID_MAX; i++)
+        len += snprintf(line + len, sizeof line - (size_t)len, " --allow a");
+    assert_int_equal(parse(line), 0);
+    assert_int_equal(args_list(&a, "allow", said), ARGS_SAID_MAX);
+    snprintf(line + len, sizeof line - (size_t)len, " --nameserver 192.0.2.1");
+    assert_refused(line, "--nameserver: more than 32");
+}
+
+static void test_commands_of_three_words(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("network forward add lab :8080 web1:80 -o json"), 0);
+    assert_string_equal(a.command->words, "network forward add");
+    assert_int_equal(a.n, 3);
+    assert_string_equal(a.operand[1], ":8080");
+    assert_string_equal(a.operand[2], "web1:80");
+    assert_int_equal(parse("network forward remove lab :8080"), 0);
+    assert_int_equal(a.n, 2);
+    assert_refused("network forward", "network forward wants one of: add, list, remove");
+    assert_refused("network forward lst lab", "did you mean \"network forward list\"?");
+    assert_refused("network forward add lab", "too few operands; usage: roost network forward add "
+                                              "NETWORK ENDPOINT TARGET");
+    assert_refused("network", "create, list, show, up, down, remove, plan, export, forward");
+    assert_refused("network forwrad list lab", "did you mean \"network forward\"?");
+}
+
+static void test_names_of_networks(void **state)
+{
+    static const char *const lines[] = { "network show Lab", "network up ok a/../b",
+                                         "network down -- -x", "network forward list a_b" };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+        assert_int_equal(parse(lines[i]), -1);
+        assert_int_equal(e.kind, ERR_INVALID);
+        assert_non_null(strstr(e.text, ": network name \""));
+    }
+    assert_int_equal(parse("network show all"), 0); /* of an instance it would be refused */
 }
 
 static void test_names_of_instances(void **state)
@@ -178,6 +244,13 @@ static void test_help(void **state)
     assert_int_equal(parse("instance --help"), 0);
     assert_string_equal(a.command->words, "help");
     assert_string_equal(a.operand[0], "instance");
+    assert_int_equal(parse("network forward --help"), 0);
+    assert_string_equal(a.command->words, "help");
+    assert_int_equal(a.n, 2);
+    assert_string_equal(a.operand[1], "forward");
+    assert_int_equal(parse("network forward add --help"), 0);
+    assert_int_equal(a.n, 3);
+    assert_string_equal(a.operand[2], "add");
     assert_int_equal(parse("--version"), 0);
     assert_string_equal(a.command->words, "version");
 }
@@ -188,6 +261,9 @@ int main(void)
         cmocka_unit_test(test_each_command_is_found),
         cmocka_unit_test(test_rows_are_sound),
         cmocka_unit_test(test_options),
+        cmocka_unit_test(test_options_that_are_said_again),
+        cmocka_unit_test(test_commands_of_three_words),
+        cmocka_unit_test(test_names_of_networks),
         cmocka_unit_test(test_names_of_instances),
         cmocka_unit_test(test_global_options_stand_anywhere),
         cmocka_unit_test(test_the_guests_command_is_its_own),

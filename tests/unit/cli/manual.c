@@ -10,14 +10,22 @@
 #include "cli/command.h"
 #include "manual.h"
 
+/* "FILE", or "FILE…" of one that may be said again. */
+static void put_value(struct buf *out, const struct option *o)
+{
+    size_t len = o->value ? strcspn(o->value, "\xe2") : 0;
+
+    if (len)
+        buf_printf(out, " Ar %.*s%s", (int)len, o->value, o->value[len] ? " ..." : "");
+}
+
 static void put_option(struct buf *out, const struct option *o)
 {
     if (o->letter)
         buf_printf(out, "Fl %c", o->letter);
     else
         buf_printf(out, "Fl \\-%s", o->name);
-    if (o->value)
-        buf_printf(out, " Ar %s", o->value);
+    put_value(out, o);
 }
 
 /* "NAME [COMMAND…]" */
@@ -43,8 +51,7 @@ static void put_options(struct buf *out, const struct option *o)
         if (o->letter)
             buf_printf(out, "Fl %c , ", o->letter);
         buf_printf(out, "Fl \\-%s", o->name);
-        if (o->value)
-            buf_printf(out, " Ar %s", o->value);
+        put_value(out, o);
         buf_puts(out, "\n");
         manual_text(out, o->help);
         buf_puts(out, "\n");
@@ -58,8 +65,7 @@ static void put_command(struct buf *out, const struct command *k)
 
     buf_printf(out, ".It Ic %s", k->words);
     for (const struct option *o = k->options; o && o->name; o++) {
-        /* The one option that has to be there. */
-        bool needed = strcmp(k->words, "apply") == 0 && strcmp(o->name, "file") == 0;
+        bool needed = command_needs(k, o);
         buf_puts(out, needed ? " " : " Oo ");
         put_option(out, o);
         buf_puts(out, needed ? "" : " Oc");
