@@ -149,7 +149,7 @@ void core_free(struct core *c)
     verdict_free(c);
     unknown_free(c);
     sights_free(c);
-    nets_free(c);
+    networks_free(c);
     chan_free(c->front);
     chan_free(c->roostd);
     loop_timer_free(c->lazy);

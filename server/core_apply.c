@@ -197,8 +197,8 @@ static void nets_again(struct core *c)
 
     if (c->ending)
         return;
-    nets_free(c);
-    if (nets_load(c, &e) < 0)
+    networks_free(c);
+    if (networks_load(c, &e) < 0)
         core_fault(c, "networks could not be read again: %s", e.text);
 }
 

@@ -76,7 +76,7 @@ static int user_network(struct core *c, struct err *e)
     return core_write(c, true, e) < 0 ? -1 : core_network_put(c, &n, e);
 }
 
-int nets_load(struct core *c, struct err *e)
+int networks_load(struct core *c, struct err *e)
 {
     struct loading l = { c, e };
 
@@ -87,7 +87,7 @@ int nets_load(struct core *c, struct err *e)
     return user_network(c, e);
 }
 
-void nets_free(struct core *c)
+void networks_free(struct core *c)
 {
     if (!c->nets)
         return;

@@ -244,8 +244,8 @@ void core_base_url(const struct core *c, const struct network *n, char ret[BASE_
 void machines_network(struct core *c, const char *network, bool up);
 
 /* --- core_defs.c: networks, identities, images --- */
-int nets_load(struct core *c, struct err *e);
-void nets_free(struct core *c);
+int networks_load(struct core *c, struct err *e);
+void networks_free(struct core *c);
 const struct network *core_network(const struct core *c, const char *name); /* NULL: none */
 /* fn returning non-zero ends it (and that value is returned). */
 int core_networks_each(struct core *c, int (*fn)(const struct network *n, void *arg), void *arg);
