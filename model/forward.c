@@ -13,7 +13,7 @@ static int read_at(const char *s, struct endpoint *ret, struct err *e)
 {
     char text[ENDPOINT_TEXT + 8];
 
-    snprintf(text, sizeof text, "%s%s", s[0] == ':' ? "0.0.0.0" : "", s);
+    snprintf(text, sizeof text, "%s%.*s", s[0] == ':' ? "0.0.0.0" : "", ENDPOINT_TEXT, s);
     if (endpoint_parse(text, ret, e) < 0)
         return -1;
     return ret->port ? 0 : err_set(e, ERR_INVALID, "\"%s\": port 0 cannot be published", s);
