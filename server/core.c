@@ -140,6 +140,7 @@ void core_free(struct core *c)
     imports_free(c);
     machines_free(c);
     netruns_free(c);
+    plan_asks_free(c);
     hostfiles_free(c);
     machines_waiting_free(c);
     core_turn_free(c);
@@ -149,7 +150,7 @@ void core_free(struct core *c)
     verdict_free(c);
     unknown_free(c);
     sights_free(c);
-    nets_free(c);
+    networks_free(c);
     chan_free(c->front);
     chan_free(c->roostd);
     loop_timer_free(c->lazy);

@@ -197,8 +197,7 @@ static void nets_again(struct core *c)
 
     if (c->ending)
         return;
-    nets_free(c);
-    if (nets_load(c, &e) < 0)
+    if (networks_reload(c, &e) < 0)
         core_fault(c, "networks could not be read again: %s", e.text);
 }
 

@@ -99,7 +99,7 @@ int core_api_start(struct core *c, struct err *e)
 int core_open(struct core *c, struct err *e)
 {
     if (secret_load(c, e) < 0 || store_open(c->config.state, &c->store, e) < 0 ||
-        salt_load(c, e) < 0 || reserve_make(c, e) < 0 || nets_load(c, e) < 0 ||
+        salt_load(c, e) < 0 || reserve_make(c, e) < 0 || networks_load(c, e) < 0 ||
         networks_define(c, e) < 0 ||
         seeds_follow_config(c, e) < 0)
         return -1;
