@@ -50,6 +50,9 @@ const char *facts_default_device(const struct facts *f);
  * (a device; NULL none); NULL: c is free. Text for people: "172.16.5.0/24 on eth1". */
 bool facts_taken(const struct facts *f, const struct cidr *c, const char *except, char *ret,
                  size_t size);
+/* The same beside two devices. */
+bool facts_taken_beside(const struct facts *f, const struct cidr *c, const char *except,
+                        const char *except2, char *ret, size_t size);
 /* Moves a taken prefix to the next free one of the same length within 172.16.0.0/12, then 10/8. */
 int facts_next_free(const struct facts *f, const struct cidr *wanted, struct cidr *ret,
                     struct err *e);

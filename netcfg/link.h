@@ -32,9 +32,9 @@ int link_undo(struct netlink *n, const struct step *s, const char *alias, const 
 bool link_holds(const struct facts *f, const struct step *s, const char *alias);
 
 /* Opens a tap (linux/if_tun.h: IFF_TAP | IFF_NO_PI | IFF_VNET_HDR), not persistent: it lives as
- * long as the descriptor, in whatever process. MAC, MTU, alias; a port of `bridge`, up. The
- * descriptor is close-on-exec, or -1. ERR_NOT_FOUND: no /dev/net/tun, or no such bridge; ERR_BUSY:
- * a tap of that name lives. */
+ * long as the descriptor, in whatever process. MAC, MTU (0: the bridge's), alias; a port of
+ * `bridge`, up. The descriptor is close-on-exec, or -1. ERR_NOT_FOUND: no /dev/net/tun, or no such
+ * bridge; ERR_BUSY: a tap of that name lives. */
 int tap_open(struct netlink *n, const char *name, const struct mac *mac, const char *bridge,
              const char *alias, unsigned mtu, struct err *e);
 

@@ -46,15 +46,38 @@ static json_t *members_changed(const json_t *old, const json_t *new_)
     return list;
 }
 
+struct fitting {
+    const struct apply *a;
+    const struct network *n;
+    struct err *e;
+};
+
+static int fits(const struct network *other, void *arg)
+{
+    const struct fitting *f = arg;
+
+    if (!strcmp(other->name.s, f->n->name.s))
+        return 0;
+    for (int i = 0; i < f->a->fleet.n_networks; i++)
+        if (!strcmp(other->name.s, f->a->fleet.networks[i].name.s))
+            return 0; /* that one is compared in its new form, by the fleet itself */
+    return network_compatible(f->n, other, f->e);
+}
+
+static int fits_others(const struct apply *a, const struct network *n, struct err *e)
+{
+    struct fitting f = { a, n, e };
+
+    return core_networks_each(a->c, fits, &f);
+}
+
 static int plan_network(struct apply *a, const struct network *n, struct err *e)
 {
     const struct network *was = core_network(a->c, n->name.s);
     json_t *new_, *old;
 
-    if (n->kind != NETWORK_USER)
-        return err_set(e, ERR_INVALID,
-                       "network %s: kind %s is not available in this version; use kind: user",
-                       n->name.s, network_kind_name(n->kind));
+    if (fits_others(a, n, e) < 0)
+        return -1;
     if (n->policy == POLICY_TAG)
         apply_warn(
             a, "network %s: policy tag: whoever reaches the seed port can read every seed there",

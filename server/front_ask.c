@@ -318,7 +318,7 @@ void ask_seed_reply(struct front *f, uint32_t id, const struct seed_reply *m)
     if (!q)
         return;
     if (m->status == 200)
-        s = seat_new(&q->key, m);
+        s = seat_new(&q->key, m, front_table_newest(f->table));
     if (s && keep > 0)
         front_table_put(f->table, s, loop_now(f->loop).boot_ms + keep);
     answer_all(f->asks, q, s, m->status == 200 ? ANSWER_ERROR : answer_of_status(m->status),

@@ -12,12 +12,21 @@
 #define BUCKETS_MIN 256
 #define BUCKETS_MAX (1 << 16)
 
+/* A document as a prepared response. Those of a fleet differ in little: user-data and
+ * network-config are often the same for all. */
+struct body {
+    struct MHD_Response *response;
+    unsigned refs;
+    size_t len;
+    char data[];
+};
+
 struct seat {
     struct front_key key;
     uint64_t hash;
     TAILQ_ENTRY(seat) by_key, by_tag, by_age, by_row;
-    struct MHD_Response *doc[SEED_DOCS];
-    size_t bytes;
+    struct body *doc[SEED_DOCS];
+    size_t bytes; /* shared documents count for each */
     int64_t expires_ms;
     unsigned refs;
     bool in_table, counted;
@@ -99,21 +108,43 @@ static const char *const content_types[SEED_DOCS] = {
     [SEED_NETWORK] = "text/yaml",
 };
 
-static struct MHD_Response *doc_response(enum seed_doc d, const char *data, size_t len)
+static void body_unref(struct body *b)
 {
-    /* MHD copies; its interface takes what it does not change without const. */
-    struct MHD_Response *r = MHD_create_response_from_buffer(
-        len, (void *)(uintptr_t)(len ? data : ""), MHD_RESPMEM_MUST_COPY);
-
-    if (r &&
-        MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, content_types[d]) != MHD_YES) {
-        MHD_destroy_response(r);
-        return NULL;
-    }
-    return r;
+    if (!b || --b->refs > 0)
+        return;
+    if (b->response)
+        MHD_destroy_response(b->response);
+    free(b);
 }
 
-struct seat *seat_new(const struct front_key *k, const struct seed_reply *m)
+/* A connection holds its seat until MHD is through with the response: no copy. */
+static struct body *body_new(enum seed_doc d, const char *data, size_t len)
+{
+    struct body *b = malloc(sizeof(*b) + len);
+
+    if (!b)
+        return NULL;
+    *b = (struct body){ .refs = 1, .len = len };
+    if (len)
+        memcpy(b->data, data, len);
+    b->response = MHD_create_response_from_buffer(len, b->data, MHD_RESPMEM_PERSISTENT);
+    if (b->response && MHD_add_response_header(b->response, MHD_HTTP_HEADER_CONTENT_TYPE,
+                                               content_types[d]) == MHD_YES)
+        return b;
+    body_unref(b);
+    return NULL;
+}
+
+static struct body *body_like(struct body *b, const char *data, size_t len)
+{
+    if (b->len != len || (len && memcmp(b->data, data, len) != 0))
+        return NULL;
+    b->refs++;
+    return b;
+}
+
+struct seat *seat_new(const struct front_key *k, const struct seed_reply *m,
+                      const struct seat *like)
 {
     struct seat *s = calloc(1, sizeof(*s));
 
@@ -124,12 +155,16 @@ struct seat *seat_new(const struct front_key *k, const struct seed_reply *m)
     s->refs = 1;
     s->bytes = SEAT_COST;
     for (int d = 0; d < SEED_DOCS; d++) {
-        s->doc[d] = doc_response((enum seed_doc)d, m->doc[d].data, m->doc[d].len);
-        s->bytes += m->doc[d].len;
+        const char *data = m->doc[d].data;
+        size_t len = m->doc[d].len;
+        s->doc[d] = like ? body_like(like->doc[d], data, len) : NULL;
+        if (!s->doc[d])
+            s->doc[d] = body_new((enum seed_doc)d, data, len);
         if (!s->doc[d]) {
             seat_unref(s);
             return NULL;
         }
+        s->bytes += len;
     }
     return s;
 }
@@ -144,16 +179,14 @@ void seat_unref(struct seat *s)
 {
     if (!s || --s->refs > 0)
         return;
-    for (int d = 0; d < SEED_DOCS; d++) {
-        if (s->doc[d])
-            MHD_destroy_response(s->doc[d]);
-    }
+    for (int d = 0; d < SEED_DOCS; d++)
+        body_unref(s->doc[d]);
     free(s);
 }
 
 struct MHD_Response *seat_response(struct seat *s, enum seed_doc d)
 {
-    return s->doc[d];
+    return s->doc[d]->response;
 }
 
 /* --- the table ----------------------------------------------------------------------------- */
@@ -259,6 +292,11 @@ struct seat *front_table_get(struct front_table *t, const struct front_key *k, i
         return NULL;
     }
     return s;
+}
+
+struct seat *front_table_newest(const struct front_table *t)
+{
+    return TAILQ_LAST(&t->age, seats);
 }
 
 void front_table_put(struct front_table *t, struct seat *s, int64_t expires_ms)

@@ -26,7 +26,9 @@ uint64_t front_key_hash(const struct front_key *k);
 /* The four documents for one key as prepared responses. Counted references: a request that waits to
  * be resumed holds one, the table another. */
 struct seat;
-struct seat *seat_new(const struct front_key *k, const struct seed_reply *m); /* NULL: no memory */
+/* Documents equal to those of `like` (NULL is fine) are shared with it. NULL: no memory. */
+struct seat *seat_new(const struct front_key *k, const struct seed_reply *m,
+                      const struct seat *like);
 struct seat *seat_ref(struct seat *s);
 void seat_unref(struct seat *s); /* NULL is fine */
 struct MHD_Response *seat_response(struct seat *s, enum seed_doc d);
@@ -39,6 +41,7 @@ struct front_table *front_table_new(size_t cap, front_served_fn *served, void *a
 void front_table_free(struct front_table *t); /* NULL is fine; reports what is left */
 /* Borrowed until the next call; NULL: not there, or over its time. */
 struct seat *front_table_get(struct front_table *t, const struct front_key *k, int64_t now_ms);
+struct seat *front_table_newest(const struct front_table *t); /* borrowed; NULL: it is empty */
 /* Takes its own reference, in place of what was there for the key. Larger than the cap: not kept.
  */
 void front_table_put(struct front_table *t, struct seat *s, int64_t expires_ms);

@@ -47,6 +47,8 @@ corner curl/ 'cli/*' 'base/http*'
 corner libsmartcols 'cli/*'
 corner zlib.h 'seeds/gunzip*'
 corner iniparser 'server/config*'
+corner netlink/ 'netcfg/link*' 'netcfg/tap*'
+corner linux/if_tun.h 'netcfg/link*' 'netcfg/tap*'
 
 # What a program links: no SQL, YAML or HTTP client in roost-front; no parser of guest bytes, JSON,
 # YAML or SQL in roostd.
@@ -67,6 +69,7 @@ refuse roost-front sqlite3 yaml yaml-0 curl jansson smartcols z
 refuse roostd sqlite3 yaml yaml-0 curl jansson smartcols microhttpd z
 refuse roost-core curl smartcols
 refuse roost sqlite3 microhttpd event event_core iniparser
+refuse roost-lease sqlite3 yaml yaml-0 curl jansson smartcols microhttpd event event_core iniparser z
 for symbol in homecoming_parse report_parse userdata_inspect route_parse; do
     if nm "$build/roostd" 2>/dev/null | grep -q " T $symbol$"; then
         complain "roostd holds a parser of guest bytes: $symbol"

@@ -484,6 +484,11 @@ def probe(net, ns, device, limit_ms):
 def test_probe(net, lab):
     net.add({"web1": (mac(7), "172.16.5.20")})
     assert probe(net, net.guest(7), "eth0", 8000) == [HOST]
+    # Neither an address of ours nor the host's firewall and rp_filter keep an answer from us.
+    net.guest(7).run("sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.eth0.rp_filter=1")
+    net.guest(7).run("iptables -P INPUT DROP")
+    net.guest(7).ip("addr flush dev eth0")
+    assert probe(net, net.guest(7), "eth0", 8000) == [HOST]
     lab.bridge(net.host, "empty", "172.16.8.1/24")
     alone = lab.namespace("alone")
     lab.plug(net.host, "empty", "rty", alone)

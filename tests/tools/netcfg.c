@@ -139,9 +139,9 @@ static int do_probe(char **a, struct err *e)
 
     if (mac_parse(a[1], &mac, e) < 0 || parse_u64(a[2], 1, 60000, &limit, e) < 0)
         return -1;
-    auto_close int fd = dhcp_socket(a[0], e);
+    auto_close int fd = dhcp_probe_socket(a[0], e);
     random_bytes(&xid, sizeof xid);
-    if (fd < 0 || dhcp_send(fd, NULL, message, dhcp_discover(xid, &mac, message), e) < 0)
+    if (fd < 0 || dhcp_probe_send(fd, message, dhcp_discover(xid, &mac, message), e) < 0)
         return -1;
     listen_until(fd, xid, clock_now().boot_ms + (int64_t)limit);
     return 0;

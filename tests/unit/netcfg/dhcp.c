@@ -125,13 +125,58 @@ static void test_offer_to_others(void **state)
     assert_int_equal(dhcp_offer_parse(m, dhcp_discover(XID, &mac, m), XID, &got), 0);
 }
 
+/* As a packet(7) socket gives it: the same message with its IP and UDP headers. */
+static size_t wrap(uint8_t *out, const uint8_t *m, size_t len, uint8_t options)
+{
+    size_t head = 20 + (size_t)options;
+
+    memset(out, 0, head + 8);
+    out[0] = (uint8_t)(0x40 | head / 4);
+    out[9] = 17;
+    out[head + 3] = 68;
+    out[head + 4] = (uint8_t)((len + 8) >> 8);
+    out[head + 5] = (uint8_t)(len + 8);
+    memcpy(out + head + 8, m, len);
+    return head + 8 + len;
+}
+
+static void test_packet(void **state)
+{
+    (void)state;
+    static const char good[] = "\x35\1\2\x36\4\xac\x10\5\1\xff";
+    static const struct {
+        size_t at;
+        uint8_t flip;
+    } bad[] = { { 0, 0x20 }, { 0, 0x04 }, { 9, 1 },  { 6, 0x20 }, { 7, 1 },
+                { 22, 1 },   { 23, 1 },   { 24, 2 }, { 25, 8 } };
+    uint8_t m[DHCP_MESSAGE_MAX], p[DHCP_MESSAGE_MAX + 100];
+    struct ip got = { 0 };
+    size_t len = offer(m, good, sizeof good - 1);
+
+    assert_int_equal(dhcp_offer_parse(p, wrap(p, m, len, 40), XID, &got), 1);
+    size_t total = wrap(p, m, len, 0);
+    p[6] = 0x40; /* may not be fragmented: nothing to us */
+    assert_int_equal(dhcp_offer_parse(p, total, XID, &got), 1);
+    assert_true(ip_equal(&got, &server));
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        p[bad[i].at] ^= bad[i].flip;
+        if (dhcp_offer_parse(p, total, XID, &got) != 0)
+            fail_msg("taken with byte %zu changed", bad[i].at);
+        p[bad[i].at] ^= bad[i].flip;
+    }
+    for (size_t cut = 0; cut < total; cut++) {
+        auto_free uint8_t *copy = malloc(cut ? cut : 1);
+        memcpy(copy, p, cut);
+        assert_int_equal(dhcp_offer_parse(copy, cut, XID, &got), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_discover),
-        cmocka_unit_test(test_release),
-        cmocka_unit_test(test_offer),
-        cmocka_unit_test(test_offer_to_others),
+        cmocka_unit_test(test_discover), cmocka_unit_test(test_release),
+        cmocka_unit_test(test_offer),    cmocka_unit_test(test_offer_to_others),
+        cmocka_unit_test(test_packet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,7 +54,7 @@ static void put(struct front_table *t, const struct front_key *k, size_t len, in
         m.doc[d].data = bytes;
         m.doc[d].len = len;
     }
-    struct seat *s = seat_new(k, &m);
+    struct seat *s = seat_new(k, &m, NULL);
     assert_non_null(s);
     front_table_put(t, s, expires);
     seat_unref(s);
@@ -249,6 +249,48 @@ static void test_reference_outlives_table(void **state)
     seat_unref(NULL);
 }
 
+static struct seat *seat_of(const char *tag, const char *meta, const char *user,
+                            const struct seat *like)
+{
+    struct front_key k = key_of(tag, "127.0.0.1", TOKEN_A);
+    struct seed_reply m = { .status = 200 };
+
+    m.doc[SEED_META].data = meta;
+    m.doc[SEED_META].len = strlen(meta);
+    m.doc[SEED_USER].data = user;
+    m.doc[SEED_USER].len = strlen(user);
+    struct seat *s = seat_new(&k, &m, like);
+    assert_non_null(s);
+    return s;
+}
+
+/* Equal documents are one, whichever seat goes first. */
+static void test_shared(void **state)
+{
+    (void)state;
+    struct log l = { 0 };
+    struct front_table *t = front_table_new(1 << 20, served_cb, &l);
+
+    assert_null(front_table_newest(t));
+    struct seat *a = seat_of("a", "name: a", "#!/bin/sh", NULL);
+    front_table_put(t, a, 1000);
+    assert_ptr_equal(front_table_newest(t), a);
+    struct seat *b = seat_of("b", "name: b", "#!/bin/sh", a);
+    struct seat *c = seat_of("c", "name: b", "#!/bin/shx", b);
+    assert_ptr_not_equal(seat_response(b, SEED_META), seat_response(a, SEED_META));
+    assert_ptr_equal(seat_response(b, SEED_USER), seat_response(a, SEED_USER));
+    assert_ptr_equal(seat_response(b, SEED_NETWORK), seat_response(a, SEED_NETWORK));
+    assert_ptr_equal(seat_response(c, SEED_META), seat_response(b, SEED_META));
+    assert_ptr_not_equal(seat_response(c, SEED_USER), seat_response(b, SEED_USER));
+    seat_unref(a);
+    front_table_drop(t, "a");
+    assert_null(front_table_newest(t));
+    assert_non_null(seat_response(b, SEED_USER));
+    seat_unref(b);
+    seat_unref(c);
+    front_table_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_cap),      cmocka_unit_test(test_nothing_is_kept),
         cmocka_unit_test(test_replaces), cmocka_unit_test(test_drop),
         cmocka_unit_test(test_report),   cmocka_unit_test(test_reference_outlives_table),
+        cmocka_unit_test(test_shared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
