@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "netcfg/firewall.h"
+
 void plan_alias(const struct name *network, char ret[PLAN_ALIAS_SIZE])
 {
     snprintf(ret, PLAN_ALIAS_SIZE, "roost %s", network->s);
@@ -137,11 +139,14 @@ static int find_parent(struct planner *pl, struct err *e)
     return check_master(pl, e);
 }
 
+/* Addresses of its own, which have to move: of IPv6 those that no router gives. */
 static bool has_addresses(const struct facts *f, const char *device, const struct ip *but)
 {
     for (size_t i = 0; i < f->n_addresses; i++) {
         const struct fact_address *a = &f->addresses[i];
-        if (strcmp(a->device, device) == 0 && a->ip.family == 4 && !ip_equal(&a->ip, but))
+        bool link_local = a->ip.b[0] == 0xfe && (a->ip.b[1] & 0xc0) == 0x80;
+        if (strcmp(a->device, device) == 0 && (a->ip.family == 4 || (!a->dynamic && !link_local)) &&
+            !ip_equal(&a->ip, but))
             return true;
     }
     return false;
@@ -230,6 +235,8 @@ static int plan_foreign(struct planner *pl, struct err *e)
 
     pl->p.foreign = true;
     memcpy(pl->p.bridge, br->name, IFNAME_SIZE);
+    if (firewall_check(br->name, e) < 0)
+        return err_wrap(e, "network %s", pl->n->name.s);
     /* A bridge takes the smallest MTU of its ports. */
     if (pl->n->mtu && pl->n->mtu != br->mtu)
         return err_set(e, ERR_INVALID,

@@ -56,21 +56,6 @@ int nocloud_vendor_data(const struct seed_input *in, struct buf *out, struct err
     return vendor_render(in, out, e);
 }
 
-int nocloud_network_config(const struct seed_input *in, struct buf *out, struct err *e)
-{
-    const struct instance *i = in->instance;
-    char mac[MAC_TEXT];
-
-    /* A machine of somebody else's has a MAC that roost only knows when the operator told it:
-     * matching on a computed one would leave it without a network. An empty answer means
-     * cloud-init's own fallback, DHCP on the first interface. */
-    if (i->spec.launcher == LAUNCHER_EXTERNAL && !i->spec.mac_set)
-        return buf_check(out, e);
-    return tree_write(json_pack("{s:i, s:{s:{s:{s:s}, s:b}}}", "version", 2, "ethernets", "nic0",
-                                "match", "macaddress", mac_format(&i->mac, mac), "dhcp4", 1),
-                      out, e);
-}
-
 int nocloud_render(enum seed_doc doc, const struct seed_input *in, struct buf *out, struct err *e)
 {
     static int (*const renderers[SEED_DOCS])(const struct seed_input *, struct buf *,

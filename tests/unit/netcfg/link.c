@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "unit/netcfg/netns.h"
 
 ssize_t sendmsg(int fd, const struct msghdr *m, int flags);
 
@@ -45,40 +46,12 @@ ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 
 /* --- namespaces ------------------------------------------------------------------------------ */
 
-static void put(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || write(fd, text, strlen(text)) < 0)
-        print_message("%s: %s\n", path, strerror(errno));
-    if (fd >= 0)
-        close(fd);
-}
-
-static bool enter(void)
-{
-    char map[64];
-    unsigned uid = geteuid(), gid = getegid();
-
-    if (uid == 0)
-        return unshare(CLONE_NEWNET) == 0;
-    if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
-        return false;
-    put("/proc/self/setgroups", "deny");
-    snprintf(map, sizeof(map), "0 %u 1", uid);
-    put("/proc/self/uid_map", map);
-    snprintf(map, sizeof(map), "0 %u 1", gid);
-    put("/proc/self/gid_map", map);
-    return true;
-}
-
 static bool possible;
 
 static int setup_group(void **state)
 {
     (void)state;
-    possible = enter();
-    if (!possible)
-        print_message("SKIPPED: no network namespace here (%s)\n", strerror(errno));
+    possible = netns_possible();
     return 0;
 }
 
@@ -106,12 +79,6 @@ static int teardown(void **state)
         if (!possible)                                                                             \
             skip();                                                                                \
     } while (0)
-
-static void sh(const char *command)
-{
-    if (system(command) != 0)
-        fail_msg("%s", command);
-}
 
 static void equal(const char *before, const char *after)
 {

@@ -125,6 +125,57 @@ static void test_network_config(void **state)
     web.spec.mac_set = false;
 }
 
+static const char *network_config(const struct network *n, const char *reserved, struct buf *b)
+{
+    struct seed_input in = input();
+
+    in.network = n;
+    if (reserved)
+        assert_int_equal(ip_parse(reserved, &in.reserved, NULL), 0);
+    buf_clear(b);
+    assert_int_equal(nocloud_network_config(&in, b, NULL), 0);
+    return buf_str(b);
+}
+
+/* Who answers DHCP decides who is told what; the goldens show the whole documents. */
+static void test_network_config_static(void **state)
+{
+    (void)state;
+    struct network n = { .name = { "n" }, .kind = NETWORK_SHARED };
+    auto_buf struct buf b = BUF_INIT;
+
+    assert_int_equal(cidr_parse("10.1.1.0/24", &n.cidr, NULL), 0);
+    assert_int_equal(ip_parse("10.1.1.1", &n.host, NULL), 0);
+    n.gateway = n.host;
+    /* roost chose the address: nobody else would tell the guest */
+    assert_non_null(strstr(network_config(&n, "10.1.1.9", &b), "- \"10.1.1.9/24\"\n"));
+    assert_non_null(strstr(buf_str(&b), "via: \"10.1.1.1\"\n"));
+    assert_non_null(strstr(buf_str(&b), "dhcp4: false\n"));
+    /* its own word goes last only where nothing is on record */
+    assert_int_equal(ip_parse("10.1.1.20", &web.spec.address, NULL), 0);
+    assert_non_null(strstr(network_config(&n, NULL, &b), "- \"10.1.1.20/24\"\n"));
+    assert_non_null(strstr(network_config(&n, "10.1.1.9", &b), "- \"10.1.1.9/24\"\n"));
+    assert_null(strstr(buf_str(&b), "10.1.1.20"));
+    /* with DHCP it is a reservation */
+    n.dhcp = true;
+    assert_non_null(strstr(network_config(&n, "10.1.1.9", &b), "dhcp4: true\n"));
+    assert_null(strstr(buf_str(&b), "10.1.1."));
+    n.dhcp = false;
+    /* no prefix, no gateway and no word for a nameserver of somebody else's */
+    n.kind = NETWORK_BRIDGED;
+    n.gateway.family = 0;
+    assert_non_null(strstr(network_config(&n, NULL, &b), "- \"10.1.1.20/24\"\n"));
+    assert_null(strstr(buf_str(&b), "routes"));
+    assert_null(strstr(buf_str(&b), "nameservers"));
+    n.cidr.ip.family = 0;
+    assert_non_null(strstr(network_config(&n, NULL, &b), "dhcp4: true\n"));
+    web.spec.address.family = 0;
+    /* on a user network nothing but QEMU's own DHCP, as ever */
+    assert_string_equal(network_config(NULL, NULL, &b),
+                        "version: 2\nethernets:\n  nic0:\n    match:\n"
+                        "      macaddress: \"52:54:00:01:02:03\"\n    dhcp4: true\n");
+}
+
 /* What the operator's document decides about ours. */
 static void test_facts(void **state)
 {
@@ -248,9 +299,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_meta_data),      cmocka_unit_test(test_user_data_is_untouched),
-        cmocka_unit_test(test_network_config), cmocka_unit_test(test_facts),
-        cmocka_unit_test(test_hostile_texts),  cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_pure),
+        cmocka_unit_test(test_network_config), cmocka_unit_test(test_network_config_static),
+        cmocka_unit_test(test_facts),          cmocka_unit_test(test_hostile_texts),
+        cmocka_unit_test(test_refused),        cmocka_unit_test(test_pure),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
