@@ -110,6 +110,15 @@ const char *network_note(const struct core *c, const char *name)
     return r ? r->note : "";
 }
 
+void network_wrap(const char *name, struct err *e)
+{
+    char begin[NAME_MAX_LEN + 16];
+    int len = snprintf(begin, sizeof begin, "network %s", name);
+
+    if (strncmp(e->text, begin, (size_t)len) != 0)
+        err_wrap(e, "%s", begin);
+}
+
 const char *network_standing(const struct core *c, const struct network *n)
 {
     const struct netrun *r = run_find(c, n->name.s);
@@ -231,6 +240,21 @@ static int allows(const struct network *n, void *arg)
     return 0;
 }
 
+/* Who asked wants to know of which network it is, and what to do where roost lacks the right. */
+static void tell_waiters(struct netrun *r, const struct err *failure)
+{
+    struct err e = *failure;
+
+    if (e.kind == ERR_DENIED)
+        err_set(&e, ERR_DENIED,
+                "%s; only a roostd that root or the system started has the right (networks of "
+                "kind user need none)",
+                failure->text);
+    if (e.kind != ERR_NONE)
+        network_wrap(r->name.s, &e);
+    waiters_call(&r->waiters, NULL, e.kind == ERR_NONE ? NULL : &e);
+}
+
 static void run_end(struct netrun *r)
 {
     struct err failure = r->failure;
@@ -241,7 +265,7 @@ static void run_end(struct netrun *r)
     r->state = RUN_IDLE;
     r->asked = false;
     settle(r);
-    waiters_call(&r->waiters, NULL, failure.kind == ERR_NONE ? NULL : &failure);
+    tell_waiters(r, &failure);
     if (r->again) {
         r->again = false;
         begin(r);

@@ -21,6 +21,8 @@ bool network_is_up(const struct core *c, const char *name);
 const char *network_note(const struct core *c, const char *name);
 const char *network_standing(const struct core *c, const struct network *n); /* up down changing failed */
 const char *network_device(const struct core *c, const char *name); /* where taps go; "" not known */
+/* err_wrap() by "network NAME", unless the message begins so. */
+void network_wrap(const char *name, struct err *e);
 bool network_is_busy(const struct core *c, const char *name); /* being brought up or down */
 /* One that is idle and removed. */
 void network_forget(struct core *c, const char *name);

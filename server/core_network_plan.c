@@ -140,7 +140,7 @@ static void answer(struct asker *k, json_t *result, const struct err *err)
 
     if (err) {
         e = *err;
-        err_wrap(&e, "network %s", k->name.s);
+        network_wrap(k->name.s, &e);
     }
     k->done(result, err ? &e : NULL, k->arg);
     json_decref(result);

@@ -11,24 +11,33 @@
 
 /* ---- all, and one ---- */
 
-static void put_state(struct core *c, const struct network *n, json_t *row)
+static json_t *row_of(struct core *c, const struct network *n)
 {
-    const char *device = network_device(c, n->name.s);
+    const char *device = network_is_up(c, n->name.s) ? network_device(c, n->name.s) : "";
+    json_t *row = json_pack("{s:s, s:s, s:s}", "name", n->name.s, "state", network_standing(c, n),
+                            "bridge", device);
+    json_t *note = json_string(network_note(c, n->name.s)), *words = network_to_json(n);
 
-    json_object_set_new(row, "state", json_string(network_standing(c, n)));
-    json_object_set_new(row, "bridge", json_string(device));
-    json_object_set_new(row, "note", json_string(network_note(c, n->name.s)));
+    /* It may quote what another program wrote. */
+    json_object_set_new(row, "note", note ? note : json_string("(it cannot be shown)"));
+    json_object_update(row, words);
+    json_decref(words);
+    return row;
 }
 
 json_t *core_networks(struct core *c, struct err *e)
 {
-    json_t *list = core_definitions(c, "networks", e), *row;
+    json_t *defs = core_definitions(c, "networks", e), *list = defs ? json_array() : NULL, *def;
     const struct network *n;
     size_t i;
 
-    json_array_foreach(
-        list, i, row) if ((n = core_network(c, json_string_value(json_object_get(row, "name")))))
-        put_state(c, n, row);
+    json_array_foreach(defs, i, def)
+    {
+        n = core_network(c, json_string_value(json_object_get(def, "name")));
+        if (n)
+            json_array_append_new(list, row_of(c, n));
+    }
+    json_decref(defs);
     return list;
 }
 
@@ -58,7 +67,7 @@ static int put_reservations(struct core *c, const char *name, json_t *row, struc
 json_t *core_network_show(struct core *c, const char *name, struct err *e)
 {
     const struct network *n = core_network(c, name);
-    json_t *row = n ? network_to_json(n) : NULL;
+    json_t *row = n ? row_of(c, n) : NULL;
     struct name first;
     int64_t guests;
 
@@ -70,8 +79,6 @@ json_t *core_network_show(struct core *c, const char *name, struct err *e)
                     name);
         return NULL;
     }
-    json_object_set_new(row, "name", json_string(name));
-    put_state(c, n, row);
     json_object_set_new(row, "files",
                         n->kind == NETWORK_USER
                             ? json_string("")
