@@ -68,7 +68,7 @@ static int choose(struct core *c, const struct network *n, const struct instance
 
 static bool reserves(const struct network *n, const struct instance *i)
 {
-    if (!n || n->kind == NETWORK_USER || i->spec.launcher != LAUNCHER_ROOST)
+    if (!n || n->kind == NETWORK_USER)
         return false;
     return n->cidr.ip.family && (n->dhcp || n->kind != NETWORK_BRIDGED || i->spec.address.family);
 }

@@ -96,9 +96,10 @@ static void tick_cb(void *arg)
     front_table_sweep(f->table, now);
     drain_sweep(f->drain, now);
     conns_sweep(f);
+    listeners_sweep(f);
     send_tally(f, now);
     for (int i = 0; i < f->n_listeners; i++)
-        f->listeners[i].run = true; /* MHD's time-outs */
+        f->listeners[i]->run = true; /* MHD's time-outs */
     loop_hook_soon(f->turn);
     bool more = f->n_conns || front_table_seats(f->table) || drain_any(f->drain) || f->tallied;
     if (more)
@@ -291,6 +292,17 @@ static int on_listen(struct front *f, const struct chan_msg *m, struct msg_cur *
     return say_ready(f, e);
 }
 
+static int on_unlisten(struct front *f, const struct chan_msg *m, struct msg_cur *c, struct err *e)
+{
+    struct listen_msg l;
+
+    (void)m;
+    if (listen_msg_decode(c, &l, e) < 0)
+        return -1;
+    listener_remove(f, l.listener);
+    return 0;
+}
+
 static int on_core_link(struct front *f, const struct chan_msg *m, struct msg_cur *c, struct err *e)
 {
     if (!f->configured)
@@ -318,8 +330,8 @@ static int on_quit(struct front *f, const struct chan_msg *m, struct msg_cur *c,
 }
 
 static const struct handler from_roostd[] = {
-    { P_HELLO, on_hello },         { P_CONFIG, on_config }, { P_LISTEN, on_listen },
-    { P_CORE_LINK, on_core_link }, { P_QUIT, on_quit },
+    { P_HELLO, on_hello },       { P_CONFIG, on_config },       { P_LISTEN, on_listen },
+    { P_UNLISTEN, on_unlisten }, { P_CORE_LINK, on_core_link }, { P_QUIT, on_quit },
 };
 
 static void roostd_msg(const struct chan_msg *m, void *arg)

@@ -58,6 +58,7 @@ static struct conn *conn_new(struct listener *l, struct MHD_Connection *mhd)
     c->since_ms = loop_now(f->loop).boot_ms;
     TAILQ_INSERT_TAIL(&f->conns, c, order);
     f->n_conns++;
+    l->n_conns++;
     front_tick_soon(f);
     return c;
 }
@@ -80,6 +81,7 @@ static void conn_free(struct conn *c)
     conn_release(c);
     TAILQ_REMOVE(&f->conns, c, order);
     f->n_conns--;
+    c->listener->n_conns--;
     free(c);
 }
 
@@ -221,54 +223,99 @@ static struct MHD_Daemon *daemon_start(struct listener *l, int fd)
         MHD_OPTION_UNESCAPE_CALLBACK, unescape_cb, l, MHD_OPTION_END);
 }
 
-int listener_add(struct front *f, const struct listen_msg *m, int fd, struct err *e)
+static void listener_free(struct listener *l)
 {
-    if (f->n_listeners == FRONT_LISTENERS)
-        return err_set(e, ERR_TOO_BIG, "more than %d listening sockets", FRONT_LISTENERS);
-    struct listener *l = &f->listeners[f->n_listeners];
-    *l = (struct listener){ .front = f, .number = m->listener, .fd = fd };
+    loop_fd_free(l->watch);
+    if (l->mhd) {
+        listener_admit(l);
+        MHD_stop_daemon(l->mhd);
+    }
+    free(l->arrivals);
+    free(l);
+}
+
+static int listener_start(struct listener *l, int fd, struct err *e)
+{
     if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
         return err_sys(e, "listening socket");
-    l->limit = connection_limit(f);
+    l->limit = connection_limit(l->front);
     l->arrivals = calloc(FRONT_ARRIVALS, sizeof(*l->arrivals));
     if (!l->arrivals)
         return err_set(e, ERR_INTERNAL, "no memory");
     l->mhd = daemon_start(l, fd);
-    if (!l->mhd) {
-        free(l->arrivals);
+    if (!l->mhd)
         return err_set(e, ERR_INTERNAL, "libmicrohttpd does not start; --debug http tells more");
-    }
-    /* The descriptor is MHD's from here on. */
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(l->mhd, MHD_DAEMON_INFO_EPOLL_FD);
-    l->watch = info ? loop_fd_new(f->loop, info->epoll_fd, LOOP_READ, epoll_cb, l, e) : NULL;
-    if (!l->watch) {
-        MHD_stop_daemon(l->mhd);
-        free(l->arrivals);
-        return err_wrap(e, "libmicrohttpd");
+    l->watch = info ? loop_fd_new(l->front->loop, info->epoll_fd, LOOP_READ, epoll_cb, l, e) : NULL;
+    if (l->watch)
+        return 0;
+    MHD_quiesce_daemon(l->mhd); /* the descriptor is the caller's again */
+    return err_wrap(e, "libmicrohttpd");
+}
+
+int listener_add(struct front *f, const struct listen_msg *m, int fd, struct err *e)
+{
+    if (f->n_listeners == FRONT_LISTENERS)
+        return err_set(e, ERR_TOO_BIG, "more than %d listening sockets", FRONT_LISTENERS);
+    struct listener *l = calloc(1, sizeof(*l));
+    if (!l)
+        return err_set(e, ERR_INTERNAL, "no memory");
+    l->front = f;
+    l->number = m->listener;
+    l->fd = fd;
+    if (listener_start(l, fd, e) < 0) {
+        listener_free(l);
+        return -1;
     }
-    f->n_listeners++;
+    f->listeners[f->n_listeners++] = l;
     return 0;
+}
+
+static void quiesce(struct listener *l)
+{
+    MHD_socket fd = l->fd < 0 ? MHD_INVALID_SOCKET : MHD_quiesce_daemon(l->mhd);
+
+    l->fd = -1;
+    if (fd != MHD_INVALID_SOCKET)
+        close(fd);
+}
+
+void listener_remove(struct front *f, uint16_t number)
+{
+    for (int i = 0; i < f->n_listeners; i++) {
+        struct listener *l = f->listeners[i];
+        if (l->number != number || l->gone)
+            continue;
+        quiesce(l);
+        l->gone = true;
+    }
+    front_tick_soon(f);
+}
+
+void listeners_sweep(struct front *f)
+{
+    for (int i = 0; i < f->n_listeners;) {
+        struct listener *l = f->listeners[i];
+        if (!l->gone || l->n_conns || l->n_arrivals) {
+            i++;
+            continue;
+        }
+        listener_free(l);
+        f->listeners[i] = f->listeners[--f->n_listeners];
+    }
 }
 
 /* New connections stay in the socket's queue, for the next roost-front. */
 void listeners_quiesce(struct front *f)
 {
-    for (int i = 0; i < f->n_listeners; i++) {
-        MHD_socket fd = MHD_quiesce_daemon(f->listeners[i].mhd);
-        f->listeners[i].fd = -1;
-        if (fd != MHD_INVALID_SOCKET)
-            close(fd);
-    }
+    for (int i = 0; i < f->n_listeners; i++)
+        quiesce(f->listeners[i]);
 }
 
 void listeners_free(struct front *f)
 {
     listeners_run(f);
-    for (int i = 0; i < f->n_listeners; i++) {
-        loop_fd_free(f->listeners[i].watch);
-        listener_admit(&f->listeners[i]);
-        MHD_stop_daemon(f->listeners[i].mhd);
-        free(f->listeners[i].arrivals);
-    }
+    for (int i = 0; i < f->n_listeners; i++)
+        listener_free(f->listeners[i]);
     f->n_listeners = 0;
 }

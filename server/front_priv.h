@@ -17,8 +17,8 @@
 #define FRONT_ROWS_MAX   256         /* served rows before they are sent at once */
 #define FRONT_QUEUE_MAX  (32u << 20) /* bytes on their way to core */
 #define FRONT_HINTS_MAX  (1u << 20)  /* from there on reports are dropped */
-#define FRONT_LISTENERS  8
-#define FRONT_ARRIVALS   4096 /* accepted, not yet with MHD */
+#define FRONT_LISTENERS  256         /* one for user networks, one for each bridge */
+#define FRONT_ARRIVALS   4096        /* accepted, not yet with MHD */
 
 /* --- front_answer.c: what front says by itself, or for core in words of its own --- */
 enum answer {
@@ -86,6 +86,8 @@ struct listener {
     unsigned n_held; /* conns with `held` */
     struct arrival *arrivals;
     unsigned n_arrivals;
+    unsigned n_conns;
+    bool gone; /* roostd's word; ends when its last connection does */
 };
 
 struct ask;
@@ -127,7 +129,7 @@ struct front {
     bool over, failed, said_hello, configured, listening, ready, quitting, core_hello;
     struct config config;
 
-    struct listener listeners[FRONT_LISTENERS];
+    struct listener *listeners[FRONT_LISTENERS];
     int n_listeners;
     struct loop_hook *turn;   /* runs MHD */
     struct loop_timer *tick;  /* once a second while there is something */
@@ -152,6 +154,9 @@ struct front {
 };
 
 int listener_add(struct front *f, const struct listen_msg *m, int fd, struct err *e); /* takes fd */
+/* Its network went down: no new connections, and the end when there are no more old ones. */
+void listener_remove(struct front *f, uint16_t number);
+void listeners_sweep(struct front *f);
 void listeners_quiesce(struct front *f);
 void listeners_free(struct front *f);
 void conns_sweep(struct front *f); /* ends those whose request takes too long */

@@ -76,7 +76,7 @@ static bool somebody_waits(int fd)
 void listeners_accept(struct front *f)
 {
     for (int i = 0; i < f->n_listeners && !f->over; i++) {
-        struct listener *l = &f->listeners[i];
+        struct listener *l = f->listeners[i];
         if (!somebody_waits(l->fd))
             continue;
         while (l->n_arrivals < FRONT_ARRIVALS && f->n_conns + l->n_arrivals < l->limit) {
@@ -145,7 +145,7 @@ static void listener_run(struct listener *l)
 void listeners_look(struct front *f)
 {
     for (int i = 0; i < f->n_listeners; i++)
-        f->listeners[i].run |= f->listeners[i].n_held > 0;
+        f->listeners[i]->run |= f->listeners[i]->n_held > 0;
     loop_hook_soon(f->turn);
 }
 
@@ -155,11 +155,11 @@ void listeners_run(struct front *f)
 
     resume_all(f);
     for (int i = 0; i < f->n_listeners; i++) {
-        if (f->listeners[i].run)
-            listener_run(&f->listeners[i]);
+        if (f->listeners[i]->run)
+            listener_run(f->listeners[i]);
     }
     for (int i = 0; i < f->n_listeners; i++)
-        more |= f->listeners[i].run; /* also by what another one's run took in */
+        more |= f->listeners[i]->run; /* also by what another one's run took in */
     if (more)
         loop_timer_set(f->again, 0);
 }
