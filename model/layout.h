@@ -19,6 +19,7 @@
 #define FILE_ACCEL       "accelerator" /* cached verdict of the KVM probe */
 #define DIR_IMAGES       "images"      /* NAME/{disk,kernel,initrd} */
 #define DIR_INSTANCES    "instances"   /* NAME/… */
+#define DIR_NETWORKS     "networks"    /* NAME/… */
 #define DIR_GENERATED    "generated"   /* inventory.yaml known_hosts ssh_config */
 #define FILE_INVENTORY   "inventory.yaml"
 #define FILE_KNOWN_HOSTS "known_hosts"
@@ -39,6 +40,10 @@
 #define FILE_SMBIOS   "smbios.bin" /* 0600: holds the seed URL with its token */
 #define FILE_CONSOLE  "console.log"
 #define FILE_QEMU_LOG "qemu.log"
+
+/* In a network's directory: what a QEMU started by hand makes its tap with. */
+#define FILE_QEMU_IFUP   "qemu-ifup"
+#define FILE_QEMU_IFDOWN "qemu-ifdown"
 
 /* In RUN. */
 #define FILE_CONTROL   "control.sock"
