@@ -30,6 +30,21 @@ struct instant clock_now(void)
     return (struct instant){ .real_ms = now_ms(CLOCK_REALTIME), .boot_ms = now_ms(CLOCK_BOOTTIME) };
 }
 
+/* Kept for the next call: the lines of a busy log are of one second. */
+static const char *second_text(time_t s)
+{
+    static __thread time_t last;
+    static __thread char text[21];
+    struct tm tm = { 0 };
+
+    if (s != last || !text[0]) {
+        gmtime_r(&s, &tm);
+        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S.", &tm);
+        last = s;
+    }
+    return text;
+}
+
 const char *clock_rfc3339(int64_t real_ms, char out[25])
 {
     if (real_ms < REAL_MS_MIN)
@@ -39,11 +54,7 @@ const char *clock_rfc3339(int64_t real_ms, char out[25])
     int ms = (int)(real_ms % 1000);
     if (ms < 0)
         ms += 1000;
-    time_t s = (time_t)((real_ms - ms) / 1000);
-    struct tm tm = { 0 };
-
-    gmtime_r(&s, &tm);
-    strftime(out, 21, "%Y-%m-%dT%H:%M:%S.", &tm);
+    memcpy(out, second_text((time_t)((real_ms - ms) / 1000)), 20);
     out[20] = (char)('0' + ms / 100);
     out[21] = (char)('0' + ms / 10 % 10);
     out[22] = (char)('0' + ms % 10);

@@ -5,6 +5,7 @@
 
 #include "base/parse.h"
 #include "bootstrap/smbios.h"
+#include "model/layout.h"
 
 enum { CPUS_MAX = 255 }; /* without an interrupt remapper, q35 addresses no more */
 
@@ -19,6 +20,7 @@ static const char *const file_names[QEMU_FILES] = {
     [QEMU_VARS] = "firmware-variables",
     [QEMU_CONSOLE] = "console-log",
     [QEMU_LOCK] = "lock",
+    [QEMU_TAP] = "tap",
 };
 
 /* QEMU reads these itself with open(2), past its fdset: /proc/self/fd/N is the same file there. */
@@ -52,6 +54,8 @@ bool qemu_needs(const struct launch *l, enum qemu_file f)
     case QEMU_CONSOLE:
     case QEMU_LOCK:
         return true;
+    case QEMU_TAP:
+        return l->tap;
     case QEMU_FILES:
         break;
     }
@@ -67,11 +71,9 @@ static int check_launch(const struct launch *l, struct err *e)
         return err_set(e, ERR_INVALID,
                        "instance %s: architecture %s cannot be launched yet, amd64 can", name,
                        arch_name(l->arch));
-    if (l->network_kind != NETWORK_USER)
-        return err_set(e, ERR_INVALID,
-                       "instance %s: a guest cannot be launched on a network of kind %s yet, "
-                       "user can",
-                       name, network_kind_name(l->network_kind));
+    if (l->tap != (l->network_kind != NETWORK_USER))
+        return err_set(e, ERR_INVALID, "instance %s: a network of kind %s %s", name,
+                       network_kind_name(l->network_kind), l->tap ? "has no taps" : "wants a tap");
     if (l->cpus < 1 || l->cpus > CPUS_MAX)
         return err_set(e, ERR_INVALID, "instance %s: %u CPUs, between 1 and %d are possible", name,
                        l->cpus, CPUS_MAX);
@@ -88,10 +90,11 @@ static int check_launch(const struct launch *l, struct err *e)
     return 0;
 }
 
-/* In vm.sh the terminal is the console and there is no log; the lock is never named here. */
+/* In vm.sh the terminal is the console and there is no log, and QEMU makes its tap itself; the lock
+ * is never named here. */
 static bool is_wanted(const struct launch *l, const struct qemu_place *p, enum qemu_file f)
 {
-    if (f == QEMU_LOCK || (f == QEMU_CONSOLE && !p->qmp_socket))
+    if (f == QEMU_LOCK || ((f == QEMU_CONSOLE || f == QEMU_TAP) && !p->qmp_socket))
         return false;
     return qemu_needs(l, f);
 }
@@ -110,6 +113,10 @@ static int check_place(const struct launch *l, const struct qemu_place *p, struc
             return err_set(e, ERR_INVALID, "instance %s: %s is given %s", l->instance.s,
                            file_names[f], by_path ? "twice, by path and by descriptor" : "nowhere");
     }
+    if (p->path[QEMU_TAP])
+        return err_set(e, ERR_INVALID, "instance %s: a tap has no path", l->instance.s);
+    if (l->tap && !p->qmp_socket && !p->tap_scripts)
+        return err_set(e, ERR_INVALID, "instance %s: no qemu-ifup for its tap", l->instance.s);
     return 0;
 }
 
@@ -159,7 +166,7 @@ static void put_file(struct buf *b, const struct qemu_place *p, enum qemu_file f
 static void add_descriptors(struct render *r)
 {
     for (int f = 0; f < QEMU_FILES; f++) {
-        if (!is_wanted(r->l, r->p, (enum qemu_file)f) || r->p->fd[f] < 0 ||
+        if (!is_wanted(r->l, r->p, (enum qemu_file)f) || r->p->fd[f] < 0 || f == QEMU_TAP ||
             by_plain_open((enum qemu_file)f))
             continue;
         argv_add(r->out, "-add-fd");
@@ -180,8 +187,10 @@ static void add_process(struct render *r)
      * lost then: the filter comes with no_new_privs, spawn=deny forbids exec, and the user it
      * becomes has no capability. */
     argv_add(r->out, "-sandbox");
-    argv_addf(r->out, "on,obsolete=deny,%sspawn=deny,resourcecontrol=deny",
-              r->p->run_as ? "" : "elevateprivileges=deny,");
+    /* Where QEMU makes its tap itself, it runs qemu-ifup and qemu-ifdown. */
+    bool scripts = r->l->tap && !r->p->qmp_socket;
+    argv_addf(r->out, "on,obsolete=deny,%s%sresourcecontrol=deny",
+              r->p->run_as ? "" : "elevateprivileges=deny,", scripts ? "" : "spawn=deny,");
     if (r->p->run_as)
         opt(r, "-runas", r->p->run_as);
 }
@@ -278,9 +287,8 @@ static void add_kernel(struct render *r)
         opt(r, "-append", r->l->cmdline);
 }
 
-static void add_network(struct render *r)
+static void add_user_net(struct render *r)
 {
-    char mac[MAC_TEXT];
     auto_buf struct buf b = BUF_INIT;
     buf_printf(&b, "user,id=net0,hostname=%s", r->l->instance.s);
     if (r->l->domain[0])
@@ -289,10 +297,40 @@ static void add_network(struct render *r)
     if (!r->p->qmp_socket)
         buf_puts(&b, ",hostfwd=tcp:127.0.0.1:0-:22");
     opt_buf(r, "-netdev", &b);
-    argv_add(r->out, "-device");
+}
+
+static void add_tap(struct render *r)
+{
+    char name[IFNAME_SIZE];
+    auto_buf struct buf b = BUF_INIT;
+    buf_puts(&b, "tap,id=net0,");
+    if (r->p->qmp_socket) {
+        buf_printf(&b, "fd=%d", r->p->fd[QEMU_TAP]);
+    } else {
+        network_tap(&r->l->mac, name);
+        buf_printf(&b, "ifname=%s,script=", name);
+        put_text(&b, r->p->tap_scripts);
+        buf_puts(&b, "/" FILE_QEMU_IFUP ",downscript=");
+        put_text(&b, r->p->tap_scripts);
+        buf_puts(&b, "/" FILE_QEMU_IFDOWN);
+    }
+    opt_buf(r, "-netdev", &b);
+}
+
+static void add_network(struct render *r)
+{
+    char mac[MAC_TEXT];
+    auto_buf struct buf b = BUF_INIT;
+    if (r->l->tap)
+        add_tap(r);
+    else
+        add_user_net(r);
     /* romfile= : no network boot, and no option ROM to run through. */
-    argv_addf(r->out,
-              "virtio-net-pci,id=nic0,netdev=net0,mac=%s,romfile=", mac_format(&r->l->mac, mac));
+    buf_printf(&b,
+               "virtio-net-pci,id=nic0,netdev=net0,mac=%s,romfile=", mac_format(&r->l->mac, mac));
+    if (r->l->mtu)
+        buf_printf(&b, ",host_mtu=%u", r->l->mtu);
+    opt_buf(r, "-device", &b);
     opt(r, "-object", "rng-random,id=rng0,filename=/dev/urandom");
     opt(r, "-device", "virtio-rng-pci,rng=rng0");
 }

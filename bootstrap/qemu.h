@@ -19,6 +19,7 @@ enum qemu_file {
     QEMU_VARS,    /* firmware variables, the guest's own */
     QEMU_CONSOLE, /* console log, append */
     QEMU_LOCK,    /* instance.lock: only inherited, never named */
+    QEMU_TAP,     /* a launch with `tap`: a tap's descriptor, never a path; vm.sh makes its own */
     QEMU_FILES
 };
 
@@ -30,8 +31,9 @@ struct qemu_place {
     int fd[QEMU_FILES];           /* number inside the child, -1: not by descriptor */
     const char *qmp_socket;       /* NULL: monitor and serial are the terminal's (vm.sh) */
     const char *console_socket;
-    const char *run_as;  /* user for -runas, NULL: none */
-    unsigned tcg_tb_mib; /* translation buffer under TCG */
+    const char *tap_scripts; /* vm.sh: directory with the network's qemu-ifup and qemu-ifdown */
+    const char *run_as;      /* user for -runas, NULL: none */
+    unsigned tcg_tb_mib;     /* translation buffer under TCG */
 };
 void qemu_place_init(struct qemu_place *p); /* all absent */
 

@@ -9,13 +9,24 @@ static const char head[] =
     "#!/bin/sh\n"
     "# Guest %s by hand: works without roost. Its console and QEMU's monitor are on this terminal\n"
     "# (Ctrl-a c changes between them, Ctrl-a x ends QEMU at once, `poweroff` in the guest is "
-    "kinder);\n"
-    "# `info usernet` in the monitor tells the port on 127.0.0.1 that leads to its SSH.\n"
+    "kinder);\n";
+static const char about_user[] =
+    "# `info usernet` in the monitor tells the port on 127.0.0.1 that leads to its SSH.\n";
+static const char about_tap[] =
+    "# it is on network %s, which has to be up, by a tap that QEMU makes: that needs root.\n";
+static const char written[] =
     "# Written by roostd from the instance's definition; changes are lost: roost apply is the "
     "way.\n"
     "set -eu\n"
     "cd \"$(dirname \"$0\")\"\n"
-    "\n"
+    "\n";
+static const char root[] =
+    "[ \"$(id -u)\" = 0 ] || {\n"
+    "    echo \"%s is on network %s: a tap needs root, run this by sudo\" >&2\n"
+    "    exit 5\n"
+    "}\n"
+    "\n";
+static const char start[] =
     "# Two QEMUs on one disk destroy it: whoever runs the guest holds this lock.\n"
     "exec 9>>" FILE_LOCK_QEMU "\n"
     "flock -n 9 || {\n"
@@ -30,6 +41,19 @@ static const char head[] =
     "*) set -- -accel tcg,tb-size=256 -cpu max \"$@\" ;;\n"
     "esac\n"
     "\n";
+
+static void put_head(struct buf *out, const struct launch *l)
+{
+    buf_printf(out, head, l->instance.s);
+    if (l->tap)
+        buf_printf(out, about_tap, l->network.s);
+    else
+        buf_puts(out, about_user);
+    buf_puts(out, written);
+    if (l->tap)
+        buf_printf(out, root, l->instance.s, l->network.s);
+    buf_printf(out, start, l->instance.s, l->instance.s);
+}
 
 /* One option with its value per line. The accelerator is left out: "$@" has it, and what the person
  * added. */
@@ -55,6 +79,7 @@ int vmsh_render(const struct launch *l, const char *binary, const char *firmware
     char kernel[PATH_SIZE];
     char initrd[PATH_SIZE];
     char base[PATH_SIZE];
+    char scripts[PATH_SIZE];
     auto_argv struct argv a = ARGV_INIT;
     struct qemu_place p;
     qemu_place_init(&p);
@@ -62,7 +87,9 @@ int vmsh_render(const struct launch *l, const char *binary, const char *firmware
     snprintf(kernel, sizeof(kernel), "%s/" FILE_IMAGE_KERNEL, buf_str(&dir));
     snprintf(initrd, sizeof(initrd), "%s/" FILE_IMAGE_INITRD, buf_str(&dir));
     snprintf(base, sizeof(base), "%s/" FILE_IMAGE_DISK, buf_str(&dir));
+    snprintf(scripts, sizeof(scripts), "../../" DIR_NETWORKS "/%s", l->network.s);
     p.binary = binary;
+    p.tap_scripts = scripts;
     p.accel = ACCEL_TCG;
     p.path[QEMU_DISK] = FILE_DISK;
     p.path[QEMU_BASE] = base;
@@ -73,7 +100,7 @@ int vmsh_render(const struct launch *l, const char *binary, const char *firmware
     p.path[QEMU_VARS] = FILE_VARS;
     if (qemu_args(l, &p, &a, e) < 0)
         return -1;
-    buf_printf(out, head, l->instance.s, l->instance.s, l->instance.s);
+    put_head(out, l);
     put_command(out, &a);
     return buf_check(out, e);
 }

@@ -119,10 +119,13 @@ int run_forward_add(struct cli *c, const struct args *a, struct err *e)
 {
     struct network n;
     struct forward f;
+    const char *word;
 
     if (parse(a->operand[1], a->operand[2], &f, e) < 0 ||
         network_def_get(c, a->operand[0], &n, e) < 0 || add(&n, &f, e) < 0)
         return -1;
+    if (network_check(&n, &word, e) < 0)
+        return err_wrap(e, "network %s: %s", n.name.s, word);
     return out_tree(c, network_def_apply(c, &n, false, e), print_changed, e);
 }
 

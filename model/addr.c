@@ -67,11 +67,35 @@ int ip_parse(const char *s, struct ip *ret, struct err *e)
     return 0;
 }
 
+/* Appends a number and returns the new end. */
+static char *put_decimal(char *out, unsigned v)
+{
+    char digits[10];
+    int n = 0;
+
+    do
+        digits[n++] = (char)('0' + v % 10);
+    while (v /= 10);
+    while (n)
+        *out++ = digits[--n];
+    *out = '\0';
+    return out;
+}
+
+/* By hand for IPv4: inet_ntop() goes through printf, and every guest's address is written some
+ * times on its way home. */
 const char *ip_format(const struct ip *a, char out[IP_TEXT])
 {
+    char *end = out;
+
     out[0] = '\0';
-    if (a->family)
-        inet_ntop(a->family == 4 ? AF_INET : AF_INET6, a->b, out, IP_TEXT);
+    if (a->family == 6)
+        inet_ntop(AF_INET6, a->b, out, IP_TEXT);
+    for (int i = 0; a->family == 4 && i < 4; i++) {
+        if (i)
+            *end++ = '.';
+        end = put_decimal(end, a->b[i]);
+    }
     return out;
 }
 
@@ -199,12 +223,18 @@ int endpoint_parse(const char *s, struct endpoint *ret, struct err *e)
 
 const char *endpoint_format(const struct endpoint *p, char out[ENDPOINT_TEXT])
 {
-    char ip[IP_TEXT];
+    char *end = out;
 
     out[0] = '\0';
-    if (p->ip.family)
-        snprintf(out, ENDPOINT_TEXT, p->ip.family == 6 ? "[%s]:%u" : "%s:%u", ip_format(&p->ip, ip),
-                 p->port);
+    if (!p->ip.family)
+        return out;
+    if (p->ip.family == 6)
+        *end++ = '[';
+    end += strlen(ip_format(&p->ip, end));
+    if (p->ip.family == 6)
+        *end++ = ']';
+    *end++ = ':';
+    put_decimal(end, p->port);
     return out;
 }
 

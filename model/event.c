@@ -95,6 +95,10 @@ void event_vdetail(struct event *ev, const char *fmt, va_list ap)
     if (vsnprintf(raw, sizeof raw, fmt, ap) < 0)
         raw[0] = '\0';
     len = strlen(raw);
+    if (len <= EVENT_DETAIL_MAX && ascii_printable(raw, len)) { /* nearly all of them */
+        memcpy(ev->detail, raw, len + 1);
+        return;
+    }
     for (size_t in = 0; in < len;) {
         size_t n = utf8_char(raw + in, len - in);
         bool keep = n && !controls_terminal(raw + in, n);

@@ -8,12 +8,12 @@
 #define FORM                                                                                       \
     "expected ADDRESS:PORT INSTANCE:PORT, such as \"0.0.0.0:8080 web1:80\" or \":53 dns1:53/udp\""
 
-/* "0.0.0.0:8080" or ":8080". */
+/* "0.0.0.0:8080" or ":8080", shorter than ENDPOINT_TEXT. */
 static int read_at(const char *s, struct endpoint *ret, struct err *e)
 {
     char text[ENDPOINT_TEXT + 8];
 
-    snprintf(text, sizeof text, "%s%.*s", s[0] == ':' ? "0.0.0.0" : "", ENDPOINT_TEXT, s);
+    snprintf(text, sizeof text, "%s%.*s", s[0] == ':' ? "0.0.0.0" : "", ENDPOINT_TEXT - 1, s);
     if (endpoint_parse(text, ret, e) < 0)
         return -1;
     return ret->port ? 0 : err_set(e, ERR_INVALID, "\"%s\": port 0 cannot be published", s);

@@ -41,6 +41,10 @@
 #define FILE_CONSOLE  "console.log"
 #define FILE_QEMU_LOG "qemu.log"
 
+/* In a network's directory: what a QEMU started by hand makes its tap with. */
+#define FILE_QEMU_IFUP   "qemu-ifup"
+#define FILE_QEMU_IFDOWN "qemu-ifdown"
+
 /* In RUN. */
 #define FILE_CONTROL   "control.sock"
 #define SUFFIX_QMP     ".qmp"

@@ -28,8 +28,13 @@ struct export_input {
     const struct firewall_net *firewall;
     const struct reservation *reservations;
     size_t n_reservations;
+    const struct facts *facts; /* for a parent whose addresses go over to the bridge: which; NULL:
+                                  not known, the place is marked */
 };
-/* Formats of several files name each by a line "# FILE: /etc/systemd/network/rb-lab.netdev". */
+/* Links bear no alias: it would say that roost made them.
+ * Formats of several files name each by a line "# FILE: /etc/systemd/network/rb-lab.netdev".
+ * ERR_INVALID: nothing to write in that format (a network without DHCP and DNS has no
+ * dnsmasq.conf). */
 int export_render(enum export_format f, const struct export_input *in, struct buf *out,
                   struct err *e);
 

@@ -86,10 +86,7 @@ static int read_force(const struct api_req *r, bool *ret, struct err *e)
     return 0;
 }
 
-typedef void name_op(struct core *c, const char *name, const struct actor *who, core_op_fn *done_fn,
-                     void *arg);
-
-static int run_name_op(struct api_req *r, name_op *op, struct err *e)
+int api_name_op(struct api_req *r, api_op_fn *op, struct err *e)
 {
     struct api_ticket *t;
 
@@ -101,17 +98,17 @@ static int run_name_op(struct api_req *r, name_op *op, struct err *e)
 
 int api_post_start(struct api_req *r, struct err *e)
 {
-    return run_name_op(r, core_start, e);
+    return api_name_op(r, core_start, e);
 }
 
 int api_post_restart(struct api_req *r, struct err *e)
 {
-    return run_name_op(r, core_restart, e);
+    return api_name_op(r, core_restart, e);
 }
 
 int api_post_rebuild(struct api_req *r, struct err *e)
 {
-    return run_name_op(r, core_rebuild, e);
+    return api_name_op(r, core_rebuild, e);
 }
 
 int api_post_stop(struct api_req *r, struct err *e)

@@ -82,6 +82,10 @@ void api_answer_header(struct api_req *r, const char *name, const char *value);
 struct api_ticket *api_ticket_new(struct api_req *r, struct err *e);
 void api_ticket_done(const json_t *result, const struct err *err, void *ticket); /* core_op_fn */
 void api_ticket_text(struct buf *text, const struct err *err, void *ticket);     /* core_text_fn */
+/* One of core's operations on what {name} says; its body has to be empty. */
+typedef void api_op_fn(struct core *c, const char *name, const struct actor *who,
+                       core_op_fn *done, void *arg);
+int api_name_op(struct api_req *r, api_op_fn *op, struct err *e);
 /* After core was asked: it may have answered at once. 0. */
 int api_await(struct api_req *r);
 
@@ -106,5 +110,8 @@ api_fn api_get_status, api_get_check, api_get_paths, api_get_instances, api_get_
     api_get_inventory, api_get_known_hosts, api_get_ssh_config, api_get_openapi, api_get_events;
 api_fn api_post_apply, api_post_start, api_post_stop, api_post_restart, api_post_rebuild,
     api_delete_instance, api_post_sync, api_post_reprobe;
+/* --- api_network.c --- */
+api_fn api_get_network, api_get_network_plan, api_get_network_export, api_post_network_up,
+    api_post_network_down, api_delete_network;
 
 #endif

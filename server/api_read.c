@@ -49,11 +49,6 @@ int api_get_unknown(struct api_req *r, struct err *e)
     return answer(r, core_unknown(r->api->core, e));
 }
 
-int api_get_networks(struct api_req *r, struct err *e)
-{
-    return answer(r, core_definitions(r->api->core, "networks", e));
-}
-
 int api_get_identities(struct api_req *r, struct err *e)
 {
     return answer(r, core_definitions(r->api->core, "identities", e));

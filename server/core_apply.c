@@ -197,9 +197,31 @@ static void nets_again(struct core *c)
 
     if (c->ending)
         return;
-    networks_free(c);
-    if (networks_load(c, &e) < 0)
+    if (networks_reload(c, &e) < 0)
         core_fault(c, "networks could not be read again: %s", e.text);
+}
+
+static bool instance_touched(const struct apply *a, const char *name)
+{
+    for (int i = 0; i < a->fleet.n_instances; i++)
+        if (!strcmp(a->fleet.instances[i].name.s, name))
+            return strcmp(instance_action(a, i), "unchanged") != 0;
+    return false;
+}
+
+/* Networks that are up follow: their definition changed, or where a published port leads. */
+static int follow(const struct network *n, void *arg)
+{
+    const struct apply *a = arg;
+    bool touched = !strcmp(action_of(a, "network", n->name.s), "update");
+
+    if (!network_is_up(a->c, n->name.s) && !network_is_busy(a->c, n->name.s))
+        return 0;
+    for (int i = 0; i < n->n_forwards && !touched; i++)
+        touched = instance_touched(a, n->forwards[i].instance.s);
+    if (touched)
+        network_changed(a->c, n->name.s);
+    return 0;
 }
 
 static void committed(bool ok, void *arg)
@@ -209,6 +231,7 @@ static void committed(bool ok, void *arg)
                      .text = "the store could not be written; nothing was applied" };
 
     if (ok) {
+        core_networks_each(a->c, follow, a);
         finish(a);
         return;
     }

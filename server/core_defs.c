@@ -66,6 +66,23 @@ int core_network_put(struct core *c, const struct network *n, struct err *e)
     return r < 0 ? -1 : keep(c, n, e);
 }
 
+int core_network_drop(struct core *c, const char *name, struct err *e)
+{
+    const struct network *n = core_network(c, name);
+
+    if (store_def_remove(c->store, DEF_NETWORK, name, e) < 0)
+        return -1;
+    if (n)
+        c->nets->list[n - c->nets->list] = c->nets->list[--c->nets->n];
+    return 0;
+}
+
+int networks_reload(struct core *c, struct err *e)
+{
+    networks_free(c);
+    return networks_load(c, e);
+}
+
 /* The network that needs nothing: there from the start. */
 static int user_network(struct core *c, struct err *e)
 {

@@ -130,17 +130,34 @@ static void forget_released(struct hostfiles *f)
     }
 }
 
+static void files_free(struct hostfiles *f)
+{
+    forget_released(f);
+    hosts_close(&f->hosts);
+    loop_timer_free(f->timer);
+    free(f->added);
+    free(f);
+}
+
+void hostfiles_forget(struct core *c, const char *network)
+{
+    struct hostfiles **at = &c->hostfiles, *f;
+
+    while (*at && strcmp((*at)->network.s, network))
+        at = &(*at)->next;
+    if (!(f = *at))
+        return;
+    *at = f->next;
+    files_free(f);
+}
+
 void hostfiles_free(struct core *c)
 {
     struct hostfiles *f;
 
     while ((f = c->hostfiles)) {
         c->hostfiles = f->next;
-        forget_released(f);
-        hosts_close(&f->hosts);
-        loop_timer_free(f->timer);
-        free(f->added);
-        free(f);
+        files_free(f);
     }
 }
 
@@ -167,6 +184,21 @@ static int collect(const struct reserved *r, void *arg)
     return 0;
 }
 
+int network_reservations(struct core *c, const char *network, struct reservation **ret,
+                         size_t *ret_n, struct err *e)
+{
+    struct all a = { NULL, 0, 0 };
+    int r = store_reservations(c->store, network, collect, &a, e);
+
+    if (r != 0) {
+        free(a.list);
+        return r < 0 ? -1 : err_set(e, ERR_INTERNAL, "out of memory");
+    }
+    *ret = a.list;
+    *ret_n = a.n;
+    return 0;
+}
+
 static void tell_dnsmasq(struct hostfiles *f, enum proto_type t, const struct lease *l)
 {
     auto_buf struct buf b = BUF_INIT;
@@ -189,10 +221,8 @@ static int compact(struct hostfiles *f, struct err *e)
     const struct network *n = core_network(f->c, f->network.s);
     struct all a = { NULL, 0, 0 };
     bool sighup = false;
-    int r = n ? store_reservations(f->c->store, f->network.s, collect, &a, e) : 0;
+    int r = n ? network_reservations(f->c, f->network.s, &a.list, &a.n, e) : 0;
 
-    if (r > 0)
-        r = err_set(e, ERR_INTERNAL, "out of memory");
     if (r == 0)
         r = hosts_compact(&f->hosts, n ? n->domain : "", a.list, a.n, &sighup, e);
     free(a.list);

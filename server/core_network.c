@@ -78,6 +78,12 @@ static struct netrun *run_get(struct core *c, const char *name, struct err *e)
     return r;
 }
 
+static void run_free(struct netrun *r)
+{
+    loop_timer_free(r->retry);
+    free(r);
+}
+
 void netruns_free(struct core *c)
 {
     struct err gone = { .kind = ERR_BUSY, .text = "roost is ending" };
@@ -86,8 +92,7 @@ void netruns_free(struct core *c)
     while ((r = c->netruns)) {
         c->netruns = r->next;
         waiters_call(&r->waiters, NULL, &gone);
-        loop_timer_free(r->retry);
-        free(r);
+        run_free(r);
     }
 }
 
@@ -103,6 +108,56 @@ const char *network_note(const struct core *c, const char *name)
     const struct netrun *r = run_find(c, name);
 
     return r ? r->note : "";
+}
+
+void network_wrap(const char *name, struct err *e)
+{
+    char begin[NAME_MAX_LEN + 16];
+    int len = snprintf(begin, sizeof begin, "network %s", name);
+
+    if (strncmp(e->text, begin, (size_t)len) != 0)
+        err_wrap(e, "%s", begin);
+}
+
+const char *network_standing(const struct core *c, const struct network *n)
+{
+    const struct netrun *r = run_find(c, n->name.s);
+
+    if (n->kind == NETWORK_USER)
+        return "up";
+    if (!r)
+        return "down";
+    if (r->state != RUN_IDLE)
+        return "changing";
+    if (r->up)
+        return "up";
+    return r->failure.kind == ERR_NONE ? "down" : "failed";
+}
+
+const char *network_device(const struct core *c, const char *name)
+{
+    const struct netrun *r = run_find(c, name);
+
+    return r ? r->bridge : "";
+}
+
+bool network_is_busy(const struct core *c, const char *name)
+{
+    const struct netrun *r = run_find(c, name);
+
+    return r && r->state != RUN_IDLE;
+}
+
+void network_forget(struct core *c, const char *name)
+{
+    struct netrun **at = &c->netruns, *r;
+
+    while (*at && strcmp((*at)->name.s, name))
+        at = &(*at)->next;
+    if (!(r = *at))
+        return;
+    *at = r->next;
+    run_free(r);
 }
 
 const struct network *network_of_listener(const struct core *c, uint16_t listener)
@@ -185,6 +240,21 @@ static int allows(const struct network *n, void *arg)
     return 0;
 }
 
+/* Who asked wants to know of which network it is, and what to do where roost lacks the right. */
+static void tell_waiters(struct netrun *r, const struct err *failure)
+{
+    struct err e = *failure;
+
+    if (e.kind == ERR_DENIED)
+        err_set(&e, ERR_DENIED,
+                "%s; only a roostd that root or the system started has the right (networks of "
+                "kind user need none)",
+                failure->text);
+    if (e.kind != ERR_NONE)
+        network_wrap(r->name.s, &e);
+    waiters_call(&r->waiters, NULL, e.kind == ERR_NONE ? NULL : &e);
+}
+
 static void run_end(struct netrun *r)
 {
     struct err failure = r->failure;
@@ -195,7 +265,7 @@ static void run_end(struct netrun *r)
     r->state = RUN_IDLE;
     r->asked = false;
     settle(r);
-    waiters_call(&r->waiters, NULL, failure.kind == ERR_NONE ? NULL : &failure);
+    tell_waiters(r, &failure);
     if (r->again) {
         r->again = false;
         begin(r);
@@ -302,6 +372,14 @@ static void allowed(struct core *c, const struct network *n, struct net_up *up)
             up->allow_up[up->n_allow_up++] = n->allow[i];
 }
 
+int network_values(struct core *c, const struct network *n, struct net_up *ret, struct err *e)
+{
+    *ret = (struct net_up){ .network = *n, .seed_port = c->seed_at.port };
+    memcpy(ret->salt, c->salt, sizeof ret->salt);
+    allowed(c, n, ret);
+    return forward_targets(c, n, ret, e);
+}
+
 static int send_plan(struct netrun *r, struct err *e)
 {
     struct core *c = r->c;
@@ -313,13 +391,9 @@ static int send_plan(struct netrun *r, struct err *e)
         return err_set(e, ERR_NOT_FOUND, "it is not defined");
     if (!up)
         return err_set(e, ERR_INTERNAL, "out of memory");
-    up->network = *n;
-    memcpy(up->salt, c->salt, sizeof up->salt);
-    up->seed_port = c->seed_at.port;
-    if (forward_targets(c, n, up, e) < 0 ||
+    if (network_values(c, n, up, e) < 0 ||
         (n->cidr.ip.family && hostfiles_write(c, n->name.s, e) < 0))
         return -1;
-    allowed(c, n, up);
     net_up_encode(up, &b);
     return send(r, P_NET_PLAN, &b, e);
 }
@@ -360,6 +434,8 @@ void network_step(struct core *c, uint32_t id, const struct net_step *m)
 {
     struct netrun *r = of_verb(c, id, RUN_PLANNING);
 
+    if (plan_ask_step(c, id, m))
+        return;
     if (r && r->n < STEPS_MAX)
         r->steps[r->n++] = *m;
 }
@@ -368,7 +444,7 @@ void network_planned(struct core *c, uint32_t id, const struct net_state *m)
 {
     struct netrun *r = of_verb(c, id, RUN_PLANNING);
 
-    if (!r)
+    if (plan_ask_end(c, id, m, NULL) || !r)
         return;
     r->id = 0;
     memcpy(r->bridge, m->bridge, sizeof r->bridge);
@@ -494,10 +570,10 @@ void network_done(struct core *c, uint32_t id, const struct error_msg *m)
     struct netrun *r = of_verb(c, id, RUN_IDLE);
     struct err e = { .kind = m->kind };
 
-    if (!r || r->state == RUN_IDLE)
+    memcpy(e.text, m->text, sizeof e.text < sizeof m->text ? sizeof e.text : sizeof m->text);
+    if (plan_ask_end(c, id, NULL, &e) || !r || r->state == RUN_IDLE)
         return;
     r->id = 0;
-    memcpy(e.text, m->text, sizeof e.text < sizeof m->text ? sizeof e.text : sizeof m->text);
     if (r->state == RUN_UNDOING) {
         undone(r, m->kind == ERR_NONE ? NULL : &e);
     } else if (m->kind != ERR_NONE) {

@@ -6,6 +6,7 @@
 #define SERVER_CORE_NETWORK_H
 
 #include "model/verb_network.h"
+#include "netcfg/dnsmasq.h"
 #include "server/core_priv.h"
 
 /* At the first start with the rights for it (core_network_default.c). */
@@ -18,6 +19,15 @@ void netruns_begin(struct core *c, bool new_boot);
 bool network_is_up(const struct core *c, const char *name);
 /* "" nothing to say; why it is not up, or a warning. */
 const char *network_note(const struct core *c, const char *name);
+const char *network_standing(const struct core *c, const struct network *n); /* up down changing failed */
+const char *network_device(const struct core *c, const char *name); /* where taps go; "" not known */
+/* err_wrap() by "network NAME", unless the message begins so. */
+void network_wrap(const char *name, struct err *e);
+bool network_is_busy(const struct core *c, const char *name); /* being brought up or down */
+/* One that is idle and removed. */
+void network_forget(struct core *c, const char *name);
+/* What roostd needs to know to plan it. */
+int network_values(struct core *c, const struct network *n, struct net_up *ret, struct err *e);
 /* Of a listener's number; NULL: none, or the user networks'. */
 const struct network *network_of_listener(const struct core *c, uint16_t listener);
 /* Definition or forwards' addresses changed: an up one is brought to its new plan. */
@@ -29,15 +39,30 @@ void network_planned(struct core *c, uint32_t id, const struct net_state *m);
 void network_done(struct core *c, uint32_t id, const struct error_msg *m);
 void network_state(struct core *c, const struct net_state *m);
 
+/* --- core_network_plan.c: plans that are only looked at --- */
+/* What `up` would do now; nothing is changed, and a network that is up not disturbed. `fn` once:
+ * the steps and what roostd says beside them (bridge, problem is a warning), or err. */
+typedef void plan_ask_fn(const struct net_step *steps, int n, const struct net_state *state,
+                         const struct err *err, void *arg);
+int network_ask_plan(struct core *c, const char *name, plan_ask_fn *fn, void *arg, struct err *e);
+/* True: it was an answer to one of those. */
+bool plan_ask_step(struct core *c, uint32_t id, const struct net_step *m);
+bool plan_ask_end(struct core *c, uint32_t id, const struct net_state *m, const struct err *err);
+void plan_asks_free(struct core *c);
+
 /* --- core_hosts.c --- */
 /* Gives an instance its address, inside a transaction: the one it asks for, the one it has, or one
  * that is free; none where its network has no range of roost's. ERR_INVALID, ERR_CONFLICT. */
 int network_reserve(struct core *c, const struct instance *i, const char *was_network,
                     struct err *e);
 int network_unreserve(struct core *c, const struct guest *g, struct err *e);
+/* All of a network, *ret to be freed. */
+int network_reservations(struct core *c, const char *network, struct reservation **ret,
+                         size_t *ret_n, struct err *e);
 /* All reservations of a network, now: before its dnsmasq starts. */
 int hostfiles_write(struct core *c, const char *network, struct err *e);
 void hostfiles_committed(struct core *c);
+void hostfiles_forget(struct core *c, const char *network); /* it is removed */
 void hostfiles_free(struct core *c);
 
 /* --- core_lease.c --- */

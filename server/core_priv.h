@@ -90,6 +90,7 @@ struct core {
     struct api *api;
     int control_fd; /* until the API is up */
     struct nets *nets;
+    struct plan_ask *plan_asks; /* core_network_plan.c: plans that were asked for */
     struct netrun *netruns;   /* core_network.c: networks that are or were up */
     struct hostfiles *hostfiles; /* core_hosts.c: reservations as dnsmasq reads them */
     struct waiting *waiting;  /* core_launch.c: guests whose network is to come up first */
@@ -250,6 +251,8 @@ const struct network *core_network(const struct core *c, const char *name); /* N
 /* fn returning non-zero ends it (and that value is returned). */
 int core_networks_each(struct core *c, int (*fn)(const struct network *n, void *arg), void *arg);
 int core_network_put(struct core *c, const struct network *n, struct err *e);
+int core_network_drop(struct core *c, const char *name, struct err *e);
+int networks_reload(struct core *c, struct err *e); /* memory follows the record */
 int core_image(struct core *c, const char *name, struct image *ret, struct err *e);
 
 /* --- core_image.c: files of images into the state directory --- */

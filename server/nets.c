@@ -143,19 +143,18 @@ static int remember(struct nets *n, const struct step *s, struct buf *undo, stru
     }
 }
 
-static int send_step(struct net *t, uint32_t id, unsigned number, struct err *e)
+static int send_step(struct nets *n, uint32_t id, const struct name *network, unsigned number,
+                     const struct step *s, struct err *e)
 {
-    struct nets *n = t->nets;
     auto_buf struct buf line = BUF_INIT, undo = BUF_INIT;
-    struct net_step m = { .network = t->name, .number = number };
+    struct net_step m = { .network = *network, .number = number };
 
-    step_format(&t->plan.steps[number - 1], &line);
-    if (remember(n, &t->plan.steps[number - 1], &undo, e) < 0 || buf_check(&line, e) < 0 ||
-        buf_check(&undo, e) < 0)
+    step_format(s, &line);
+    if (remember(n, s, &undo, e) < 0 || buf_check(&line, e) < 0 || buf_check(&undo, e) < 0)
         return -1;
     if (line.len >= sizeof(m.line) || undo.len >= sizeof(m.undo))
         return err_set(e, ERR_TOO_BIG, "more addresses and routes on %s than can be remembered",
-                       t->plan.steps[number - 1].parent);
+                       s->parent);
     memcpy(m.line, buf_str(&line), line.len);
     memcpy(m.undo, buf_str(&undo), undo.len);
     net_step_encode(&m, &n->out);
@@ -163,26 +162,53 @@ static int send_step(struct net *t, uint32_t id, unsigned number, struct err *e)
     return 0;
 }
 
-static int plan(struct net *t, uint32_t id, struct err *e)
+/* *ret_planned: there is a plan, whether or not all of it could be told. */
+static int make_plan(struct nets *n, uint32_t id, const struct net_up *up, struct plan *ret,
+                     bool *ret_planned, struct err *e)
 {
-    struct nets *n = t->nets;
-    struct plan_opts o = { .salt = t->up.salt,
-                           .seed_port = t->up.seed_port,
-                           .launch_seed = t->up.seed_port != 0 };
+    struct plan_opts o = { .salt = up->salt,
+                           .seed_port = up->seed_port,
+                           .launch_seed = up->seed_port != 0 };
     struct facts f = { 0 };
-    int r = -1;
 
-    t->planned = t->troubled = false;
     if (!nets_netlink(n, e) || link_facts(n->netlink, &f, e) < 0)
         return -1;
-    if (plan_up(&t->up.network, &f, &o, &t->plan, e) == 0) {
-        t->planned = true;
-        r = 0;
-        for (int i = 1; r == 0 && i <= t->plan.n; i++)
-            r = send_step(t, id, (unsigned)i, e);
-    }
+    int r = plan_up(&up->network, &f, &o, ret, e);
+    *ret_planned = r == 0;
+    for (int i = 0; r == 0 && i < ret->n; i++)
+        r = send_step(n, id, &up->network.name, (unsigned)i + 1, &ret->steps[i], e);
     facts_done(&f);
     return r;
+}
+
+static int plan(struct net *t, uint32_t id, struct err *e)
+{
+    t->planned = t->troubled = false;
+    return make_plan(t->nets, id, &t->up, &t->plan, &t->planned, e);
+}
+
+/* A network that is up stays planned as it was; one that is not gets no directory. */
+int nets_look(struct nets *n, uint32_t id, struct msg_cur *c, struct err *e)
+{
+    auto_free struct net_up *up = calloc(1, sizeof(*up));
+    struct err why = { 0 };
+    bool planned = false;
+    struct plan p;
+
+    if (!up)
+        return err_set(e, ERR_INTERNAL, "no memory");
+    if (net_up_decode(c, up, e) < 0)
+        return -1;
+    if (make_plan(n, id, up, &p, &planned, &why) < 0) {
+        nets_answer(n, id, &up->network.name, &why);
+        return 0;
+    }
+    struct net_state m = { .network = up->network.name };
+    memcpy(m.bridge, p.bridge, sizeof(m.bridge));
+    memcpy(m.problem, p.warning, sizeof(m.problem));
+    net_state_encode(&m, &n->out);
+    n->o.send(P_NET_PLANNED, id, &n->out, n->o.arg);
+    return 0;
 }
 
 int nets_plan(struct nets *n, uint32_t id, struct msg_cur *c, struct err *e)
@@ -326,6 +352,10 @@ int nets_undo(struct nets *n, uint32_t id, struct msg_cur *c, struct err *e)
 
     if (net_step_decode(c, &m, e) < 0)
         return -1;
+    struct net *t = net_find(n, &m.network);
+    if (planned_step(t, m.line, &why)) /* it goes down: not missed from now on */
+        t->planned = false;
+    why = (struct err){ 0 };
     int r = step_parse(m.line, &s, &why);
     if (r == 0)
         r = step_undo(n, &s, &m, id, &why);

@@ -28,6 +28,7 @@ void nets_free(struct nets *n); /* NULL is fine; links, rules and dnsmasqs stay 
 
 /* Verbs from core. -1: the message does not decode, which is a reason to end core. */
 int nets_plan(struct nets *n, uint32_t id, struct msg_cur *c, struct err *e);
+int nets_look(struct nets *n, uint32_t id, struct msg_cur *c, struct err *e); /* plans, keeps nothing */
 int nets_do(struct nets *n, uint32_t id, struct msg_cur *c, struct err *e);
 int nets_undo(struct nets *n, uint32_t id, struct msg_cur *c, struct err *e);
 int nets_reload(struct nets *n, uint32_t id, struct msg_cur *c, struct err *e);  /* SIGHUP */

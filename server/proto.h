@@ -6,7 +6,7 @@
  *   roostd -> front   LISTEN, CORE_LINK        roostd -> core   FRONT_LINK, CONTROL, ACCEL,
  * LAUNCHED, QUIT                     QUIT             LAUNCH_FAILED, EXITED, ADOPTED, NOT_RUNNING
  *   both -> roostd    HELLO (build id), READY
- *   core -> roostd    LAUNCH, KILL, ADOPT, VMSH, NET_PLAN, NET_DO, NET_UNDO, NET_RELOAD, NET_RELEASE
+ *   core -> roostd    LAUNCH, KILL, ADOPT, VMSH, NET_PLAN, NET_LOOK, NET_DO, NET_UNDO, NET_RELOAD, NET_RELEASE
  *   roostd -> core    NET_STEP, NET_PLANNED, NET_DONE, NET_STATE, LEASE    roostd -> front UNLISTEN
  *   front -> core     SEED_GET, HOME, REPORT, SERVED, TALLY
  *   core -> front     HELLO, SEED_REPLY, HOME_REPLY, INVALIDATE
@@ -39,6 +39,7 @@ enum proto_type {
     P_VMSH,          /* launch: write vm.sh and its SMBIOS file; answered by DONE */
     P_REPROBE,       /* nothing: forget the cached verdict and probe again; answered by ACCEL */
     P_NET_PLAN,      /* net_up; answered by NET_STEP for each step, then NET_PLANNED, or by NET_DONE */
+    P_NET_LOOK,      /* net_up; answered as NET_PLAN, but nothing of it is kept */
     P_NET_DO,        /* net_step, as planned; answered by NET_DONE */
     P_NET_UNDO,      /* net_step, from the ledger; answered by NET_DONE */
     P_NET_RELOAD,    /* net_ref: dnsmasq reads its reservations anew */

@@ -220,6 +220,10 @@ int store_ledger_hand_over(struct store *s, const char *network, int64_t number,
 int store_ledger_before(struct store *s, const char *network, int64_t before,
                         struct ledger_row *ret, struct err *e);
 
+/* How many instances are on it, and the first of them. */
+int store_network_guests(struct store *s, const char *network, int64_t *ret_n, struct name *ret_first,
+                         struct err *e);
+
 /* --- reservations: an instance's address on its network --- */
 struct reserved {
     int64_t instance;
@@ -238,6 +242,7 @@ int store_reservation_at(struct store *s, const char *network, const struct ip *
 /* All of a network, in order of their instances. fn returning non-zero ends it (and that value is
  * returned). */
 typedef int store_reserved_fn(const struct reserved *r, void *arg);
+int store_reservations_count(struct store *s, const char *network, int64_t *ret, struct err *e);
 int store_reservations(struct store *s, const char *network, store_reserved_fn *fn, void *arg,
                        struct err *e);
 

@@ -63,6 +63,32 @@ int store_ledger_hand_over(struct store *s, const char *network, int64_t number,
     return store_ledger_remove(s, network, number, e) < 0 ? -1 : 1;
 }
 
+static int count(struct store *s, enum stmt id, const char *network, int64_t *ret, struct err *e)
+{
+    sqlite3_stmt *st;
+    int n = store_row(s, id, &st, e, "t", network);
+    if (n < 0)
+        return -1;
+    *ret = n ? sqlite3_column_int64(st, 0) : 0;
+    store_reset(st);
+    return 0;
+}
+
+int store_network_guests(struct store *s, const char *network, int64_t *ret_n,
+                         struct name *ret_first, struct err *e)
+{
+    sqlite3_stmt *st;
+    ret_first->s[0] = '\0';
+    if (count(s, S_NETWORK_GUESTS, network, ret_n, e) < 0)
+        return -1;
+    if (!*ret_n)
+        return 0;
+    int n = store_row(s, S_NETWORK_GUEST, &st, e, "t", network);
+    bool whole = n == 1 && store_text(st, 0, ret_first->s, sizeof(ret_first->s));
+    store_reset(s->stmt[S_NETWORK_GUEST]);
+    return n < 0 ? -1 : whole ? 0 : store_damaged(s, e, "instance of a network");
+}
+
 /* --- reservations --- */
 
 int store_reservation_put(struct store *s, int64_t instance, const char *network,
@@ -116,6 +142,11 @@ int store_reservation_at(struct store *s, const char *network, const struct ip *
     char text[IP_TEXT];
     int n = store_row(s, S_RESERVED_AT, &st, e, "tt", network, ip_format(ip, text));
     return read_reserved(s, S_RESERVED_AT, n, ret, e);
+}
+
+int store_reservations_count(struct store *s, const char *network, int64_t *ret, struct err *e)
+{
+    return count(s, S_RESERVED_COUNT, network, ret, e);
 }
 
 int store_reservations(struct store *s, const char *network, store_reserved_fn *fn, void *arg,

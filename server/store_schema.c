@@ -122,7 +122,8 @@ static const char schema_3[] =
     "CREATE TABLE reservations("
     " instance INTEGER PRIMARY KEY REFERENCES guests(id) ON DELETE CASCADE,"
     " network TEXT NOT NULL, ip TEXT NOT NULL, UNIQUE(network, ip)"
-    ") STRICT;";
+    ") STRICT;"
+    "CREATE INDEX guests_network ON guests(network);";
 
 const struct migration store_migrations[] = {
     { 1, schema_1 },

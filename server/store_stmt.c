@@ -144,6 +144,9 @@ static const char *const sql[STMTS] = {
         "UPDATE network_ledger SET undo = l.undo FROM network_ledger l WHERE l.network = ?1 AND "
         "l.number = ?2 AND network_ledger.line = l.line AND network_ledger.network = (SELECT "
         "min(o.network) FROM network_ledger o WHERE o.line = l.line AND o.network <> ?1)",
+    [S_NETWORK_GUESTS] = "SELECT count(*) FROM guests WHERE network = ?1",
+    [S_NETWORK_GUEST] = "SELECT name FROM guests WHERE network = ?1 ORDER BY rowid LIMIT 1",
+    [S_RESERVED_COUNT] = "SELECT count(*) FROM reservations WHERE network = ?1",
     [S_RESERVE] = "INSERT INTO reservations VALUES(?1, ?2, ?3) ON CONFLICT(instance) DO UPDATE "
                   "SET network = ?2, ip = ?3",
     [S_RESERVE_REMOVE] = "DELETE FROM reservations WHERE instance = ?1",

@@ -73,6 +73,10 @@ static int on_net_plan(struct kid *k, uint32_t id, struct msg_cur *c, struct err
 {
     return nets_plan(k->s->nets, id, c, e);
 }
+static int on_net_look(struct kid *k, uint32_t id, struct msg_cur *c, struct err *e)
+{
+    return nets_look(k->s->nets, id, c, e);
+}
 static int on_net_do(struct kid *k, uint32_t id, struct msg_cur *c, struct err *e)
 {
     return nets_do(k->s->nets, id, c, e);
@@ -105,6 +109,7 @@ static const struct {
     { P_VMSH, FROM(ROLE_CORE), on_vmsh },
     { P_REPROBE, FROM(ROLE_CORE), on_reprobe },
     { P_NET_PLAN, FROM(ROLE_CORE), on_net_plan },
+    { P_NET_LOOK, FROM(ROLE_CORE), on_net_look },
     { P_NET_DO, FROM(ROLE_CORE), on_net_do },
     { P_NET_UNDO, FROM(ROLE_CORE), on_net_undo },
     { P_NET_RELOAD, FROM(ROLE_CORE), on_net_reload },

@@ -71,7 +71,10 @@ def home(roost):
 # --- forms of output ---
 
 VOLATILE = {"for-ms", "note", "counters", "uptime-ms"}
-OPERANDS = {"instance show": ["old"], "wait": ["old"], "console": ["--log", "old"]}
+OPERANDS = {"instance show": ["old"], "wait": ["old"], "console": ["--log", "old"],
+            "network show": ["wired"], "network plan": ["wired"], "network forward list": ["wired"],
+            "network export": ["--format", "ip", "wired"]}
+WIRED = {"networks": {"wired": {"kind": "shared", "cidr": "198.18.77.0/24", "forwards": [":8080 old:80"]}}}
 
 
 def steady(tree):
@@ -83,6 +86,7 @@ def steady(tree):
 
 
 def test_each_read_command_in_each_form(home):
+    home.apply(WIRED)
     home.api("POST", "/v1/reprobe")  # its verdict is in status and check
     rows = home.json("help")["commands"]
     walked = [r["words"] for r in rows if r["read"] and not r["raw"]]

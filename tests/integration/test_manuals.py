@@ -269,7 +269,7 @@ def test_roost_1_has_each_command_and_option():
                                       check=True).stdout)
     parts = re.split(r"^\.It Ic ", "\n".join(manual("roost.1")).split(".Sh COMMANDS")[1].split("\n.Ss ")[0],
                      flags=re.M)[1:]
-    described = {re.match(r"[a-z-]+(?: (?!Oo|Ar|Fl)[a-z-]+)?", part).group(0): part for part in parts}
+    described = {re.match(r"[a-z-]+(?: (?!Oo|Ar|Fl)[a-z-]+)*", part).group(0): part for part in parts}
     assert set(described) == {row["words"] for row in help_["commands"]}
     for row in help_["commands"]:
         options = {name for name in re.findall(r"^\.It .*?Fl -([a-z-]{2,})", described[row["words"]], re.M)}

@@ -2,6 +2,7 @@
 and each of its renderers makes of it what the fleet file says. Nothing here needs a running roost."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -13,6 +14,7 @@ from cloudinit.distros import rhel  # noqa: E402
 from cloudinit.net import eni, netplan, network_state, networkd, sysconfig  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+RENDER = ROOT / os.environ.get("BUILD", "build") / "tests/integration/render_seed"
 GOLDEN = ROOT / "tests/golden/seeds"
 CASES = sorted(p.parent.name for p in GOLDEN.glob("*/network-config") if p.read_text())
 STATIC = {
@@ -102,3 +104,13 @@ def test_cloud_inits_schema_accepts_it(case):
     done = subprocess.run(["cloud-init", "schema", "--schema-type", "network-config", "-c",
                            GOLDEN / case / "network-config"], capture_output=True, text=True)
     assert done.returncode == 0 and "Valid" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not RENDER.exists(), reason=f"{RENDER} is not built")
+def test_the_manual_has_each_word_of_a_network(tmp_path):
+    (tmp_path / "fleet.yaml").write_text("networks: {lab: {kind: user, nonsense: 1}}\n")
+    done = subprocess.run([RENDER, tmp_path / "fleet.yaml", tmp_path], capture_output=True, text=True)
+    there = re.search(r"network words are: (.*)", done.stderr).group(1).split(", ")
+    manual = (ROOT / "contrib/man/roost.1").read_text().split(".Ss Networks\n")[1].split(".Sh ")[0]
+    described = re.findall(r"^\.It Cm (\S+)$", manual, re.M)
+    assert sorted(w.replace("\\-", "-") for w in described) == sorted(there) and len(there) > 10

@@ -3,11 +3,15 @@
 #include "bootstrap/qemu.h"
 
 #include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,14 +38,25 @@ struct test_case {
     bool kernel, initrd, seed;
     uint32_t cpus;
     const char *domain;
+    bool tap;
+    uint16_t mtu;
 };
+/* A launch with a tap; it is started in a network namespace of its own. */
+static const struct test_case tap_case = { .name = "tap",
+                                           .format = DISK_QCOW2,
+                                           .seed = true,
+                                           .cpus = 1,
+                                           .domain = "lab.internal",
+                                           .tap = true,
+                                           .mtu = 1400 };
 static const struct test_case cases[] = {
-    { "kernel-disk", ACCEL_TCG, FIRMWARE_BIOS, DISK_QCOW2, true, true, true, 1, "lab.internal" },
-    { "bios", ACCEL_TCG, FIRMWARE_BIOS, DISK_QCOW2, false, false, true, 1, "" },
-    { "uefi", ACCEL_TCG, FIRMWARE_UEFI, DISK_RAW, false, false, true, 1, "" },
-    { "micro", ACCEL_TCG, FIRMWARE_BIOS, DISK_NONE, true, true, false, 1, "" },
-    { "cpus", ACCEL_TCG, FIRMWARE_BIOS, DISK_QCOW2, true, false, true, 4, "" },
-    { "kvm", ACCEL_KVM, FIRMWARE_BIOS, DISK_QCOW2, true, true, true, 2, "" },
+    { "kernel-disk", ACCEL_TCG, FIRMWARE_BIOS, DISK_QCOW2, true, true, true, 1, "lab.internal",
+      false, 0 },
+    { "bios", ACCEL_TCG, FIRMWARE_BIOS, DISK_QCOW2, false, false, true, 1, "", false, 0 },
+    { "uefi", ACCEL_TCG, FIRMWARE_UEFI, DISK_RAW, false, false, true, 1, "", false, 0 },
+    { "micro", ACCEL_TCG, FIRMWARE_BIOS, DISK_NONE, true, true, false, 1, "", false, 0 },
+    { "cpus", ACCEL_TCG, FIRMWARE_BIOS, DISK_QCOW2, true, false, true, 4, "", false, 0 },
+    { "kvm", ACCEL_KVM, FIRMWARE_BIOS, DISK_QCOW2, true, true, true, 2, "", false, 0 },
 };
 
 static char top[PATH_SIZE]; /* of the source tree */
@@ -65,7 +80,10 @@ static struct launch launch_of(const struct test_case *c)
         .image_format = c->format,
         .has_kernel = c->kernel,
         .has_initrd = c->initrd,
-        .network_kind = NETWORK_USER,
+        .network_kind = c->tap ? NETWORK_SHARED : NETWORK_USER,
+        .network = { "lab" },
+        .tap = c->tap,
+        .mtu = c->mtu,
     };
     if (c->kernel)
         strcpy(l.cmdline, "root=LABEL=root console=ttyS0 panic=-1 x=a,b");
@@ -106,19 +124,24 @@ static void golden(const char *name, const char *file, const struct buf *have)
     assert_string_equal(buf_str(have), buf_str(&want));
 }
 
+static void golden_args(const struct test_case *c)
+{
+    struct launch l = launch_of(c);
+    struct qemu_place p = place_of(&l, c->accel);
+    auto_argv struct argv a = ARGV_INIT;
+    auto_buf struct buf text = BUF_INIT;
+    assert_int_equal(qemu_args(&l, &p, &a, NULL), 0);
+    for (int n = 0; n < a.n; n++)
+        buf_printf(&text, "%s\n", a.v[n]);
+    golden(c->name, "argv", &text);
+}
+
 static void test_golden_args(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        struct launch l = launch_of(&cases[i]);
-        struct qemu_place p = place_of(&l, cases[i].accel);
-        auto_argv struct argv a = ARGV_INIT;
-        auto_buf struct buf text = BUF_INIT;
-        assert_int_equal(qemu_args(&l, &p, &a, NULL), 0);
-        for (int n = 0; n < a.n; n++)
-            buf_printf(&text, "%s\n", a.v[n]);
-        golden(cases[i].name, "argv", &text);
-    }
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        golden_args(&cases[i]);
+    golden_args(&tap_case);
 }
 
 static int vmsh(const struct test_case *c, struct buf *out)
@@ -136,6 +159,9 @@ static void test_golden_vmsh(void **state)
         assert_int_equal(vmsh(&cases[i], &text), 0);
         golden(cases[i].name, "vm.sh", &text);
     }
+    auto_buf struct buf text = BUF_INIT;
+    assert_int_equal(vmsh(&tap_case, &text), 0);
+    golden(tap_case.name, "vm.sh", &text);
 }
 
 /* --- refusals -------------------------------------------------------------------------------- */
@@ -161,7 +187,10 @@ static void test_launch_refused(void **state)
     refused(&l, &p, "arm64");
     l = good;
     l.network_kind = NETWORK_BRIDGED;
-    refused(&l, &p, "bridged");
+    refused(&l, &p, "bridged wants a tap");
+    l.network_kind = NETWORK_USER;
+    l.tap = true;
+    refused(&l, &p, "user has no taps");
     l = good;
     l.cpus = 0;
     refused(&l, &p, "0 CPUs");
@@ -203,6 +232,17 @@ static void test_place_refused(void **state)
     p = good;
     p.binary = NULL;
     refused(&l, &p, "no QEMU");
+    const struct launch on_tap = launch_of(&tap_case);
+    p = place_of(&on_tap, ACCEL_TCG);
+    p.fd[QEMU_TAP] = -1;
+    refused(&on_tap, &p, "tap is given nowhere");
+    p.path[QEMU_TAP] = "/dev/tap7";
+    refused(&on_tap, &p, "a tap has no path");
+    p = place_of(&on_tap, ACCEL_TCG);
+    p.qmp_socket = p.console_socket = NULL;
+    p.path[QEMU_DISK] = p.path[QEMU_BASE] = p.path[QEMU_SMBIOS] = "x";
+    p.fd[QEMU_DISK] = p.fd[QEMU_BASE] = p.fd[QEMU_SMBIOS] = -1;
+    refused(&on_tap, &p, "no qemu-ifup");
 }
 
 /* Whatever a path holds, QEMU's parser gets it back whole, and no option is smuggled in. */
@@ -378,6 +418,17 @@ static int open_files(const struct launch *l, struct spawn_fd *fds)
     return n;
 }
 
+/* As netcfg opens them. */
+static int open_tap(const char *name)
+{
+    struct ifreq r = { .ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR) };
+    int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+    strcpy(r.ifr_name, name);
+    assert_true(fd >= 0);
+    assert_int_equal(ioctl(fd, TUNSETIFF, &r), 0);
+    return fd;
+}
+
 static void start_case(const struct test_case *c, const char *run_as)
 {
     struct launch l = launch_of(c);
@@ -389,6 +440,10 @@ static void start_case(const struct test_case *c, const char *run_as)
     assert_int_equal(qemu_args(&l, &p, &a, NULL), 0);
     argv_add(&a, "-S");
     int n = open_files(&l, fds);
+    if (c->tap) {
+        fds[n].from = open_tap("rt525400aabbcc");
+        fds[n++].to = FIRST_FD + QEMU_TAP;
+    }
     visit(c->name, &a, fds, n);
     while (n > 0)
         close(fds[--n].from);
@@ -413,6 +468,24 @@ static void test_starts_as_nobody(void **state)
         if (cases[i].accel == ACCEL_TCG)
             start_case(&cases[i], "nobody");
     }
+}
+
+/* From here on this program is in a network namespace of its own: these tests come last. */
+static bool has_taps(void)
+{
+    if (geteuid() == 0 && access("/dev/net/tun", R_OK | W_OK) == 0 && unshare(CLONE_NEWNET) == 0)
+        return true;
+    print_message("SKIPPED: taps need root, /dev/net/tun and network namespaces\n");
+    return false;
+}
+
+static void test_tap_starts(void **state)
+{
+    (void)state;
+    if (!has_taps())
+        skip();
+    start_case(&tap_case, NULL);
+    start_case(&tap_case, "nobody");
 }
 
 static void write_vmsh(const struct test_case *c)
@@ -462,6 +535,36 @@ static void test_vmsh_accelerator(void **state)
     sh("ACCEL=tcg ./vm.sh -S | grep -q -e '-accel tcg,tb-size=256 -cpu max -S$'");
 }
 
+/* It makes its tap and hands it to the network's scripts. */
+static void test_vmsh_tap(void **state)
+{
+    (void)state;
+    auto_argv struct argv a = ARGV_INIT;
+    if (!has_taps())
+        skip();
+    write_vmsh(&tap_case);
+    sh("mkdir -p ../../networks/lab && cd ../../networks/lab && "
+       "printf '#!/bin/sh\\nip -br link show \"$1\" >up\\n' >qemu-ifup && "
+       "printf '#!/bin/sh\\necho \"$1\" >down\\n' >qemu-ifdown && "
+       "sed -i \"s,>,>$PWD/,\" qemu-ifup qemu-ifdown && chmod +x qemu-ifup qemu-ifdown");
+    argv_add(&a, "./vm.sh");
+    argv_add(&a, "-S");
+    argv_add(&a, "-qmp");
+    argv_add(&a, "unix:run/web1.qmp,server=on,wait=off");
+    visit("tap vm.sh", &a, NULL, 0);
+    sh("grep -q '^rt525400aabbcc ' ../../networks/lab/up && "
+       "grep -q '^rt525400aabbcc$' ../../networks/lab/down");
+}
+
+/* Who may make no taps is told before anything else. */
+static void test_vmsh_tap_needs_root(void **state)
+{
+    (void)state;
+    write_vmsh(&tap_case);
+    sh("sed 's,^\\[ \"$(id -u)\",[ 1000,' vm.sh >as-user.sh && ! sh as-user.sh 2>said && "
+       "grep -q 'web1 is on network lab: a tap needs root' said");
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -492,6 +595,9 @@ int main(void)
         cmocka_unit_test(test_vmsh_starts),
         cmocka_unit_test(test_vmsh_refuses_a_running_guest),
         cmocka_unit_test(test_vmsh_accelerator),
+        cmocka_unit_test(test_vmsh_tap_needs_root),
+        cmocka_unit_test(test_tap_starts),
+        cmocka_unit_test(test_vmsh_tap),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
