@@ -149,7 +149,7 @@ static int add_hops(struct facts *f, struct fact_route *r, const struct nlattr *
     const struct rtnexthop *h = nla_data(hops);
     int left = nla_len(hops);
 
-    for (; RTNH_OK(h, left); left -= NLA_ALIGN(h->rtnh_len), h = RTNH_NEXT(h)) {
+    for (; hop_ok(h, left); left -= NLA_ALIGN(h->rtnh_len), h = RTNH_NEXT(h)) {
         const struct nlattr *via = nla_find((struct nlattr *)(uintptr_t)RTNH_DATA(h),
                                             h->rtnh_len - (int)sizeof(*h), RTA_GATEWAY);
         r->via = (struct ip){ 0 };

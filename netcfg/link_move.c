@@ -69,7 +69,7 @@ static bool has_hop(const struct nlattr *hops, int index)
     const struct rtnexthop *h = hops ? nla_data(hops) : NULL;
     int left = hops ? nla_len(hops) : 0;
 
-    for (; h && RTNH_OK(h, left); left -= NLA_ALIGN(h->rtnh_len), h = RTNH_NEXT(h)) {
+    for (; h && hop_ok(h, left); left -= NLA_ALIGN(h->rtnh_len), h = RTNH_NEXT(h)) {
         if (h->rtnh_ifindex == index)
             return true;
     }
@@ -282,6 +282,12 @@ static int drop_all(struct netlink *n, const struct moved *m, int index, struct 
     return 0;
 }
 
+static void announce(const struct moved *m, const struct fact_link *link)
+{
+    for (int i = 0; i < m->n_addresses; i++)
+        link_announce(link, &m->addresses[i].ip);
+}
+
 /* --- there and back -------------------------------------------------------------------------- */
 
 int move_do(struct netlink *n, const struct step *s, const char *alias, const char *undo,
@@ -298,6 +304,7 @@ int move_do(struct netlink *n, const struct step *s, const char *alias, const ch
     if (put_all(n, m, bridge.index, false, e) < 0 || link_join(n, &parent, &bridge, e) < 0 ||
         drop_all(n, m, parent.index, e) < 0)
         return -1;
+    announce(m, &bridge);
     return put_routes(n, m, 6, bridge.index, e);
 }
 
@@ -336,6 +343,7 @@ int move_undo(struct netlink *n, const struct step *s, const char *alias, const 
         return -1;
     if (ours && (leave(n, &parent, bridge.name, e) < 0 || drop_all(n, m, bridge.index, e) < 0))
         return -1;
+    announce(m, &parent);
     if (put_routes(n, m, 6, parent.index, e) < 0)
         return -1;
     return m->up ? 0 : link_lower(n, s->parent, e);

@@ -43,6 +43,13 @@ int netlink_dump(struct netlink *n, const struct dump *d, struct err *e);
 int netlink_query(struct netlink *n, struct nl_msg *msg, const struct dump *d, int fine,
                   struct err *e);
 
+/* RTNH_OK() of <linux/rtnetlink.h> reads the next hop's length before it knows that there is one.
+ */
+static inline bool hop_ok(const struct rtnexthop *h, int left)
+{
+    return left >= (int)sizeof(*h) && h->rtnh_len >= sizeof(*h) && h->rtnh_len <= left;
+}
+
 /* Attributes as values; false where one is missing or short. */
 bool attr_ip(const struct nlattr *a, int family, struct ip *ret);
 uint32_t attr_u32(const struct nlattr *a, uint32_t otherwise);

@@ -30,6 +30,9 @@ int link_join(struct netlink *n, const struct fact_link *port, const struct fact
 /* Down again, unless somebody uses it by now: addresses, links on it, a master. */
 int link_lower(struct netlink *n, const char *name, struct err *e);
 
+/* Tells the link's neighbours that an address (IPv4) lives there now. Never fails. */
+void link_announce(const struct fact_link *link, const struct ip *ip);
+
 int move_remember(struct netlink *n, const struct step *s, struct buf *ret_undo, struct err *e);
 int move_do(struct netlink *n, const struct step *s, const char *alias, const char *undo,
             struct err *e);

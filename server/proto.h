@@ -26,13 +26,13 @@ enum proto_type {
     P_READY,         /* str one line for the log ("3 guests, 2 home"), "" from front */
     P_QUIT,          /* finish what is under way, then exit 0 */
     P_LISTEN,        /* listen_msg + 1 fd: a listening socket for guests */
-    P_UNLISTEN,      /* listen_msg: that one is gone */
     P_CORE_LINK,     /* 1 fd: a fresh channel to core */
     P_FRONT_LINK,    /* 1 fd: a fresh channel to front */
     P_CONTROL,       /* 1 fd: the control API's listening Unix socket */
     P_SEED_ADDRESS,  /* str endpoint that front really listens on (the chosen port); before READY is
                         asked */
     P_ACCEL,         /* accel_report */
+    P_UNLISTEN,      /* listen_msg: that one is gone */
     P_LAUNCH = 32,   /* launch (request id) */
     P_KILL,          /* verb_ref: SIGKILL by pidfd */
     P_ADOPT,         /* verb_ref: is it running? answered by ADOPTED or NOT_RUNNING; then watched */

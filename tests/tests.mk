@@ -32,6 +32,9 @@ $(BUILD)/tests/integration/render_seed: $(BUILD)/tests/integration/render_seed.o
 # The netcfg room's dnsmasq side as a program, for tests/integration/test_dnsmasq.py.
 $(BUILD)/tests/tools/netcfg: $(BUILD)/tests/tools/netcfg.o $(call rooms,netcfg model base)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
+# Its links and taps, by lines, for tests/integration/test_bridge_mac.py.
+$(BUILD)/tests/tools/link: $(BUILD)/tests/tools/link.o $(call rooms,netcfg model base)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
 
 # roost-core over a disk that loses power when it is killed (tests/powercut/vfs.h). A roostd whose
 # helpers directory holds a link of this name uses it.
@@ -55,7 +58,7 @@ $(BUILD)/powercut/%/roost-core: $(BUILD)/tests/powercut/%.o $(BUILD)/tests/power
 
 # ---- the whole ----
 PYTEST := BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider -c tests/pytest.ini --rootdir=.
-helpers := $(BUILD)/tests/integration/render_seed $(BUILD)/tests/tools/netcfg \
+helpers := $(BUILD)/tests/integration/render_seed $(addprefix $(BUILD)/tests/tools/,netcfg link) \
            $(addprefix $(BUILD)/powercut/,roost-core early/roost-core unsafe/roost-core)
 
 .PHONY: deps check check-fast check-unit check-integration check-e2e asan
