@@ -25,7 +25,7 @@ static struct {
     int ops;
     bool at_once;
     struct actor who;
-    char name[64];
+    char name[64], format[32];
     bool force, dry_run;
     size_t instances; /* of the applied fleet */
     const json_t *tree;
@@ -50,6 +50,14 @@ READ(core_status)
 READ(core_check)
 READ(core_paths)
 READ(core_unknown)
+READ(core_networks)
+
+json_t *core_network_show(struct core *c, const char *name, struct err *e)
+{
+    (void)c;
+    (void)e;
+    return json_pack("{s:s}", "network", name);
+}
 
 json_t *core_instance(struct core *c, const char *name, struct err *e)
 {
@@ -157,6 +165,9 @@ static void op(const char *name, const struct actor *who, core_op_fn *done, void
 NAME_OP(core_start)
 NAME_OP(core_restart)
 NAME_OP(core_rebuild)
+NAME_OP(core_network_up)
+NAME_OP(core_network_down)
+NAME_OP(core_network_remove)
 
 #define FORCE_OP(fn)                                                                               \
     void fn(struct core *c, const char *name, bool force, const struct actor *who,                 \
@@ -168,6 +179,20 @@ NAME_OP(core_rebuild)
     }
 FORCE_OP(core_stop)
 FORCE_OP(core_remove)
+
+void core_network_plan(struct core *c, const char *name, core_op_fn *done, void *arg)
+{
+    (void)c;
+    op(name, &(struct actor){ "" }, done, arg);
+}
+
+void core_network_export(struct core *c, const char *name, const char *format, core_op_fn *done,
+                         void *arg)
+{
+    (void)c;
+    snprintf(fake.format, sizeof fake.format, "%s", format);
+    op(name, &(struct actor){ "" }, done, arg);
+}
 
 void core_sync(struct core *c, const struct actor *who, core_op_fn *done, void *arg)
 {
@@ -315,7 +340,11 @@ static void test_reads(void **state)
     assert_int_equal(ask("GET /v1/instances/web1/console?lines=7", "", &b), 200);
     assert_non_null(strstr(b.data, "{\"name\":\"web1\",\"lines\":7}"));
     assert_int_equal(ask("GET /v1/networks", "", &b), 200);
-    assert_non_null(strstr(b.data, "[\"networks\"]"));
+    assert_non_null(strstr(b.data, "{\"read\":\"core_networks\"}"));
+    assert_int_equal(ask("GET /v1/identities", "", &b), 200);
+    assert_non_null(strstr(b.data, "[\"identities\"]"));
+    assert_int_equal(ask("GET /v1/networks/lab", "", &b), 200);
+    assert_non_null(strstr(b.data, "{\"network\":\"lab\"}"));
     assert_int_equal(ask("GET /v1/known-hosts?host=web1", "", &b), 200);
     assert_non_null(strstr(b.data, "\r\n\r\nsurvey 2 of web1\n"));
     assert_int_equal(ask("GET /v1/known-hosts", "", &b), 200);
@@ -460,6 +489,48 @@ static void test_operation_answered_at_once(void **state)
     assert_int_equal(ask("POST /v1/sync", "", &b), 200);
     assert_non_null(strstr(b.data, "{\"did\":\"sync\"}"));
     assert_int_equal(ask("POST /v1/reprobe", "{}", &b), 200);
+}
+
+static void test_networks(void **state)
+{
+    auto_buf struct buf b = BUF_INIT;
+
+    (void)state;
+    fake.at_once = true;
+    assert_int_equal(ask("POST /v1/networks/lab/up", "", &b), 200);
+    assert_non_null(strstr(b.data, "{\"did\":\"lab\"}"));
+    assert_int_equal(ask("POST /v1/networks/lab/down", "{\"force\":true}", &b), 400);
+    assert_int_equal(ask("DELETE /v1/networks/dmz", "", &b), 200);
+    assert_string_equal(fake.name, "dmz");
+    assert_int_equal(ask("GET /v1/networks/lab/plan", "", &b), 200);
+    assert_non_null(strstr(b.data, "{\"did\":\"lab\"}"));
+}
+
+/* The text of an export goes out as it is. */
+static void test_an_export_is_text(void **state)
+{
+    auto_buf struct buf b = BUF_INIT;
+    auto_close int fd = dial();
+    json_t *text = json_pack("{s:s}", "text", "link add rb-lab\n");
+    struct err e;
+
+    (void)state;
+    request(fd, "GET /v1/networks/lab/export?format=ip", "");
+    turns(20);
+    assert_string_equal(fake.format, "ip");
+    fake.done[0](text, NULL, fake.arg[0]);
+    json_decref(text);
+    hear(fd, &b);
+    assert_int_equal(status_of(&b), 200);
+    assert_non_null(strstr(b.data, "Content-Type: text/plain; charset=utf-8\r\n"));
+    assert_non_null(strstr(b.data, "\r\n\r\nlink add rb-lab\n"));
+    request(fd, "GET /v1/networks/lab/export", "");
+    turns(20);
+    assert_string_equal(fake.format, "");
+    err_set(&e, ERR_INVALID, "no such format");
+    fake.done[1](NULL, &e, fake.arg[1]);
+    hear(fd, &b);
+    assert_int_equal(status_of(&b), 400);
 }
 
 static void test_client_goes_away(void **state)
@@ -693,6 +764,8 @@ int main(void)
         T(test_operation_waits_for_core),
         T(test_operation_fails),
         T(test_operation_answered_at_once),
+        T(test_networks),
+        T(test_an_export_is_text),
         T(test_client_goes_away),
         T(test_waiting_is_capped),
         T(test_apply),

@@ -101,10 +101,52 @@ static void reservations(void **state)
     store_close(s);
 }
 
+static int64_t add_on(struct store *s, const char *name, unsigned n, const char *network)
+{
+    struct instance i = instance_of(name, n);
+
+    snprintf(i.spec.network.s, sizeof i.spec.network.s, "%s", network);
+    must(store_instance_insert(s, &i, e));
+    instance_done(&i);
+    return i.id;
+}
+
+/* Who is on a network, and how many addresses it gave. */
+static void counts(void **state)
+{
+    (void)state;
+    struct store *s = open_store();
+    struct name first;
+    struct ip ip;
+    int64_t n, web1, web2;
+
+    must(store_network_guests(s, "lab", &n, &first, e));
+    assert_int_equal(n, 0);
+    assert_string_equal(first.s, "");
+    web1 = add_on(s, "web1", 1, "lab");
+    web2 = add_on(s, "web2", 2, "lab");
+    add_on(s, "db1", 3, "other");
+    must(store_network_guests(s, "lab", &n, &first, e));
+    assert_int_equal(n, 2);
+    assert_string_equal(first.s, "web1");
+    must(store_reservations_count(s, "lab", &n, e));
+    assert_int_equal(n, 0);
+    must(ip_parse("172.16.5.10", &ip, e));
+    must(store_reservation_put(s, web1, "lab", &ip, e));
+    must(ip_parse("172.16.5.11", &ip, e));
+    must(store_reservation_put(s, web2, "lab", &ip, e));
+    must(store_reservations_count(s, "lab", &n, e));
+    assert_int_equal(n, 2);
+    must(store_reservations_count(s, "other", &n, e));
+    assert_int_equal(n, 0);
+    store_close(s);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { WITH_DIR(lines_and_order), WITH_DIR(remembered_by_the_next), WITH_DIR(wishes),
-                                        WITH_DIR(reservations) };
+    const struct CMUnitTest tests[] = { WITH_DIR(lines_and_order), WITH_DIR(remembered_by_the_next),
+                                        WITH_DIR(wishes), WITH_DIR(reservations),
+                                        WITH_DIR(counts) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
