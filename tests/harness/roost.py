@@ -233,7 +233,9 @@ class Roost:
 
     def cli(self, *args, check=True, input=None, timeout=120, env=None):
         """Runs build/roost; check: it must exit with 0. Output is text."""
-        done = subprocess.run([self.build / "roost", *map(str, args)], env={**self.env, **(env or {})},
+        argv = [self.build / "roost", *map(str, args)]
+        done = subprocess.run(self.inside.argv(argv) if self.inside else argv,
+                              env={**self.env, **(env or {})},
                               input=input, capture_output=True, text=True, timeout=timeout,
                               cwd=self.dir, stdin=subprocess.DEVNULL if input is None else None)
         if check and done.returncode != 0:
