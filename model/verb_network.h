@@ -31,7 +31,7 @@ int net_ref_decode(struct msg_cur *c, struct net_ref *ret, struct err *e);
 /* A row of the ledger: roostd tells it before it carries the step out, core hands it back when the
  * step is to be undone. Lines are parsed again by whoever carries them out (netcfg/step.h). */
 #define NET_STEP_LINE 256
-#define NET_STEP_UNDO 2048
+#define NET_STEP_UNDO 16384 /* the addresses and routes of an interface */
 struct net_step {
     struct name network;
     uint32_t number; /* order */

@@ -342,3 +342,16 @@ void machine_exited(struct core *c, const struct exited *v)
     else
         machine_finish(m);
 }
+
+bool machines_on(struct core *c, const char *network, struct name *ret)
+{
+    struct guest g;
+
+    for (struct machine *m = c->machines; m; m = m->next) {
+        if (store_guest_by_id(c->store, m->id, &g, NULL) < 0 || strcmp(g.network.s, network) != 0)
+            continue;
+        *ret = m->name;
+        return true;
+    }
+    return false;
+}

@@ -247,6 +247,35 @@ static const struct step *planned_step(const struct net *t, const char *line, st
     return NULL;
 }
 
+/* "roost NETWORK INSTANCE": whose tap it is, whoever runs it. */
+static void tap_alias(const struct name *network, const char *instance,
+                      char ret[2 * NAME_MAX_LEN + 8])
+{
+    snprintf(ret, 2 * NAME_MAX_LEN + 8, "roost %s %s", network->s, instance);
+}
+
+/* Taps of guests that run when their bridge is made anew belong to it again. */
+static int taps_join(struct net *t, struct err *e)
+{
+    struct netlink *nl = t->nets->netlink;
+    char prefix[2 * NAME_MAX_LEN + 8], alias[PLAN_ALIAS_SIZE];
+    struct facts f = { 0 };
+    int r = link_facts(nl, &f, e);
+
+    tap_alias(&t->name, "", prefix);
+    plan_alias(&t->name, alias);
+    for (size_t i = 0; i < f.n_links && r == 0; i++) {
+        struct step join = { .kind = STEP_PORT };
+        if (strncmp(f.links[i].alias, prefix, strlen(prefix)) != 0 || f.links[i].master[0])
+            continue;
+        memcpy(join.device, t->plan.bridge, sizeof(join.device));
+        memcpy(join.parent, f.links[i].name, sizeof(join.parent));
+        r = link_do(nl, &join, alias, "", e);
+    }
+    facts_done(&f);
+    return r;
+}
+
 /* 0: done, 1: `id` is answered later, -1. */
 static int step_do(struct net *t, const struct step *s, const struct net_step *m, uint32_t id,
                    struct err *e)
@@ -260,7 +289,9 @@ static int step_do(struct net *t, const struct step *s, const struct net_step *m
     case STEP_ADDRESS:
     case STEP_MOVE:
     case STEP_PORT:
-        return !nets_netlink(t->nets, e) ? -1 : link_do(t->nets->netlink, s, alias, m->undo, e);
+        if (!nets_netlink(t->nets, e) || link_do(t->nets->netlink, s, alias, m->undo, e) < 0)
+            return -1;
+        return s->kind == STEP_BRIDGE ? taps_join(t, e) : 0;
     case STEP_SYSCTL:
         return sysctl_write(s->key, s->value, e);
     case STEP_RULES:
@@ -404,7 +435,7 @@ int nets_release(struct nets *n, uint32_t id, struct msg_cur *c, struct err *e)
 int nets_tap(struct nets *n, const struct launch *l, struct err *e)
 {
     struct net *t = net_find(n, &l->network);
-    char name[IFNAME_SIZE], alias[PLAN_ALIAS_SIZE];
+    char name[IFNAME_SIZE], alias[2 * NAME_MAX_LEN + 8];
     struct mac mac;
 
     if (!t || !t->planned)
@@ -412,7 +443,7 @@ int nets_tap(struct nets *n, const struct launch *l, struct err *e)
                        l->network.s);
     network_tap(&l->mac, name);
     network_tap_mac(&l->mac, &mac);
-    snprintf(alias, sizeof(alias), "roost %s", l->instance.s);
+    tap_alias(&l->network, l->instance.s, alias);
     if (!nets_netlink(n, e))
         return -1;
     int fd = tap_open(n->netlink, name, &mac, t->plan.bridge, alias, l->mtu, e);

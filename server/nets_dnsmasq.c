@@ -286,6 +286,7 @@ static int adopt(struct dns *d, struct err *e)
         return e->kind == ERR_NOT_FOUND ? 0 : -1;
     d->watch = loop_fd_new(t->nets->loop, d->pidfd, LOOP_READ, found_ended, d, e);
     d->pid = pid;
+    d->state = DNS_RUNNING;
     return d->watch ? 1 : -1;
 }
 
@@ -310,6 +311,16 @@ static struct dns *dns_get(struct net *t, struct err *e)
     return d;
 }
 
+/* Left to itself a dnsmasq of root's becomes nobody, who may not read a private state directory. */
+static const char *user_of(const struct nets *n)
+{
+    if (geteuid() != 0)
+        return NULL;
+    return n->o.config->mode == MODE_SYSTEM && n->o.config->dnsmasq_user[0]
+               ? n->o.config->dnsmasq_user
+               : "root";
+}
+
 /* --- files --------------------------------------------------------------------------------- */
 
 static int write_files(struct net *t, bool *ret_changed, struct err *e)
@@ -320,8 +331,8 @@ static int write_files(struct net *t, bool *ret_changed, struct err *e)
     struct dnsmasq_place p = { .bridge = t->plan.bridge, .dir = t->path, .script = script };
 
     snprintf(script, sizeof(script), "%.*s/roost-lease", PATH_SIZE - 16, n->o.libexec);
-    if (geteuid() == 0 && n->o.config->dnsmasq_user[0])
-        p.user = n->o.config->dnsmasq_user;
+    p.user = user_of(n);
+    p.group = p.user && strcmp(p.user, "root") == 0 ? "root" : NULL;
     if (dnsmasq_render(&t->up.network, &p, &conf, e) < 0 || buf_check(&conf, e) < 0)
         return -1;
     auto_close int dhcp = dir_open_make(t->dir, DIR_DHCP_HOSTS, 0755, e);

@@ -1,6 +1,7 @@
 /* Seed sockets on bridges: bound to the bridge's address and device, so that no packet that came
  * another way reaches them. */
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -29,13 +30,20 @@ int net_listen(struct net *t, const struct step *s, struct err *e)
     struct nets *n = t->nets;
     struct endpoint at = { .ip = s->address, .port = s->port };
 
-    if (t->listen_fd >= 0 && t->listen_at.port == at.port && ip_equal(&t->listen_at.ip, &at.ip))
+    unsigned index = if_nametoindex(s->device);
+
+    /* Bound to a device that was since made anew it would hear nobody. */
+    if (t->listen_fd >= 0 && t->listen_index == index && t->listen_at.port == at.port &&
+        ip_equal(&t->listen_at.ip, &at.ip)) {
+        net_state(t, 0, P_NET_STATE, ""); /* core may be new */
         return 0;
+    }
     net_unlisten(t);
     t->listen_fd = bound(&at, s->device, (int)n->o.config->backlog, e);
     if (t->listen_fd < 0)
         return -1;
     t->listen_at = at;
+    t->listen_index = index;
     t->listener = n->next_listener++;
     n->o.listener(t->listener, &t->listen_at, t->listen_fd, n->o.arg);
     net_state(t, 0, P_NET_STATE, "");

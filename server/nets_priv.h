@@ -33,6 +33,7 @@ struct net {
     char path[PATH_SIZE];
     int listen_fd; /* -1 */
     uint16_t listener;
+    unsigned listen_index; /* of the device that it is bound to */
     struct endpoint listen_at;
     struct dns *dns;
     bool troubled; /* told core so, until it plans anew */

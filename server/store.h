@@ -207,7 +207,7 @@ bool store_network_wanted(struct store *s, const char *network);
 struct ledger_row {
     int64_t number; /* order, from 1, within its network */
     char line[256]; /* a step */
-    char undo[2048];
+    char undo[16384];
 };
 /* Appends; a line that is there keeps its row, and what it remembers: ret_number says which. */
 int store_ledger_add(struct store *s, const char *network, const char *line, const char *undo,
