@@ -238,16 +238,22 @@ static int network_name_parse(const char *s, struct name *ret, struct err *e)
  * where it says NAME…. */
 static int check_names(const struct args *a, struct err *e)
 {
+    static const struct {
+        const char *form;
+        int (*parse)(const char *s, struct name *ret, struct err *e);
+    } kinds[] = { { "NAME", instance_name_parse }, { "NETWORK", network_name_parse } };
     const char *form = a->command->args + (*a->command->args == '[');
-    bool network = strncmp(form, "NETWORK", 7) == 0;
-    int n = strncmp(form + (network ? 7 : 4), "…", strlen("…")) == 0 ? a->n : 1;
     struct name name;
 
-    if (!network && strncmp(form, "NAME", 4) != 0)
-        return 0;
-    for (int i = 0; i < n && i < a->n; i++)
-        if ((network ? network_name_parse : instance_name_parse)(a->operand[i], &name, e) < 0)
-            return err_wrap(e, "%s", a->command->words);
+    for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+        size_t len = strlen(kinds[k].form);
+        if (strncmp(form, kinds[k].form, len) != 0)
+            continue;
+        int n = strncmp(form + len, "…", strlen("…")) == 0 ? a->n : 1;
+        for (int i = 0; i < n && i < a->n; i++)
+            if (kinds[k].parse(a->operand[i], &name, e) < 0)
+                return err_wrap(e, "%s", a->command->words);
+    }
     return 0;
 }
 

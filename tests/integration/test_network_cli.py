@@ -6,7 +6,9 @@ import shutil
 import pytest
 import yaml
 
+from harness.netns import Lab
 from harness.roost import Roost
+from roostd_rig import until
 
 LAB = ["network", "create", "lab", "--kind", "shared", "--cidr", "198.18.5.0/24", "--domain", "lab.internal"]
 NOBODY = 65534
@@ -325,6 +327,86 @@ def test_forwards_that_cannot_be(plain, verb, words, code, says):
     plain.cli("network", "create", "inner", "--kind", "host-only", "--cidr", "198.18.6.0/24")
     plain.cli("network", "forward", "add", "lab", ":8080", "web1:80")
     refused(plain, code, says, "network", "forward", verb, *words)
+
+
+# --- with the right: on a host that is a namespace ---
+
+@pytest.fixture
+def host():
+    if not (shutil.which("dnsmasq") and shutil.which("iptables-save")):
+        pytest.skip("dnsmasq or iptables is not installed")
+    with Lab() as lab:
+        ns = lab.namespace("host")
+        with Roost({"launch": {"enabled": "no"}}, inside=ns) as r:
+            ns.roost = r
+            yield ns
+
+
+def nat(ns):
+    return [line for line in ns.run(["iptables-save", "-t", "nat"]).stdout.splitlines() if "DNAT" in line and "to-d" in line]
+
+
+def test_up_and_what_is_shown_of_it(host):
+    r = host.roost
+    r.cli(*LAB)
+    assert r.cli("network", "up", "lab").stdout == "lab is up\n"
+    assert (network(r)["state"], network(r)["bridge"], network(r)["note"]) == ("up", "rb-lab", "")
+    events = r.json("events")
+    plan = r.json("network", "plan", "lab")
+    assert all(s["done"] for s in plan["steps"]) and plan["leftover"] == []
+    assert r.cli("network", "export", "lab", "--format", "ip").stdout.count("rb-lab") > 1
+    refused(r, 4, "network lab is up.*roost network down lab first", "network", "remove", "lab")
+    assert r.json("events") == events and network(r)["state"] == "up"
+    assert r.cli("network", "down", "lab").stdout == "lab is down\n"
+    plan = r.json("network", "plan", "lab")
+    assert not any(s["done"] for s in plan["steps"]) and plan["leftover"] == []
+    r.cli("network", "remove", "lab")
+    assert not (r.state / "networks" / "lab").exists()
+
+
+def test_a_look_does_not_disturb(host):
+    """A plan of one that is down is no wish, and one that cannot be made takes nothing from one that is up."""
+    r = host.roost
+    r.cli(*LAB)
+    r.cli("network", "plan", "lab")
+    r.cli("network", "create", "other", "--kind", "host-only", "--cidr", "198.18.6.0/24")
+    r.cli("network", "up", "other")
+    host.ip("link add rb-lab type bridge")
+    fails(r, 4, "network", "plan", "lab")
+    host.ip("link add eth7 type bridge")
+    host.ip("addr add 198.18.6.77/24 dev eth7")
+    fails(r, 4, "network", "plan", "other")
+    # Drift is looked for every 5 s: of what is up, and of nothing else.
+    host.ip("link del rb-other")
+    until("the loss", lambda: any(e["kind"] == "network-fault" and "network other: somebody took away" in e["detail"]
+                                  for e in r.json("events")["events"]), 30)
+    assert not any("network lab" in e["detail"] for e in r.json("events")["events"])
+
+
+def test_what_went_down_is_not_missed(host):
+    r = host.roost
+    r.cli(*LAB)
+    r.cli("network", "create", "other", "--kind", "host-only", "--cidr", "198.18.6.0/24")
+    r.cli("network", "up", "lab", "other")
+    r.cli("network", "down", "lab")
+    host.ip("link del rb-other")  # one look later this is told, and would be of the other
+    until("the loss", lambda: any(e["kind"] == "network-fault" for e in r.json("events")["events"]), 30)
+    assert not any(e["kind"] == "network-fault" and "network lab" in e["detail"]
+                   for e in r.json("events", "--limit", "1000")["events"])
+    assert network(r)["state"] == "down"
+
+
+def test_ports_follow_while_it_is_up(host):
+    r = host.roost
+    r.cli(*LAB)
+    r.cli("network", "up", "lab")
+    assert nat(host) == []
+    r.cli("network", "forward", "add", "lab", ":8080", "web1:80")
+    r.apply({"instances": {"web1": {"network": "lab", "launcher": "external", "address": "198.18.5.20"}}})
+    until("the published port", lambda: [line for line in nat(host) if "198.18.5.20:80" in line and "8080" in line])
+    r.cli("network", "forward", "remove", "lab", ":8080")
+    until("the port closed", lambda: nat(host) == [])
+    until("the end of it", lambda: network(r)["state"] == "up")
 
 
 # --- the control API ---
