@@ -69,15 +69,18 @@ deps:
 check: deps
 	@$(MAKE) --no-print-directory check-all
 
-.PHONY: check-all
-check-all: all $(unit_bin) $(fuzz_bin) $(helpers)
+# All that the tests run beside roost's own programs.
+.PHONY: check-all check-programs
+check-programs: $(unit_bin) $(fuzz_bin) $(helpers)
+
+check-all: all check-programs
 	@sh tests/check.sh $(BUILD) unit corpus layers asan integration e2e
 
 # Under a minute: no real guests, no sanitizers.
-check-fast: all $(unit_bin) $(fuzz_bin) $(helpers)
+check-fast: all check-programs
 	@sh tests/check.sh $(BUILD) unit corpus layers fast
 
-check-integration: all $(helpers)
+check-integration: all check-programs
 	$(PYTEST) tests/integration
 check-e2e: all
 	$(PYTEST) tests/e2e
