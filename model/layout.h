@@ -21,6 +21,9 @@
 #define DIR_INSTANCES    "instances"   /* NAME/… */
 #define DIR_NETWORKS     "networks"    /* NAME/{dnsmasq.conf,…}: what was applied */
 #define DIR_GENERATED    "generated"   /* inventory.yaml known_hosts ssh_config */
+#define DIR_ANSIBLE      "ansible"     /* site.yaml ansible.cfg roles/ …: the operator's */
+#define DIR_RUNS         "runs"        /* ID/…: one per Ansible run (ansible/runner.h), 0700 */
+#define DIR_PLUGINS      "plugins"     /* what Ansible loads of roost's own */
 #define FILE_INVENTORY   "inventory.yaml"
 #define FILE_KNOWN_HOSTS "known_hosts"
 #define FILE_SSH_CONFIG  "ssh_config"
