@@ -43,7 +43,7 @@ MICRO = {
     "mute": ("nopost", "overdue", ["no phone-home"], 7,
              ["came to seeded", "last sign of life: seed-served"]),
     "panicked": ("panic", "failed", ["kernel panicked", "see: roost console panicked"], 4,
-                 ["is failed", "the guest's kernel panicked", "last lines of panicked's console"]),
+                 ["is not homed: it failed", "the guest's kernel panicked", "last lines of panicked's console"]),
 }
 
 
@@ -162,14 +162,15 @@ class Elsewhere(http.server.ThreadingHTTPServer):
 
 
 BAD_YAML = b"#cloud-config\nruncmd: [true\npackages: {\n"
+HIDDEN_YAML = b"## template: jinja\n#cloud-config\nruncmd: {{ '[true' }}\npackages: {{ '{' }}\n"
 
 
 @pytest.fixture(scope="module")
 def clouds(debian):
     with Roost({"limits": {**LIMITS, "launched": "3m"}}) as roost, Elsewhere() as elsewhere:
-        # gzip hides bad YAML from roost, as it may: the document goes to the guest as it is.
-        hidden = roost.dir / "hidden.gz"
-        hidden.write_bytes(gzip.compress(BAD_YAML, mtime=0))
+        # A template hides bad YAML from roost: only the guest can render it.
+        hidden = roost.dir / "hidden.jinja"
+        hidden.write_bytes(HIDDEN_YAML)
         (roost.dir / "redirected.yaml").write_text(
             "#cloud-config\n"
             "runcmd: [[sh, -c, 'echo doing it; exit 3']]\n"
@@ -186,9 +187,10 @@ def clouds(debian):
         yield roost, warnings, elsewhere
 
 
-def test_bad_yaml_that_can_be_seen_is_refused_with_its_place(clouds):
+@pytest.mark.parametrize("document", [BAD_YAML, gzip.compress(BAD_YAML, mtime=0)], ids=["plain", "gzip"])
+def test_bad_yaml_that_can_be_seen_is_refused_with_its_place(clouds, document):
     roost = clouds[0]
-    (roost.dir / "bad.yaml").write_bytes(BAD_YAML)
+    (roost.dir / "bad.yaml").write_bytes(document)
     before = roost.json("instance", "list")
     file = roost.fleet({"instances": {"bad": {"image": "debian", "user-data": "bad.yaml"}}}, "bad-fleet.yaml")
     refused = roost.cli("apply", "-f", file, check=False)
@@ -205,7 +207,7 @@ def comes_home(roost, name):
     return said
 
 
-def test_bad_yaml_that_gzip_hides_does_not_keep_a_guest_away(clouds):
+def test_bad_yaml_that_a_template_hides_does_not_keep_a_guest_away(clouds):
     roost = clouds[0]
     comes_home(roost, "hidden")
     assert guest.row(roost, "hidden")["phase"] == "homed"
