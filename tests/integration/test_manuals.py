@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 from harness.guest import DOCS, Guest
+from harness.netns import Lab
 from harness.roost import BUILD, ROOT, Roost
 from roostd_rig import until
 
@@ -175,16 +176,36 @@ def run_example(r, text):
 
 # --- README.md ---
 
+def needs_privilege(text):
+    return "roost network up" in text
+
+
 def test_readme_as_it_is_written(desk):
     languages = []
     for language, text in readme_blocks():
         languages.append(language)
+        if needs_privilege(text):
+            continue
         if language in ("sh", "yaml"):
             run_example(desk, text)
         else:
             assert language == "console" or "┌" in text, f"a test should know what this is:\n{text}"
     assert languages.count("sh") >= 5 and languages.count("yaml") >= 2
     assert desk.json("instance", "list") == [] and not desk.guests(), "its end takes all away"
+
+
+def test_readme_of_networks_as_it_is_written(tmp_path):
+    """On a host that is a namespace."""
+    (text,) = [text for language, text in readme_blocks() if needs_privilege(text)]
+    with Lab() as lab:
+        host = lab.namespace("host")
+        with Roost({"launch": {"enabled": "no"}}, inside=host) as r:
+            for line in text.splitlines():
+                host.run(["env", *(f"{k}={v}" for k, v in r.env.items()), f"PATH={BUILD}:{r.env['PATH']}",
+                          *line.split("#")[0].split()], timeout=60)
+                up = [n["name"] for n in r.json("network", "list") if n["state"] == "up" and n["name"] != "user"]
+                assert up == (["lab"] if re.search("network (up|show)", line) else []), line
+            assert not [link for link in host.ip("-j link") if link["ifname"].startswith("rb-")]
 
 
 def test_readme_has_no_command_outside_of_a_fence():
@@ -223,7 +244,7 @@ def test_readme_knows_the_rooms():
     named = set(re.findall(r"^\| `(\w+)/` \|", (ROOT / "README.md").read_text(), re.M))
     rooms = re.search(r"^ROOMS +:= (.*)$", (ROOT / "Makefile").read_text(), re.M).group(1).split()
     assert named == {*rooms, "tests", "contrib"}
-    assert all((ROOT / name).is_dir() for name in named - {"netcfg"}), "netcfg is said to come"
+    assert all((ROOT / name).is_dir() for name in named)
 
 
 # --- the manuals ---
