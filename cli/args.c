@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/parse.h"
 #include "cli/commands.h"
+#include "model/identity.h"
 #include "model/name.h"
 #include "model/words.h"
 
@@ -234,14 +235,16 @@ static int network_name_parse(const char *s, struct name *ret, struct err *e)
     return name_parse(s, "network name", ret, e);
 }
 
-/* Operands that the table calls NAME are names of instances, NETWORK of networks; further ones only
- * where it says NAME…. */
+/* Operands that the table calls NAME are names of instances, NETWORK of networks, IDENTITY of
+ * identities; further ones only where it says NAME…. */
 static int check_names(const struct args *a, struct err *e)
 {
     static const struct {
         const char *form;
         int (*parse)(const char *s, struct name *ret, struct err *e);
-    } kinds[] = { { "NAME", instance_name_parse }, { "NETWORK", network_name_parse } };
+    } kinds[] = { { "NAME", instance_name_parse },
+                  { "NETWORK", network_name_parse },
+                  { "IDENTITY", identity_name_parse } };
     const char *form = a->command->args + (*a->command->args == '[');
     struct name name;
 

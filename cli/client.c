@@ -80,14 +80,14 @@ static int prepare(struct client *c, struct transfer *t, const char *method, con
     curl_easy_setopt(h, CURLOPT_ERRORBUFFER, t->why);
     curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, take);
     curl_easy_setopt(h, CURLOPT_WRITEDATA, &t->reply);
-    if (strcmp(method, "POST") == 0) {
+    if (t->body || strcmp(method, "POST") == 0) {
         curl_easy_setopt(h, CURLOPT_POST, 1L);
         curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE,
                          (curl_off_t)(t->body ? strlen(t->body) : 0));
         curl_easy_setopt(h, CURLOPT_POSTFIELDS, t->body ? t->body : "");
-    } else if (strcmp(method, "GET") != 0) {
-        curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, method);
     }
+    if (strcmp(method, "GET") != 0)
+        curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, method);
     return 0;
 }
 
@@ -276,4 +276,9 @@ char *path_instance(const char *name, const char *rest)
 char *path_network(const char *name, const char *rest)
 {
     return path_of("networks", name, rest);
+}
+
+char *path_identity(const char *name, const char *rest)
+{
+    return path_of("identities", name, rest);
 }

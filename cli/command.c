@@ -71,6 +71,28 @@ static const struct option network_export_options[] = {
       "dnsmasq, ip, networkd, ifcfg, iptables, sysctl, qemu-ifup or qemu-ifdown" },
     { NULL, 0, NULL, NULL },
 };
+static const struct option identity_create_options[] = {
+    { "public-key", 'k', "KEY…", "a .pub file, or the line that stands in one" },
+    { "password", 'p', NULL, "ask for one; not on a terminal: the first line of the input" },
+    { "gecos", 0, "TEXT", "its full name" },
+    { "home", 0, "DIR", "its home directory" },
+    { "shell", 0, "FILE", "its login shell" },
+    { "group", 0, "GROUP…", "of Unix, in which it is too" },
+    { "sudo", 0, "RULE", "yes (all, without a password), no, or a rule of sudoers(5)" },
+    { NULL, 0, NULL, NULL },
+};
+static const struct option identity_modify_options[] = {
+    { "public-key", 'k', "KEY…", "a .pub file, or the line that stands in one" },
+    { "password", 'p', NULL, "ask for one; not on a terminal: the first line of the input" },
+    { "gecos", 0, "TEXT", "its full name" },
+    { "home", 0, "DIR", "its home directory" },
+    { "shell", 0, "FILE", "its login shell" },
+    { "group", 0, "GROUP…", "of Unix, in which it is too" },
+    { "sudo", 0, "RULE", "yes (all, without a password), no, or a rule of sudoers(5)" },
+    { "remove-key", 0, "KEY…", "a public key less, by its fingerprint or comment" },
+    { "unset", 0, "OPTION…", "as if that option had never been said" },
+    { NULL, 0, NULL, NULL },
+};
 
 /* clang-format off */
 static const struct command table[] = {
@@ -138,6 +160,14 @@ static const struct command table[] = {
       "publish a port no longer", run_forward_remove },
     { "identity list", "", 0, 0, NULL, COMMAND_READ,
       "list identities", run_identity_list },
+    { "identity create", "IDENTITY", 1, 1, identity_create_options, 0,
+      "define an account that guests make at their first boot", run_identity_create },
+    { "identity show", "IDENTITY", 1, 1, NULL, COMMAND_READ,
+      "show all that is known of an identity, and the fingerprints of its keys", run_identity_show },
+    { "identity modify", "IDENTITY", 1, 1, identity_modify_options, 0,
+      "change an identity; guests that have booted keep the account they made", run_identity_modify },
+    { "identity remove", "IDENTITY…", 1, -1, NULL, 0,
+      "forget identities that no instance uses", run_identity_remove },
     { "image list", "", 0, 0, NULL, COMMAND_READ,
       "list images", run_image_list },
     { "version", "", 0, 0, NULL, COMMAND_READ,

@@ -21,6 +21,8 @@ command_fn run_console;                                               /* console
 command_fn run_ssh;                                                   /* ssh.c */
 command_fn run_ssh_config, run_inventory, run_known_hosts, run_sync;  /* generated.c */
 command_fn run_identity_list, run_image_list;                         /* definition.c */
+command_fn run_identity_create, run_identity_show, run_identity_modify; /* identity.c */
+command_fn run_identity_remove;                                         /* operate.c */
 command_fn run_network_up, run_network_down, run_network_remove;      /* operate.c */
 command_fn run_network_list, run_network_show, run_network_plan, run_network_export; /* network.c */
 command_fn run_network_create;                                    /* network_create.c */

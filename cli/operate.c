@@ -1,5 +1,5 @@
-/* roost instance start, stop, restart, rebuild, remove, network up, down, remove: of several at
- * once. */
+/* roost instance start, stop, restart, rebuild, remove, network up, down, remove, identity remove:
+ * of several at once. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -132,4 +132,9 @@ int run_network_down(struct cli *c, const struct args *a, struct err *e)
 int run_network_remove(struct cli *c, const struct args *a, struct err *e)
 {
     return operate(c, a, &(struct operation){ "DELETE", "", "removed", NULL, path_network }, e);
+}
+
+int run_identity_remove(struct cli *c, const struct args *a, struct err *e)
+{
+    return operate(c, a, &(struct operation){ "DELETE", "", "removed", NULL, path_identity }, e);
 }

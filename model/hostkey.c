@@ -308,6 +308,44 @@ void hostkey_fingerprint(const struct hostkey *k, char out[64])
     snprintf(out, 64, "SHA256:%s", b64);
 }
 
+/* The modulus: RSA's second field behind the name, DSA's first. */
+static unsigned modulus_bits(const struct hostkey *k)
+{
+    uint8_t blob[BLOB_MAX];
+    int n = base64_decode(k->blob, strlen(k->blob), blob, sizeof blob);
+    struct wire w = { blob, n > 0 ? (size_t)n : 0 };
+    struct field f;
+    bool there = take(&w, &f) && take(&w, &f) && (k->type == HOSTKEY_DSA || take(&w, &f));
+
+    return there ? mpint_bits(&f) : 0;
+}
+
+unsigned hostkey_bits(const struct hostkey *k)
+{
+    static const struct {
+        const char *end;
+        unsigned bits;
+    } curves[] = { { "25519", 256 }, { "nistp256", 256 }, { "nistp384", 384 }, { "nistp521", 521 } };
+
+    if (k->type == HOSTKEY_RSA || k->type == HOSTKEY_DSA)
+        return modulus_bits(k);
+    for (size_t i = 0; i < ARRAY_SIZE(curves); i++)
+        if (strstr(k->algorithm, curves[i].end))
+            return curves[i].bits;
+    return 0;
+}
+
+/* NIST SP 800-131A revision 2, table 2: below 112 bits of security nothing is to be signed; OpenSSH
+ * has not taken DSA since 7.0. */
+const char *hostkey_weakness(const struct hostkey *k)
+{
+    if (k->type == HOSTKEY_DSA)
+        return "is a DSA key, which sshd has refused since OpenSSH 7.0: make an ed25519 one";
+    if (k->type == HOSTKEY_RSA && hostkey_bits(k) < 2048)
+        return "is an RSA key of fewer than 2048 bits, which can be broken: make an ed25519 one";
+    return NULL;
+}
+
 void hostkey_copy(struct hostkey *to, const struct hostkey *from)
 {
     to->type = from->type;

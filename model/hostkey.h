@@ -31,6 +31,10 @@ const char *hostkey_type_name(enum hostkey_type t);                 /* "rsa" …
 int hostkey_type_from_name(const char *name);                       /* or -1 */
 void hostkey_line(const struct hostkey *k, char *out, size_t size); /* "ALGORITHM BASE64" */
 void hostkey_fingerprint(const struct hostkey *k, char out[64]);    /* "SHA256:…" */
+/* As `ssh-keygen -l` says it: of RSA and DSA the bits of the modulus, of a curve its own. */
+unsigned hostkey_bits(const struct hostkey *k);
+/* Why nobody should rely on it (DSA, RSA below 2048 bits), as the end of a sentence; NULL: fine. */
+const char *hostkey_weakness(const struct hostkey *k);
 bool hostkey_equal(const struct hostkey *a, const struct hostkey *b);
 /* As an assignment, without the room that a key leaves unused: most of its 3 KiB. */
 void hostkey_copy(struct hostkey *to, const struct hostkey *from);

@@ -293,3 +293,46 @@ json_t *identity_to_json(const struct identity *i)
 {
     return words_emit(&identity_words, i);
 }
+
+/* --- what is told of it --- */
+
+const char *identity_weak_key(const struct identity *i, int k, char out[320])
+{
+    struct hostkey key;
+    char comment[129];
+
+    if (pubkey_parse(i->public_keys[k], strlen(i->public_keys[k]), &key, comment, NULL) < 0 ||
+        !hostkey_weakness(&key))
+        return NULL;
+    snprintf(out, 320, "public key %d%s%s%s %s", k + 1, *comment ? " (" : "", comment,
+             *comment ? ")" : "", hostkey_weakness(&key));
+    return out;
+}
+
+static json_t *key_view(const char *line)
+{
+    struct hostkey key;
+    char comment[129], fingerprint[64];
+    json_t *o;
+
+    if (pubkey_parse(line, strlen(line), &key, comment, NULL) < 0)
+        return json_object();
+    hostkey_fingerprint(&key, fingerprint);
+    o = json_pack("{s:s, s:i, s:s, s:s}", "type", key.algorithm, "bits", (int)hostkey_bits(&key),
+                  "fingerprint", fingerprint, "comment", comment);
+    if (hostkey_weakness(&key))
+        json_object_set_new(o, "weakness", json_string(hostkey_weakness(&key)));
+    return o;
+}
+
+json_t *identity_view(const struct identity *i)
+{
+    json_t *o = identity_to_json(i), *keys = json_array();
+
+    if (i->password_hash)
+        json_object_set_new(o, "password-hash", json_string("(set)"));
+    for (int k = 0; k < i->n_public_keys; k++)
+        json_array_append_new(keys, key_view(i->public_keys[k]));
+    json_object_set_new(o, "keys", keys);
+    return o;
+}

@@ -30,6 +30,13 @@ int identity_from_json(const char *name, const json_t *j, struct identity *ret, 
 /* Canonical, without the name; identity_from_json() reads it back. New reference. */
 json_t *identity_to_json(const struct identity *i);
 
+/* Why key number k is weak, as a sentence that begins with "public key …" (its number from 1, its
+ * comment); NULL: it is fine. */
+const char *identity_weak_key(const struct identity *i, int k, char out[320]);
+/* What may be told of it: the canonical form with "(set)" in place of the password hash, and beside
+ * it keys: [{type, bits, fingerprint, comment, weakness}]. New reference. */
+json_t *identity_view(const struct identity *i);
+
 /* The login alone, as instances refer to it. */
 int identity_name_parse(const char *s, struct name *ret, struct err *e);
 /* identity_from_json() for a caller who knows where j stands (model/spot.h). */

@@ -113,5 +113,7 @@ api_fn api_post_apply, api_post_start, api_post_stop, api_post_restart, api_post
 /* --- api_network.c --- */
 api_fn api_get_network, api_get_network_plan, api_get_network_export, api_post_network_up,
     api_post_network_down, api_delete_network;
+/* --- api_identity.c --- */
+api_fn api_get_identity, api_post_identity, api_patch_identity, api_delete_identity;
 
 #endif

@@ -9,6 +9,7 @@
 #include "model/name.h"
 
 #define API_BODY_MAX  (64u << 10)
+#define API_IDENTITY_MAX (1u << 20) /* 64 keys of 16 KiB */
 #define API_APPLY_MAX (64u << 20) /* a fleet of 10,000 instances with its files */
 
 struct api_req;

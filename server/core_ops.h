@@ -67,6 +67,23 @@ void core_network_plan(struct core *c, const char *name, core_op_fn *done, void 
 void core_network_export(struct core *c, const char *name, const char *format, core_op_fn *done,
                          void *arg);
 
+/* --- identities --- */
+/* model/identity.h's view, with name, instances (how many use it) and warnings beside. */
+json_t *core_identity(struct core *c, const char *name, struct err *e);
+/* Results as of core_identity(). ERR_CONFLICT: it is there. */
+void core_identity_create(struct core *c, const char *name, const json_t *words,
+                          const struct actor *who, core_op_fn *done, void *arg);
+struct identity_change {
+    json_t *set;         /* words and their values; null takes one away; NULL: none */
+    json_t *add_keys;    /* key lines; NULL: none */
+    json_t *remove_keys; /* by fingerprint, line, or a comment that is there once; NULL: none */
+};
+void core_identity_modify(struct core *c, const char *name, const struct identity_change *h,
+                          const struct actor *who, core_op_fn *done, void *arg);
+/* ERR_CONFLICT: instances use it. */
+void core_identity_remove(struct core *c, const char *name, const struct actor *who,
+                          core_op_fn *done, void *arg);
+
 /* --- operations --- */
 /* `tree` is the fleet as JSON (file contents inlined by the client); result: {"plan": [{object,
  * name, action, class, fields}], "warnings": […], "changed": bool}. dry_run plans only. */

@@ -97,11 +97,21 @@ static int plan_network(struct apply *a, const struct network *n, struct err *e)
     return 0;
 }
 
+static void warn_of_keys(struct apply *a, const struct identity *i)
+{
+    char text[320];
+
+    for (int k = 0; k < i->n_public_keys; k++)
+        if (identity_weak_key(i, k, text))
+            apply_warn(a, "identity %s: %s", i->name.s, text);
+}
+
 static int plan_identity(struct apply *a, const struct identity *i, struct err *e)
 {
     json_t *new_ = identity_to_json(i), *old = NULL;
     int r = store_def_get(a->c->store, DEF_IDENTITY, i->name.s, &old, e);
 
+    warn_of_keys(a, i);
     if (r < 0 && e->kind == ERR_NOT_FOUND) {
         row(a, "identity", i->name.s, "create", "", NULL);
         r = 0;
@@ -114,23 +124,6 @@ static int plan_identity(struct apply *a, const struct identity *i, struct err *
     json_decref(new_);
     json_decref(old);
     return r;
-}
-
-struct users {
-    const char *image;
-    struct core *c;
-    unsigned n;
-};
-
-static int uses_image(const struct guest *g, void *arg)
-{
-    struct users *u = arg;
-    struct instance i = { 0 };
-
-    if (store_instance_get(u->c->store, g->id, &i, NULL) == 0 && !strcmp(i.spec.image.s, u->image))
-        u->n++;
-    instance_done(&i);
-    return u->n ? 1 : 0;
 }
 
 void apply_stamp_key(const struct fleet_image *f, char key[96])
@@ -185,7 +178,8 @@ static int plan_import(struct apply *a, const struct fleet_image *f, const char 
 
 static int plan_image(struct apply *a, struct fleet_image *f, struct err *e)
 {
-    struct users u = { f->image.name.s, a->c, 0 };
+    struct name first;
+    int64_t users;
     const char *gone;
     struct image was;
     json_t *old, *new_;
@@ -202,9 +196,9 @@ static int plan_image(struct apply *a, struct fleet_image *f, struct err *e)
                    "image %s: %s is not there any more: the copy that was made of it stays in use",
                    f->image.name.s, gone);
     } else if (!image_same_files(a, f)) {
-        if (store_guests(a->c->store, uses_image, &u, e) < 0)
+        if (store_def_users(a->c->store, DEF_IMAGE, f->image.name.s, &users, &first, e) < 0)
             return -1;
-        if (u.n)
+        if (users)
             return err_set(e, ERR_CONFLICT,
                            "image %s: its files have changed, and instances stand on it; give the "
                            "new ones another name",

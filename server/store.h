@@ -126,6 +126,10 @@ int store_def_get(struct store *s, enum def_kind k, const char *name, json_t **r
 int store_def_put(struct store *s, enum def_kind k, const char *name, const json_t *j,
                   struct err *e);
 int store_def_remove(struct store *s, enum def_kind k, const char *name, struct err *e);
+/* How many instances use an identity or an image, and the first of them by name ("" none). Reads
+ * all specifications. */
+int store_def_users(struct store *s, enum def_kind k, const char *name, int64_t *ret_n,
+                    struct name *ret_first, struct err *e);
 typedef int store_def_fn(const char *name, const json_t *j, void *arg);
 int store_defs(struct store *s, enum def_kind k, store_def_fn *fn, void *arg, struct err *e);
 

@@ -55,6 +55,21 @@ int store_def_remove(struct store *s, enum def_kind k, const char *name, struct 
     return n < 0 ? -1 : 0;
 }
 
+int store_def_users(struct store *s, enum def_kind k, const char *name, int64_t *ret_n,
+                    struct name *ret_first, struct err *e)
+{
+    sqlite3_stmt *st;
+    enum stmt id = k == DEF_IMAGE ? S_DEF_IMAGE_USERS : S_DEF_IDENTITY_USERS;
+    int n = store_row(s, id, &st, e, "t", name);
+    if (n <= 0)
+        return n < 0 ? -1 : store_damaged(s, e, "specification");
+    *ret_n = sqlite3_column_int64(st, 0);
+    ret_first->s[0] = '\0';
+    bool whole = !*ret_n || store_text(st, 1, ret_first->s, sizeof(ret_first->s));
+    store_reset(st);
+    return whole ? 0 : store_damaged(s, e, "specification");
+}
+
 int store_defs(struct store *s, enum def_kind k, store_def_fn *fn, void *arg, struct err *e)
 {
     struct name name = { "" };

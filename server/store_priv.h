@@ -54,6 +54,8 @@ enum stmt {
     S_DEF_PUT,
     S_DEF_REMOVE,
     S_DEF_AFTER,
+    S_DEF_IMAGE_USERS,
+    S_DEF_IDENTITY_USERS,
     S_SEED_GET,
     S_SEED_ROW,
     S_SEED_PUT,

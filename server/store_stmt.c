@@ -77,6 +77,11 @@ static const char *const sql[STMTS] = {
     [S_DEF_REMOVE] = "DELETE FROM defs WHERE kind = ?1 AND name = ?2",
     [S_DEF_AFTER] = "SELECT name, json FROM defs WHERE kind = ?1 AND name > ?2 "
                     "ORDER BY name LIMIT 1",
+    [S_DEF_IMAGE_USERS] = "SELECT count(*), min(g.name) FROM specs JOIN guests g ON g.id = instance "
+                          "WHERE json_extract(specs.json, '$.image') = ?1",
+    [S_DEF_IDENTITY_USERS] =
+        "SELECT count(*), min(g.name) FROM specs JOIN guests g ON g.id = instance WHERE ?1 IN "
+        "(SELECT value FROM json_each(specs.json, '$.identities'))",
 
     [S_SEED_GET] = "SELECT meta, data, vendor, network FROM seeds CROSS JOIN bodies ON id = user "
                    "WHERE instance = ?1",

@@ -48,6 +48,7 @@ corner libsmartcols 'cli/*'
 corner zlib.h 'seeds/gunzip*'
 corner iniparser 'server/config*'
 corner netlink/ 'netcfg/link*' 'netcfg/tap*'
+corner crypt.h 'cli/password*'
 corner linux/if_tun.h 'netcfg/link*' 'netcfg/tap*'
 
 # What a program links: no SQL, YAML or HTTP client in roost-front; no parser of guest bytes, JSON,

@@ -420,6 +420,25 @@ static void test_types(void **state)
     assert_int_equal(hostkey_type_from_name("RSA"), -1);
 }
 
+/* What `ssh-keygen -l` says in front of the fingerprint. */
+static void test_strength(void **state)
+{
+    static const unsigned bits[] = {
+        [RSA2048] = 2048, [RSA3072] = 3072, [RSA1024] = 1024, [ECDSA256] = 256,
+        [ECDSA384] = 384, [ECDSA521] = 521, [ED25519] = 256,  [DSA1024] = 1024,
+    };
+    struct hostkey k;
+    struct err e;
+
+    (void)state;
+    for (int i = 0; i <= DSA1024; i++) {
+        assert_int_equal(parse(line_of(i, ""), &k, &e), 0);
+        assert_int_equal(hostkey_bits(&k), bits[i]);
+        assert_int_equal(hostkey_weakness(&k) != NULL, i == RSA1024 || i == DSA1024);
+    }
+    assert_non_null(strstr(hostkey_weakness(&k), "DSA"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -427,7 +446,7 @@ int main(void)
         cmocka_unit_test(test_bad_lines),      cmocka_unit_test(test_rsa_numbers),
         cmocka_unit_test(test_curve_mismatch), cmocka_unit_test(test_ed25519_fields),
         cmocka_unit_test(test_sk_keys),        cmocka_unit_test(test_comment),
-        cmocka_unit_test(test_types),
+        cmocka_unit_test(test_types),          cmocka_unit_test(test_strength),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,10 @@
 #include "base/cleanup.h"
 
 #define KEY "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINiG9bsy8aNx0z2fM0+5qe1V0AGditev7+AGpvTsADYe"
+#define WEAK                                                                                       \
+    "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQDjj5tlQCwcFtYQysAW9slzPAMw4w2Alb3niXy4rhpy3Rfe"          \
+    "biIOI77ipmyphrvy9TD7cuS8ovVRjOF7hweruJIKs/lAcG1VdRK23M97GshgboPRe6XpwlWVV107"                  \
+    "nghY8ZEXx5sorXFLww+B6jal51rr4jKIo9ozYv/CL2o8LRFAwQ=="
 #define HASH                                                                                       \
     "$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/"                                      \
     "jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/"
@@ -157,12 +161,46 @@ static void test_caps(void **state)
     json_decref(j);
 }
 
+/* The view has all but the hash, and names what is weak. */
+static void test_view(void **state)
+{
+    (void)state;
+    struct identity i;
+    struct err e;
+    char out[320];
+    json_t *j = text("{\"public-keys\": [\"" KEY " ops@desk\", \"" WEAK " old\"], "
+                     "\"password-hash\": \"" HASH "\", \"sudo\": true}");
+    assert_int_equal(identity_from_json("ops", j, &i, &e), 0);
+    assert_null(identity_weak_key(&i, 0, out));
+    assert_string_equal(identity_weak_key(&i, 1, out),
+                        "public key 2 (old) is an RSA key of fewer than 2048 bits, which can be "
+                        "broken: make an ed25519 one");
+    json_t *view = identity_view(&i), *keys = json_object_get(view, "keys");
+    char *dump = json_dumps(view, 0);
+    assert_null(strstr(dump, "saltsalt"));
+    assert_string_equal(json_string_value(json_object_get(view, "password-hash")), "(set)");
+    assert_int_equal(json_array_size(keys), 2);
+    json_t *first = json_array_get(keys, 0), *second = json_array_get(keys, 1);
+    assert_string_equal(json_string_value(json_object_get(first, "type")), "ssh-ed25519");
+    assert_int_equal(json_integer_value(json_object_get(first, "bits")), 256);
+    assert_string_equal(json_string_value(json_object_get(first, "comment")), "ops@desk");
+    assert_null(json_object_get(first, "weakness"));
+    assert_string_equal(json_string_value(json_object_get(second, "fingerprint")),
+                        "SHA256:vX1qtVMOs0keDKnewbeQAyq4Bk8yFnQhafPXdHzPlP0");
+    assert_int_equal(json_integer_value(json_object_get(second, "bits")), 1024);
+    assert_non_null(json_object_get(second, "weakness"));
+    free(dump);
+    json_decref(view);
+    json_decref(j);
+    identity_done(&i);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_canonical), cmocka_unit_test(test_least),
         cmocka_unit_test(test_refused),   cmocka_unit_test(test_password),
-        cmocka_unit_test(test_caps),
+        cmocka_unit_test(test_caps),      cmocka_unit_test(test_view),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

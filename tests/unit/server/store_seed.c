@@ -175,6 +175,39 @@ static void test_definitions(void **state)
     store_close(s);
 }
 
+static void users_are(struct store *s, enum def_kind k, const char *name, int64_t n,
+                      const char *first)
+{
+    struct name who;
+    int64_t found;
+
+    must(store_def_users(s, k, name, &found, &who, e));
+    assert_int_equal(found, n);
+    assert_string_equal(who.s, first);
+}
+
+static void test_users(void **state)
+{
+    (void)state;
+    struct store *s = open_store();
+    struct instance i = instance_of("web", 2);
+    add(s, "db", 1);
+    i.spec.n_identities = 2;
+    strcpy(i.spec.identities[0].s, "ops");
+    strcpy(i.spec.identities[1].s, "dev");
+    must(store_instance_insert(s, &i, e));
+    users_are(s, DEF_IMAGE, "trixie", 2, "db");
+    users_are(s, DEF_IMAGE, "trixi", 0, "");
+    users_are(s, DEF_IDENTITY, "dev", 1, "web");
+    users_are(s, DEF_IDENTITY, "ops", 1, "web");
+    users_are(s, DEF_IDENTITY, "trixie", 0, "");
+    must(store_instance_remove(s, i.id, e));
+    users_are(s, DEF_IDENTITY, "ops", 0, "");
+    users_are(s, DEF_IMAGE, "trixie", 1, "db");
+    instance_done(&i);
+    store_close(s);
+}
+
 static void test_usual(void **state)
 {
     (void)state;
@@ -197,6 +230,7 @@ int main(void)
         WITH_DIR(test_large),
         WITH_DIR(test_stale),
         WITH_DIR(test_definitions),
+        WITH_DIR(test_users),
         WITH_DIR(test_usual),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
