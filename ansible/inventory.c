@@ -35,24 +35,12 @@ static const char *const own_vars[] = {
 
 /* ---- making one ---- */
 
-static void put_option(struct buf *out, const char *option, const char *path)
-{
-    auto_buf struct buf word = BUF_INIT;
-
-    buf_puts(&word, option);
-    buf_putc(&word, '=');
-    sshpath_word(&word, path);
-    buf_puts(out, " -o ");
-    buf_shell(out, buf_str(&word));
-    out->failed |= word.failed;
-}
-
 static int set_defaults(struct inventory *v, const struct host_defaults *d, struct err *e)
 {
     if (sshpath_check(d->known_hosts, e) < 0 || sshpath_check(d->ssh_key, e) < 0)
         return -1;
     if (*d->known_hosts)
-        put_option(&v->arguments, "UserKnownHostsFile", d->known_hosts);
+        sshpath_option(&v->arguments, "UserKnownHostsFile", d->known_hosts);
     /* Names are never used again by another guest, addresses are. */
     buf_puts(&v->arguments, " -o StrictHostKeyChecking=yes -o CheckHostIP=no");
     if (*d->ssh_key)

@@ -49,9 +49,9 @@ int run_tag_check(const char *tag, struct err *e);
 /* Appends program and arguments. ERR_INVALID, ERR_TOO_BIG: which field, and what would be right. */
 int ansible_argv_render(const struct ansible_run *r, struct argv *a, struct err *e);
 /* The whole environment as "NAME=value" strings, NULL-terminated in env->v: of `from` (environ(7))
- * what a person's Ansible, ssh and agent need (PATH, HOME, USER, LANG, LC_*, TZ, proxies, SSL
- * certificates …) and no ANSIBLE_* of it, then roost's. The outcome plugin writes to descriptor
- * outcome_fd. Where no UTF-8 locale is named, C.UTF-8 is: Ansible refuses others. */
+ * what a person's Ansible, ssh and agent need (PATH, HOME, USER, TZ, proxies, certificates …) and
+ * no ANSIBLE_*, then roost's; the locale is C.UTF-8, since Ansible refuses others than UTF-8. The
+ * outcome plugin writes to descriptor outcome_fd. */
 int ansible_env_render(const struct ansible_run *r, const char *const *from, int outcome_fd,
                        struct argv *env, struct err *e);
 /* The file behind --limit: a name per line; an argument could hold 2,000 of them only. */

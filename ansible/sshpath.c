@@ -42,3 +42,23 @@ void sshpath_word(struct buf *out, const char *path)
     sshpath_quoted(out, path);
     buf_putc(out, '"');
 }
+
+void sshpath_option(struct buf *out, const char *option, const char *path)
+{
+    auto_buf struct buf word = BUF_INIT;
+
+    buf_puts(&word, option);
+    buf_putc(&word, '=');
+    sshpath_word(&word, path);
+    buf_puts(out, " -o ");
+    buf_shell(out, buf_str(&word));
+    out->failed |= word.failed;
+}
+
+void sshpath_strict(struct buf *out, const char *known_hosts)
+{
+    sshpath_option(out, "UserKnownHostsFile", known_hosts);
+    /* Names are never used again by another guest, addresses are. */
+    buf_puts(out, " -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes"
+                  " -o CheckHostIP=no");
+}

@@ -12,5 +12,10 @@ int sshpath_check(const char *path, struct err *e);
 void sshpath_word(struct buf *out, const char *path);
 /* What stands between the quotes: for those who put quotes around it themselves. */
 void sshpath_quoted(struct buf *out, const char *path);
+/* " -o OPTION=PATH", quoted once for ssh and once for whoever splits the arguments as a shell does.
+ */
+void sshpath_option(struct buf *out, const char *option, const char *path);
+/* The options that make ssh take a host's key from this known_hosts and from nowhere else. */
+void sshpath_strict(struct buf *out, const char *known_hosts);
 
 #endif
