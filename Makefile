@@ -19,7 +19,10 @@ HARDEN   += -D_FORTIFY_SOURCE=2
 else
 SANFLAGS := -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
 # gcc's flow analysis sees phantom NULLs behind the sanitizers' instrumentation.
-WARN     := $(filter-out -Wnull-dereference,$(WARN)) -Wno-maybe-uninitialized
+WARN     := $(filter-out -Wnull-dereference,$(WARN))
+ifeq ($(findstring clang,$(CC)),)
+WARN     += -Wno-maybe-uninitialized
+endif
 endif
 
 # V=1 shows the whole commands.

@@ -267,7 +267,6 @@ int qmp_command(struct qmp *q, const char *command, json_t *args, qmp_reply_fn *
 
 int qmp_hmp(struct qmp *q, qmp_reply_fn *reply, void *arg, struct err *e, const char *fmt, ...)
 {
-    auto_buf struct buf line = BUF_INIT;
     char text[1024];
     va_list ap;
     va_start(ap, fmt);

@@ -88,7 +88,8 @@ int spot_wrap(const struct spot *s, struct err *e)
     return -1;
 }
 
-static void set(struct err *e, enum err_kind kind, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void set(struct err *e, enum err_kind kind,
+                                                      const char *fmt, va_list ap)
 {
     char text[sizeof(e->text)];
     vsnprintf(text, sizeof(text), fmt, ap);

@@ -149,9 +149,9 @@ static int add_hops(struct facts *f, struct fact_route *r, const struct nlattr *
     const struct rtnexthop *h = nla_data(hops);
     int left = nla_len(hops);
 
-    for (; hop_ok(h, left); left -= NLA_ALIGN(h->rtnh_len), h = RTNH_NEXT(h)) {
-        const struct nlattr *via = nla_find((struct nlattr *)(uintptr_t)RTNH_DATA(h),
-                                            h->rtnh_len - (int)sizeof(*h), RTA_GATEWAY);
+    for (; hop_ok(h, left); left -= NLA_ALIGN(h->rtnh_len), h = hop_next(h)) {
+        const struct nlattr *via =
+            nla_find(hop_attrs(h), h->rtnh_len - (int)sizeof(*h), RTA_GATEWAY);
         r->via = (struct ip){ 0 };
         attr_ip(via, family, &r->via);
         name_of(f, h->rtnh_ifindex, r->device);

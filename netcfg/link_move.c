@@ -69,7 +69,7 @@ static bool has_hop(const struct nlattr *hops, int index)
     const struct rtnexthop *h = hops ? nla_data(hops) : NULL;
     int left = hops ? nla_len(hops) : 0;
 
-    for (; h && hop_ok(h, left); left -= NLA_ALIGN(h->rtnh_len), h = RTNH_NEXT(h)) {
+    for (; h && hop_ok(h, left); left -= NLA_ALIGN(h->rtnh_len), h = hop_next(h)) {
         if (h->rtnh_ifindex == index)
             return true;
     }

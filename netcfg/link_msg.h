@@ -50,6 +50,18 @@ static inline bool hop_ok(const struct rtnexthop *h, int left)
     return left >= (int)sizeof(*h) && h->rtnh_len >= sizeof(*h) && h->rtnh_len <= left;
 }
 
+/* The one after it: RTNH_NEXT and RTNH_DATA of <linux/rtnetlink.h> without their casts, which
+ * promise an alignment that a compiler cannot see (netlink(7): all is aligned to 4). */
+static inline const struct rtnexthop *hop_next(const struct rtnexthop *h)
+{
+    return (const void *)((const char *)h + RTNH_ALIGN(h->rtnh_len));
+}
+
+static inline const struct nlattr *hop_attrs(const struct rtnexthop *h)
+{
+    return (const void *)((const char *)h + RTNH_LENGTH(0));
+}
+
 /* Attributes as values; false where one is missing or short. */
 bool attr_ip(const struct nlattr *a, int family, struct ip *ret);
 uint32_t attr_u32(const struct nlattr *a, uint32_t otherwise);
