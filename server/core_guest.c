@@ -70,7 +70,7 @@ int core_event(struct core *c, struct guest *g, enum event_kind k, const char *a
     event_vdetail(&ev, fmt, ap);
     va_end(ap);
     snprintf(ev.actor, sizeof ev.actor, "%s", actor);
-    if (store_event_add(c->store, g->id, &ev, e) < 0)
+    if (store_event_add(c->store, g, &ev, e) < 0)
         return -1;
     standing_move(c, g, k, now);
     if (is_sign(k)) {

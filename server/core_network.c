@@ -189,7 +189,7 @@ static void tell(struct netrun *r, enum event_kind k, const char *fmt, ...)
     else
         log_info("%s", ev.detail);
     if (core_write(c, false, &e) == 0)
-        store_event_add(c->store, 0, &ev, &e);
+        store_event_add(c->store, NULL, &ev, &e);
 }
 
 /* ---- the end of a run ---- */

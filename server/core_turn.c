@@ -151,5 +151,5 @@ void core_fault(struct core *c, const char *fmt, ...)
     log_error("%s", text);
     event_detail(&ev, "%s", text);
     if (c->store && core_write(c, false, &e) == 0)
-        store_event_add(c->store, 0, &ev, &e);
+        store_event_add(c->store, NULL, &ev, &e);
 }

@@ -22,7 +22,7 @@
 #include "model/network.h"
 #include "model/seedurl.h"
 
-#define STORE_SCHEMA 3
+#define STORE_SCHEMA 4
 
 struct store;
 
@@ -84,6 +84,8 @@ struct guest {
     uint32_t boots;  /* launches of this generation and reboots seen */
     /* launch_id of a QEMU that somebody asked to stop: its end is no failure */
     uint64_t stop_wanted;
+    int64_t last_event;    /* its newest one, which knows the one before; 0 none */
+    uint32_t events;       /* in that chain */
     enum phase read_phase; /* as it was read: what an update expects to find; the store's */
 };
 int store_guest_by_name(struct store *s, const char *name, struct guest *ret, struct err *e);
@@ -92,7 +94,7 @@ int store_guest_by_id(struct store *s, int64_t id, struct guest *ret, struct err
 /* 1, 0 none, -1. */
 int store_guest_by_mac(struct store *s, const struct mac *mac, struct guest *ret, struct err *e);
 /* Changes the fields that live: launch_id, address, standing, seed_stale, sealed, boots,
- * generation, iid, epoch, stop_wanted. */
+ * generation, iid, epoch, stop_wanted; and what store_event_add() changed. */
 int store_guest_update(struct store *s, const struct guest *g, struct err *e);
 
 /* The whole instance with its spec (to be released with instance_done). */
@@ -107,8 +109,9 @@ bool store_identity_taken(struct store *s, const struct uuid *u, const struct ma
 /* Iteration in order of name; fn returning non-zero ends it (and that value is returned). */
 typedef int store_guest_fn(const struct guest *g, void *arg);
 int store_guests(struct store *s, store_guest_fn *fn, void *arg, struct err *e);
-/* Only those in a phase of the mask (1u << PHASE_…), in order of their number. By an index, but for
- * HOMED and CONFIGURED, which read the fleet: not on the way to the first answer. In all of these
+/* Only those in a phase of the mask (1u << PHASE_…), in order of their number; DEFINED are those
+ * that roost launches, since of others nothing is expected. By an index, but for HOMED and
+ * CONFIGURED, which read the fleet: not on the way to the first answer. In all of these
  * fn may read and write the store; nobody is shown twice. */
 int store_guests_in(struct store *s, unsigned phase_mask, store_guest_fn *fn, void *arg,
                     struct err *e);
@@ -160,19 +163,21 @@ int store_keys_put(struct store *s, int64_t instance, const struct guest_keys *k
 int store_keys_remove(struct store *s, int64_t instance, struct err *e);
 
 /* --- events --- */
-/* Appends; sets ev->seq. instance 0: the appliance. */
-int store_event_add(struct store *s, int64_t instance, struct event *ev, struct err *e);
+/* Appends; sets ev->seq. g NULL: the appliance. It is the guest's newest event from the next
+ * store_guest_update() on: its row names the last event, each event the one before, so that no
+ * index is written at a random place for each of them. */
+int store_event_add(struct store *s, struct guest *g, struct event *ev, struct err *e);
 typedef int store_event_fn(const struct event *ev, void *arg);
-/* Events with seq > after in order, at most limit; of one instance when id != 0. With newest: the
- * last `limit` ones instead, still in order. Events of removed instances stay until they age out.
- */
+/* Events with seq > after in order, at most limit; of one instance when id != 0, of which all that
+ * follow `after` are looked at. With newest: the last `limit` ones instead, still in order. Events
+ * of removed instances stay until they age out. */
 int store_events(struct store *s, int64_t instance, int64_t after, int limit, bool newest,
                  store_event_fn *fn, void *arg, struct err *e);
 int64_t store_last_event(struct store *s);
-/* Drops what is older than before_ms, and beyond keep per instance; at most `batch` rows a call;
- * returns how many, -1 on error. A call looks at a bounded number of rows (8 * batch), so 0 does
- * not say that all was looked at: call it now and then. The newest event stays whatever its age:
- * numbers are not reused. */
+/* Drops what is older than before_ms, and beyond keep per instance (when it has a sixteenth more);
+ * at most `batch` rows a call; returns how many, -1 on error. A call looks at a bounded number of
+ * rows (8 * batch), so 0 does not say that all was looked at: call it now and then. The newest
+ * event stays whatever its age: numbers are not reused. */
 int store_events_prune(struct store *s, int64_t before_ms, unsigned keep, int batch, struct err *e);
 
 /* --- boot timeline: one bounded row per instance and boot; the newest 8 boots are kept --- */

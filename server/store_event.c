@@ -1,22 +1,85 @@
-/* Events: appended, read in order, dropped by age and by number per instance. */
+/* Events: appended, read in order. Of one instance by its chain (store_event_add). */
 #include "server/store_priv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Up to which event pruning has looked at whose they are: an instance can only be over its share
- * when it got an event since, so each event is looked at once. With it the share, since a smaller
- * one asks for another look at all. */
-#define PRUNED "events-pruned"
-/* Events that one call looks at, per row that it may drop. */
-#define LOOK_AT 8
+#include "base/cleanup.h"
 
-int store_event_add(struct store *s, int64_t instance, struct event *ev, struct err *e)
+#define APPLIANCE_EVENTS "events-appliance" /* the appliance's chain, in meta: it has no row */
+
+static int appliance_chain(struct store *s, struct chain *ret, struct err *e)
 {
-    if (store_write(s, S_EVENT_ADD, e, "iititt", ev->real_ms, instance, ev->instance.s,
-                    (int64_t)ev->kind, ev->detail, ev->actor) < 0)
+    char text[64];
+    struct err own = { 0 };
+    long long last;
+    if (store_meta_get(s, APPLIANCE_EVENTS, text, sizeof(text), &own) < 0) {
+        if (own.kind == ERR_NOT_FOUND)
+            return 1;
+        if (e)
+            *e = own;
         return -1;
-    ev->seq = sqlite3_last_insert_rowid(s->db);
+    }
+    if (sscanf(text, "%lld %u", &last, &ret->n) != 2)
+        return store_damaged(s, e, "events of the appliance");
+    ret->last = last;
+    return 1;
+}
+
+int store_chain_get(struct store *s, int64_t instance, struct chain *ret, struct err *e)
+{
+    sqlite3_stmt *st;
+    *ret = (struct chain){ 0 };
+    if (!instance)
+        return appliance_chain(s, ret, e);
+    int n = store_row(s, S_GUEST_CHAIN, &st, e, "i", instance);
+    if (n == 1) {
+        ret->last = sqlite3_column_int64(st, 0);
+        ret->n = (uint32_t)sqlite3_column_int64(st, 1);
+    }
+    store_reset(s->stmt[S_GUEST_CHAIN]);
+    return n;
+}
+
+int store_chain_set(struct store *s, int64_t instance, const struct chain *c, struct err *e)
+{
+    char text[64];
+    int n;
+    if (instance) {
+        n = store_write(s, S_GUEST_CHAIN_SET, e, "iii", instance, c->last, (int64_t)c->n);
+        return n < 0 ? -1 : 0;
+    }
+    snprintf(text, sizeof(text), "%lld %u", (long long)c->last, c->n);
+    return store_meta_set(s, APPLIANCE_EVENTS, text, e);
+}
+
+int store_event_prev(struct store *s, int64_t seq, int64_t *ret, struct err *e)
+{
+    sqlite3_stmt *st;
+    int n = store_row(s, S_EVENT_PREV, &st, e, "i", seq);
+    if (n == 1)
+        *ret = sqlite3_column_int64(st, 0);
+    store_reset(s->stmt[S_EVENT_PREV]);
+    /* Backwards only: no walk goes in circles. */
+    return n == 1 && *ret >= seq ? store_damaged(s, e, "chain of events") : n;
+}
+
+int store_event_add(struct store *s, struct guest *g, struct event *ev, struct err *e)
+{
+    struct chain c = { 0 };
+    if (g)
+        c = (struct chain){ g->last_event, g->events };
+    else if (store_chain_get(s, 0, &c, e) < 0)
+        return -1;
+    if (store_write(s, S_EVENT_ADD, e, "iititti", ev->real_ms, g ? g->id : (int64_t)0,
+                    ev->instance.s, (int64_t)ev->kind, ev->detail, ev->actor, c.last) < 0)
+        return -1;
+    c = (struct chain){ ev->seq = sqlite3_last_insert_rowid(s->db), c.n + 1 };
+    s->mirror.event_added = ev->seq;
+    if (!g)
+        return store_chain_set(s, 0, &c, e);
+    g->last_event = c.last;
+    g->events = c.n;
     return 0;
 }
 
@@ -34,42 +97,92 @@ static int event_read(struct store *s, sqlite3_stmt *st, struct event *ret, stru
     return 0;
 }
 
+/* The event that a statement finds: fn's value, 0 none (*ret_seq stays), -1. */
+static int show(struct store *s, enum stmt id, int64_t key, int64_t *ret_seq, store_event_fn *fn,
+                void *arg, struct err *e)
+{
+    struct event ev;
+    sqlite3_stmt *st;
+    int n = store_row(s, id, &st, e, "i", key);
+    if (n == 1)
+        n = event_read(s, st, &ev, e) < 0 ? -1 : 1;
+    store_reset(s->stmt[id]);
+    if (n <= 0)
+        return n;
+    *ret_seq = ev.seq;
+    return fn(&ev, arg);
+}
+
 /* Moves *after so that at most `limit` events follow it. */
-static int skip_to_newest(struct store *s, int64_t instance, int64_t *after, int limit,
-                          struct err *e)
+static int skip_to_newest(struct store *s, int64_t *after, int limit, struct err *e)
 {
     sqlite3_stmt *st;
-    enum stmt id = instance ? S_EVENT_NEWEST_OF : S_EVENT_NEWEST;
-    int n = store_row(s, id, &st, e, instance ? "iii" : "ii", *after, (int64_t)limit, instance);
+    int n = store_row(s, S_EVENT_NEWEST, &st, e, "ii", *after, (int64_t)limit);
     if (n < 0)
         return -1;
     if (n == 1 && sqlite3_column_type(st, 0) != SQLITE_NULL)
         *after = sqlite3_column_int64(st, 0) - 1;
-    store_reset(s->stmt[id]);
+    store_reset(s->stmt[S_EVENT_NEWEST]);
+    return 0;
+}
+
+static int all_events(struct store *s, int64_t after, int limit, store_event_fn *fn, void *arg,
+                      struct err *e)
+{
+    for (int i = 0; i < limit; i++) {
+        int64_t seq = 0;
+        int r = show(s, S_EVENT_AFTER, after, &seq, fn, arg, e);
+        if (r != 0 || !seq)
+            return r;
+        after = seq;
+    }
+    return 0;
+}
+
+/* Numbers of one instance's events behind `after`, newest first, in a ring of `limit` ones: how
+ * many were seen, or -1. */
+static int64_t collect(struct store *s, int64_t instance, int64_t after, int limit, bool newest,
+                       int64_t *ring, struct err *e)
+{
+    struct chain c;
+    int64_t n = 0, prev;
+    int r = store_chain_get(s, instance, &c, e);
+    for (int64_t seq = c.last; r == 1 && seq > after && !(newest && n == limit); seq = prev) {
+        prev = 0;
+        r = store_event_prev(s, seq, &prev, e);
+        if (r == 1)
+            ring[n++ % limit] = seq;
+    }
+    return r < 0 ? -1 : n;
+}
+
+static int events_of(struct store *s, int64_t instance, int64_t after, int limit, bool newest,
+                     store_event_fn *fn, void *arg, struct err *e)
+{
+    auto_free int64_t *ring = calloc((size_t)limit, sizeof(*ring));
+    if (!ring)
+        return err_set(e, ERR_INTERNAL, "out of memory");
+    int64_t n = collect(s, instance, after, limit, newest, ring, e), seq;
+    if (n < 0)
+        return -1;
+    for (int64_t left = n < limit ? n : limit; left > 0; left--) {
+        int r = show(s, S_EVENT_GET, ring[--n % limit], &seq, fn, arg, e);
+        if (r != 0)
+            return r;
+    }
     return 0;
 }
 
 int store_events(struct store *s, int64_t instance, int64_t after, int limit, bool newest,
                  store_event_fn *fn, void *arg, struct err *e)
 {
-    if (newest && skip_to_newest(s, instance, &after, limit, e) < 0)
+    if (limit <= 0)
+        return 0;
+    if (instance)
+        return events_of(s, instance, after, limit, newest, fn, arg, e);
+    if (newest && skip_to_newest(s, &after, limit, e) < 0)
         return -1;
-    enum stmt id = instance ? S_EVENT_AFTER_OF : S_EVENT_AFTER;
-    for (int i = 0; i < limit; i++) {
-        struct event ev;
-        sqlite3_stmt *st;
-        int n = store_row(s, id, &st, e, instance ? "ii" : "i", after, instance);
-        if (n == 1)
-            n = event_read(s, st, &ev, e) < 0 ? -1 : 1;
-        store_reset(s->stmt[id]);
-        if (n <= 0)
-            return n;
-        after = ev.seq;
-        int r = fn(&ev, arg);
-        if (r != 0)
-            return r;
-    }
-    return 0;
+    return all_events(s, after, limit, fn, arg, e);
 }
 
 int64_t store_last_event(struct store *s)
@@ -80,95 +193,4 @@ int64_t store_last_event(struct store *s)
         seq = sqlite3_column_int64(st, 0);
     store_reset(s->stmt[S_EVENT_LAST]);
     return seq;
-}
-
-struct prune {
-    int64_t seen; /* last event that was looked at */
-    unsigned keep;
-    int64_t owner; /* looked at last, to skip runs of one instance */
-    bool has_owner;
-};
-
-static int prune_load(struct store *s, struct prune *p, struct err *e)
-{
-    char text[64];
-    struct err own = { 0 };
-    long long seen = 0;
-    unsigned keep = 0;
-    if (store_meta_get(s, PRUNED, text, sizeof(text), &own) < 0 && own.kind != ERR_NOT_FOUND) {
-        if (e)
-            *e = own;
-        return -1;
-    }
-    if (own.kind == ERR_NONE && sscanf(text, "%lld %u", &seen, &keep) == 2 && keep <= p->keep)
-        p->seen = seen;
-    return 0;
-}
-
-static int prune_save(struct store *s, const struct prune *p, struct err *e)
-{
-    char text[64];
-    snprintf(text, sizeof(text), "%lld %u", (long long)p->seen, p->keep);
-    return store_meta_set(s, PRUNED, text, e);
-}
-
-/* Drops at most `room` of one instance's oldest events beyond its share. */
-static int cut(struct store *s, int64_t instance, unsigned keep, int room, struct err *e)
-{
-    sqlite3_stmt *st;
-    int64_t beyond = 0;
-    int n = store_row(s, S_EVENT_BEYOND, &st, e, "ii", instance, (int64_t)keep);
-    if (n == 1)
-        beyond = sqlite3_column_int64(st, 0);
-    store_reset(s->stmt[S_EVENT_BEYOND]);
-    return n == 1 ? store_write(s, S_EVENT_CUT, e, "iii", instance, beyond, (int64_t)room) : n;
-}
-
-/* Looks at the next event's instance: rows dropped, -1; *ret_end: there is no further event. */
-static int prune_next(struct store *s, struct prune *p, int room, bool *ret_end, struct err *e)
-{
-    sqlite3_stmt *st;
-    int64_t seq = 0, owner = 0;
-    int n = store_row(s, S_EVENT_NEW_OWNERS, &st, e, "i", p->seen);
-    if (n == 1) {
-        seq = sqlite3_column_int64(st, 0);
-        owner = sqlite3_column_int64(st, 1);
-    }
-    store_reset(s->stmt[S_EVENT_NEW_OWNERS]);
-    *ret_end = n == 0;
-    if (n <= 0)
-        return n;
-    int dropped = 0;
-    if (!p->has_owner || p->owner != owner)
-        dropped = cut(s, owner, p->keep, room, e);
-    if (dropped < 0)
-        return -1;
-    /* Else there may be more of it: the same event again next time. */
-    if (dropped < room) {
-        p->seen = seq;
-        p->owner = owner;
-        p->has_owner = true;
-    }
-    return dropped;
-}
-
-int store_events_prune(struct store *s, int64_t before_ms, unsigned keep, int batch, struct err *e)
-{
-    struct prune p = { .keep = keep < 1 ? 1 : keep };
-    if (prune_load(s, &p, e) < 0)
-        return -1;
-    int64_t seen = p.seen;
-    int dropped = store_write(s, S_EVENT_OLD, e, "ii", before_ms, (int64_t)batch);
-    if (dropped < 0)
-        return -1;
-    bool end = false;
-    for (int i = 0; i < batch * LOOK_AT && dropped < batch && !end; i++) {
-        int n = prune_next(s, &p, batch - dropped, &end, e);
-        if (n < 0)
-            return -1;
-        dropped += n;
-    }
-    if (p.seen != seen && prune_save(s, &p, e) < 0)
-        return -1;
-    return dropped;
 }

@@ -1,4 +1,4 @@
-/* The hot row of an instance: reading, changing, walking, counting. */
+/* The hot row of an instance: reading, changing, walking. */
 #include "server/store_priv.h"
 
 #include <string.h>
@@ -29,6 +29,8 @@ enum {
     C_SEALED,
     C_BOOTS,
     C_STOP_WANTED,
+    C_LAST_EVENT,
+    C_EVENTS,
     C_WAY_BOOT,
     C_WAY_RESTARTS,
     C_COLUMNS
@@ -86,6 +88,8 @@ int store_guest_read(struct store *s, sqlite3_stmt *st, struct guest *ret, struc
     ret->sealed = sqlite3_column_int(st, C_SEALED);
     ret->boots = (uint32_t)sqlite3_column_int64(st, C_BOOTS);
     ret->stop_wanted = (uint64_t)sqlite3_column_int64(st, C_STOP_WANTED);
+    ret->last_event = sqlite3_column_int64(st, C_LAST_EVENT);
+    ret->events = (uint32_t)sqlite3_column_int64(st, C_EVENTS);
     if (read_identity(st, ret) && read_address(st, &ret->address) &&
         read_standing(st, &ret->standing)) {
         ret->read_phase = ret->standing.phase;
@@ -164,12 +168,13 @@ static int update(struct store *s, enum stmt id, const struct guest *g, struct e
     if (g->address.ip.family)
         endpoint_format(&g->address, address);
     return store_write(
-        s, id, e, id == S_GUEST_UPDATE_PHASE ? "itiiiittiiiiiiiiiiiti" : "itiiiittiiiiiiiiiiit",
+        s, id, e, id == S_GUEST_UPDATE_PHASE ? "itiiiittiiiiiiiiiiitiii" : "itiiiittiiiiiiiiiiitii",
         g->id, address, (int64_t)t->ever_home, t->since_ms, t->sign_ms, t->since_boot_ms,
         t->last_sign, t->note, g->seed_stale ? (int64_t)0 : s->mirror.seed_version,
         (int64_t)g->sealed, (int64_t)t->phase, t->way_boot_ms, (int64_t)t->way_restarts,
         (int64_t)t->overdue, (int64_t)g->launch_id, (int64_t)g->stop_wanted, (int64_t)g->boots,
-        (int64_t)g->generation, (int64_t)g->epoch, g->iid, (int64_t)g->read_phase);
+        (int64_t)g->generation, (int64_t)g->epoch, g->iid, g->last_event, (int64_t)g->events,
+        (int64_t)g->read_phase);
 }
 
 /* As a rule the row is as it was read but for what the narrow statements set; they look by
@@ -302,52 +307,4 @@ int store_guests_launched(struct store *s, store_guest_fn *fn, void *arg, struct
 int store_guests_overdue(struct store *s, store_guest_fn *fn, void *arg, struct err *e)
 {
     return walk(s, S_GUEST_AFTER_OVERDUE, fn, arg, e);
-}
-
-/* Adds up what S_COUNTS gives. */
-static int counts_read(struct store *s, int64_t ret[2 * PHASES], struct err *e)
-{
-    sqlite3_stmt *st;
-    int n = store_row(s, S_COUNTS, &st, e, "");
-    memset(ret, 0, 2 * PHASES * sizeof(*ret));
-    while (n == 1) {
-        int64_t key = sqlite3_column_int64(st, 0);
-        if (key >= 0 && key < 2 * PHASES)
-            ret[key] = sqlite3_column_int64(st, 1);
-        int rc = sqlite3_step(st);
-        n = rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : store_fail(s, e);
-    }
-    store_reset(s->stmt[S_COUNTS]);
-    return n;
-}
-
-int store_counts_load(struct store *s, struct err *e)
-{
-    return counts_read(s, s->mirror.counts, e);
-}
-
-int store_counts_save(struct store *s, struct err *e)
-{
-    for (int k = 0; k < 2 * PHASES; k++)
-        if (s->mirror.counts[k] != s->at_begin.counts[k] &&
-            store_write(s, S_COUNT_SET, e, "ii", (int64_t)k, s->mirror.counts[k]) < 0)
-            return -1;
-    return 0;
-}
-
-int store_counts(struct store *s, uint64_t by_phase[PHASES], uint64_t *ret_overdue, struct err *e)
-{
-    int64_t read[2 * PHASES];
-    const int64_t *n = s->mirror.counts;
-    if (s->reader) {
-        if (counts_read(s, read, e) < 0)
-            return -1;
-        n = read;
-    }
-    *ret_overdue = 0;
-    for (int p = 0; p < PHASES; p++) {
-        by_phase[p] = (uint64_t)n[2 * p] + (uint64_t)n[2 * p + 1];
-        *ret_overdue += (uint64_t)n[2 * p + 1];
-    }
-    return 0;
 }

@@ -41,8 +41,12 @@ enum stmt {
     S_GUEST_NETWORK,
     S_GUEST_REMOVE,
     S_GUEST_SEEDED,
-    S_COUNTS,
-    S_COUNT_SET,
+    S_GUEST_CHAIN,
+    S_GUEST_CHAIN_SET,
+    S_COUNTS_EVENT,
+    S_COUNTS_EVENT_SET,
+    S_COUNTS_ROW,
+    S_COUNTS_ROW_SET,
     S_IDENTITY_TAKEN,
     S_TAKEN_NAME,
     S_TAKEN_TAG,
@@ -70,15 +74,15 @@ enum stmt {
     S_KEYS_PUT,
     S_KEYS_REMOVE,
     S_EVENT_ADD,
+    S_EVENT_GET,
+    S_EVENT_PREV,
+    S_EVENT_PREV_SET,
     S_EVENT_AFTER,
-    S_EVENT_AFTER_OF,
     S_EVENT_NEWEST,
-    S_EVENT_NEWEST_OF,
     S_EVENT_LAST,
     S_EVENT_OLD,
     S_EVENT_NEW_OWNERS,
-    S_EVENT_BEYOND,
-    S_EVENT_CUT,
+    S_EVENT_DROP,
     S_TIMELINE_PUT,
     S_TIMELINE_CUT,
     S_TIMELINE_GET,
@@ -112,7 +116,16 @@ enum stmt {
 struct mirror {
     uint32_t dirty;             /* bit per name in store.reactors */
     int64_t counts[2 * PHASES]; /* of instances by phase * 2 + overdue; saved at commit */
+    int64_t event_added;        /* the newest one of this transaction, 0 none */
     int64_t seed_version;       /* what guests.seed_version must equal not to be stale */
+};
+
+/* A walk along one instance's events that goes on with the next call of store_events_prune(). */
+struct cutting {
+    int64_t owner;
+    int64_t at;     /* the `kept`th of those that stay, newest first */
+    uint32_t kept;  /* 0: no walk */
+    uint32_t begun; /* events that the owner had when it began */
 };
 
 #define STORE_REACTORS 32
@@ -130,6 +143,7 @@ struct store {
     struct mirror mirror, at_begin, at_savepoint;
     struct name reactors[STORE_REACTORS];
     int n_reactors;
+    struct cutting cutting;
     struct buf seed; /* documents of the last store_seed_get */
     sqlite3_stmt *stmt[STMTS];
 };
@@ -192,15 +206,29 @@ int store_mirror_load(struct store *s, struct err *e);
 #define GUEST_COLUMNS                                                                              \
     "id, name, tag, iid, generation, epoch, uuid, mac, launcher, network, launch_id, address, "    \
     "phase, overdue, ever_home, since_ms, sign_ms, since_boot_ms, last_sign, note, seed_version, " \
-    "sealed, boots, stop_wanted, way_boot_ms, way_restarts"
-#define GUEST_COLUMN_COUNT 26
-/* Counts by phase and overdue: read at opening, saved as part of the transaction. */
-int store_counts_load(struct store *s, struct err *e);
-int store_counts_save(struct store *s, struct err *e);
+    "sealed, boots, stop_wanted, last_event, events, way_boot_ms, way_restarts"
+#define GUEST_COLUMN_COUNT 28
 int store_guest_read(struct store *s, sqlite3_stmt *st, struct guest *ret, struct err *e);
 
 /* Phase and overdue of one row as stored: 1, 0 none, -1. */
 int store_guest_standing(struct store *s, int64_t id, int *ret_key, struct err *e);
+
+/* --- store_counts.c --- */
+/* Counts by phase and overdue: read at opening, saved as part of the transaction. */
+int store_counts_load(struct store *s, struct err *e);
+int store_counts_save(struct store *s, struct err *e);
+
+/* --- store_event.c --- */
+/* The newest event of one instance, 0 the appliance, and how many stand in its chain. */
+struct chain {
+    int64_t last;
+    uint32_t n;
+};
+/* 1, 0 there is no such instance, -1. */
+int store_chain_get(struct store *s, int64_t instance, struct chain *ret, struct err *e);
+int store_chain_set(struct store *s, int64_t instance, const struct chain *c, struct err *e);
+/* The event before this one of the same instance, 0 none: 1, 0 the event is no longer there, -1. */
+int store_event_prev(struct store *s, int64_t seq, int64_t *ret, struct err *e);
 
 /* --- store_key.c --- */
 /* Columns iid and one per type from `first` on. 1: read, 0: NULL (no row in a left join), -1. */

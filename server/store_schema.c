@@ -125,10 +125,40 @@ static const char schema_3[] =
     ") STRICT;"
     "CREATE INDEX guests_network ON guests(network);";
 
+/* What a phone-home need not write goes. Events: no index of their instances, but a chain from
+ * guests.last_event by prev, whose end is where a row is missing; the appliance's begins in meta.
+ * guests_away: without those that others launch, before roost hears of them. counts: the newest
+ * event bears them, and this row when a commit changed them without an event. */
+static const char schema_4[] =
+    "ALTER TABLE guests ADD COLUMN last_event INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE guests ADD COLUMN events INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE events ADD COLUMN prev INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE events ADD COLUMN counts TEXT;"
+    "UPDATE events SET prev = coalesce((SELECT max(e.seq) FROM events AS e"
+    " WHERE e.instance = events.instance AND e.seq < events.seq), 0);"
+    "UPDATE guests SET (last_event, events) = (SELECT coalesce(max(seq), 0), count(*) FROM events"
+    " WHERE instance = guests.id);"
+    "INSERT INTO meta SELECT 'events-appliance', max(seq) || ' ' || count(*) FROM events"
+    " WHERE instance = 0 HAVING count(*) > 0;"
+    "DROP INDEX events_by_instance;"
+    "DROP INDEX guests_away;"
+    "CREATE INDEX guests_away ON guests(phase) WHERE phase NOT IN (4, 5)"
+    " AND (phase <> 0 OR launcher = 0);"
+    "ALTER TABLE counts RENAME TO counts_of_old;"
+    "CREATE TABLE counts("
+    " id INTEGER PRIMARY KEY CHECK(id = 1), as_of INTEGER NOT NULL, n TEXT NOT NULL"
+    ") STRICT;"
+    "INSERT INTO counts SELECT 1, (SELECT coalesce(max(seq), 0) FROM events),"
+    " coalesce(group_concat(key || ':' || n || ' ', ''), '') FROM counts_of_old;"
+    "UPDATE events SET counts = (SELECT n FROM counts)"
+    " WHERE seq = (SELECT max(seq) FROM events);"
+    "DROP TABLE counts_of_old;";
+
 const struct migration store_migrations[] = {
     { 1, schema_1 },
     { 2, schema_2 },
     { 3, schema_3 },
+    { 4, schema_4 },
 };
 const int store_migrations_n = ARRAY_SIZE(store_migrations);
 _Static_assert(ARRAY_SIZE(store_migrations) == STORE_SCHEMA, "one step per schema");

@@ -16,7 +16,8 @@
  * that is named. */
 #define GUEST_SET                                                                                  \
     "UPDATE guests SET address = ?2, ever_home = ?3, since_ms = ?4, sign_ms = ?5, "                \
-    "since_boot_ms = ?6, last_sign = ?7, note = ?8, seed_version = ?9, sealed = ?10"
+    "since_boot_ms = ?6, last_sign = ?7, note = ?8, seed_version = ?9, sealed = ?10, "             \
+    "last_event = max(last_event, ?21), events = ?22"
 #define GUEST_SET_PHASE GUEST_SET ", phase = ?11, way_boot_ms = ?12, way_restarts = ?13"
 #define GUEST_SAME                                                                                 \
     "id = ?1 AND overdue = ?14 AND launch_id = ?15 AND stop_wanted = ?16 AND boots = ?17 AND "     \
@@ -40,8 +41,9 @@ static const char *const sql[STMTS] = {
     [S_GUEST_BY_ID] = GUEST_SELECT "id = ?1",
     [S_GUEST_BY_MAC] = GUEST_SELECT "mac = ?1",
     [S_GUEST_AFTER] = GUEST_SELECT "name > ?1 ORDER BY name LIMIT 1",
-    [S_GUEST_AFTER_AWAY] = "SELECT id FROM guests INDEXED BY guests_away WHERE phase = ?1 AND "
-                           "phase NOT IN (4, 5) AND id > ?2 ORDER BY id LIMIT 1",
+    [S_GUEST_AFTER_AWAY] =
+        "SELECT id FROM guests INDEXED BY guests_away WHERE phase = ?1 AND "
+        "phase NOT IN (4, 5) AND (phase <> 0 OR launcher = 0) AND id > ?2 ORDER BY id LIMIT 1",
     [S_GUEST_AFTER_HOME] = "SELECT id FROM guests WHERE phase = ?1 AND id > ?2 ORDER BY id LIMIT 1",
     [S_GUEST_AFTER_LAUNCHED] = "SELECT " GUEST_COLUMNS " FROM guests INDEXED BY guests_launched "
                                "WHERE launch_id <> 0 AND id > ?1 ORDER BY id LIMIT 1",
@@ -50,7 +52,7 @@ static const char *const sql[STMTS] = {
     [S_GUEST_STANDING] = "SELECT phase, overdue FROM guests WHERE id = ?1",
     [S_GUEST_UPDATE] = GUEST_SET " WHERE " GUEST_SAME
                                  " AND phase = ?11 AND way_boot_ms = ?12 AND way_restarts = ?13",
-    [S_GUEST_UPDATE_PHASE] = GUEST_SET_PHASE " WHERE " GUEST_SAME " AND phase = ?21",
+    [S_GUEST_UPDATE_PHASE] = GUEST_SET_PHASE " WHERE " GUEST_SAME " AND phase = ?23",
     [S_GUEST_UPDATE_ALL] =
         GUEST_SET_PHASE ", overdue = ?14, launch_id = ?15, stop_wanted = ?16, boots = ?17, "
                         "generation = ?18, epoch = ?19, iid = ?20 WHERE id = ?1",
@@ -60,8 +62,13 @@ static const char *const sql[STMTS] = {
                         "WHERE id = ?1",
     [S_GUEST_REMOVE] = "DELETE FROM guests WHERE id = ?1",
     [S_GUEST_SEEDED] = "UPDATE guests SET seed_version = ?2 WHERE id = ?1",
-    [S_COUNTS] = "SELECT key, n FROM counts",
-    [S_COUNT_SET] = "INSERT INTO counts VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET n = ?2",
+    [S_GUEST_CHAIN] = "SELECT last_event, events FROM guests WHERE id = ?1",
+    [S_GUEST_CHAIN_SET] = "UPDATE guests SET last_event = ?2, events = ?3 WHERE id = ?1",
+    [S_COUNTS_EVENT] = "SELECT seq, counts FROM events ORDER BY seq DESC LIMIT 1",
+    [S_COUNTS_EVENT_SET] = "UPDATE events SET counts = ?2 WHERE seq = ?1",
+    [S_COUNTS_ROW] = "SELECT as_of, n FROM counts",
+    [S_COUNTS_ROW_SET] = "INSERT OR REPLACE INTO counts "
+                         "SELECT 1, (SELECT coalesce(max(seq), 0) FROM events), ?1",
     [S_IDENTITY_TAKEN] = "SELECT 1 FROM guests WHERE uuid = ?1 UNION ALL "
                          "SELECT 1 FROM guests WHERE mac = ?2 LIMIT 1",
     [S_TAKEN_NAME] = "SELECT name FROM guests WHERE name = ?1",
@@ -101,23 +108,20 @@ static const char *const sql[STMTS] = {
                    "UPDATE SET iid = ?2, rsa = ?3, ecdsa = ?4, ed25519 = ?5, dsa = ?6",
     [S_KEYS_REMOVE] = "DELETE FROM hostkeys WHERE instance = ?1",
 
-    [S_EVENT_ADD] = "INSERT INTO events VALUES(NULL, ?1, ?2, ?3, ?4, ?5, ?6)",
+    [S_EVENT_ADD] = "INSERT INTO events VALUES(NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL)",
+    [S_EVENT_GET] = EVENT_SELECT "seq = ?1",
+    [S_EVENT_PREV] = "SELECT prev FROM events WHERE seq = ?1",
+    [S_EVENT_PREV_SET] = "UPDATE events SET prev = ?2 WHERE seq = ?1",
     [S_EVENT_AFTER] = EVENT_SELECT "seq > ?1 ORDER BY seq LIMIT 1",
-    [S_EVENT_AFTER_OF] = EVENT_SELECT "seq > ?1 AND instance = ?2 ORDER BY seq LIMIT 1",
     [S_EVENT_NEWEST] = "SELECT min(seq) FROM (SELECT seq FROM events WHERE seq > ?1 "
                        "ORDER BY seq DESC LIMIT ?2)",
-    [S_EVENT_NEWEST_OF] = "SELECT min(seq) FROM (SELECT seq FROM events WHERE seq > ?1 "
-                          "AND instance = ?3 ORDER BY seq DESC LIMIT ?2)",
     [S_EVENT_LAST] = "SELECT max(seq) FROM events",
     /* The newest event stays whatever its age, so that no number is given twice. */
     [S_EVENT_OLD] =
         "DELETE FROM events WHERE seq IN (SELECT seq FROM events ORDER BY seq LIMIT ?2) "
         "AND real_ms < ?1 AND seq < (SELECT max(seq) FROM events)",
     [S_EVENT_NEW_OWNERS] = "SELECT seq, instance FROM events WHERE seq > ?1 ORDER BY seq LIMIT 1",
-    [S_EVENT_BEYOND] = "SELECT seq FROM events WHERE instance = ?1 ORDER BY seq DESC "
-                       "LIMIT 1 OFFSET ?2",
-    [S_EVENT_CUT] = "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE instance = ?1 "
-                    "AND seq <= ?2 ORDER BY seq LIMIT ?3)",
+    [S_EVENT_DROP] = "DELETE FROM events WHERE seq = ?1",
 
     [S_TIMELINE_PUT] = "INSERT INTO timelines(instance, generation, boot, json) "
                        "SELECT id, generation, ?2, ?3 FROM guests WHERE id = ?1 "

@@ -43,6 +43,7 @@ int store_begin(struct store *s, struct err *e)
     if (run(s, S_BEGIN, e) < 0)
         return -1;
     s->in_transaction = true;
+    s->mirror.event_added = 0;
     s->at_begin = s->mirror;
     return 0;
 }
@@ -56,6 +57,7 @@ void store_rollback(struct store *s)
     if (!sqlite3_get_autocommit(s->db))
         run(s, S_ROLLBACK, NULL);
     s->mirror = s->at_begin;
+    s->cutting = (struct cutting){ 0 };
     s->in_transaction = s->in_savepoint = s->doomed = false;
 }
 
@@ -123,5 +125,6 @@ void store_rollback_to(struct store *s)
     if (run(s, S_ROLLBACK_TO, NULL) < 0 || run(s, S_RELEASE, NULL) < 0)
         return;
     s->mirror = s->at_savepoint;
+    s->cutting = (struct cutting){ 0 };
     s->doomed = false;
 }

@@ -6,8 +6,22 @@ static void add_event(struct store *s, int64_t instance, int64_t ms, const char 
     struct event ev = { .real_ms = ms, .instance = { "web1" }, .kind = EV_STAGE };
     snprintf(ev.detail, sizeof(ev.detail), "%s", detail);
     snprintf(ev.actor, sizeof(ev.actor), "guest");
-    must(store_event_add(s, instance, &ev, e));
+    struct guest g;
+    if (instance)
+        must(store_guest_by_id(s, instance, &g, e));
+    must(store_event_add(s, instance ? &g : NULL, &ev, e));
     assert_true(ev.seq > 0);
+    if (instance)
+        must(store_guest_update(s, &g, e));
+}
+
+/* A store with instances 1 and 2. */
+static struct store *open_with_two(void)
+{
+    struct store *s = open_store();
+    assert_int_equal(add(s, "web1", 1), 1);
+    assert_int_equal(add(s, "web2", 2), 2);
+    return s;
 }
 
 static int collect(const struct event *ev, void *arg)
@@ -31,7 +45,7 @@ static void expect_events(struct store *s, int64_t instance, int64_t after, int 
 static void test_windows(void **state)
 {
     (void)state;
-    struct store *s = open_store();
+    struct store *s = open_with_two();
     char out[64] = "";
     assert_int_equal(store_last_event(s), 0);
     expect_events(s, 0, 0, 10, true, "");
@@ -56,13 +70,14 @@ static void test_windows(void **state)
 static void test_prune_by_age(void **state)
 {
     (void)state;
-    struct store *s = open_store();
+    struct store *s = open_with_two();
     for (int i = 0; i < 10; i++)
         add_event(s, 1, i, (char[]){ (char)('a' + i), 0 });
     assert_int_equal(store_events_prune(s, 5, 100, 3, NULL), 3);
     assert_int_equal(store_events_prune(s, 5, 100, 3, NULL), 2);
     assert_int_equal(store_events_prune(s, 5, 100, 3, NULL), 0);
     expect_events(s, 0, 0, 20, false, "fghij");
+    expect_events(s, 1, 0, 20, false, "fghij");
     /* The newest stays, so that its number is not given again. */
     while (store_events_prune(s, 5000, 100, 100, NULL) > 0)
         continue;
@@ -75,6 +90,13 @@ static void test_prune_by_age(void **state)
     store_close(s);
 }
 
+static void expect_int(sqlite3 *db, const char *sql, int64_t want)
+{
+    int64_t v;
+    assert_int_equal(store_pragma_int(db, sql, &v), 0);
+    assert_int_equal(v, want);
+}
+
 static void prune_all(struct store *s, unsigned keep, int batch)
 {
     for (int i = 0; i < 50; i++)
@@ -84,7 +106,7 @@ static void prune_all(struct store *s, unsigned keep, int batch)
 static void test_prune_by_number(void **state)
 {
     (void)state;
-    struct store *s = open_store();
+    struct store *s = open_with_two();
     for (int i = 0; i < 20; i++)
         add_event(s, i < 10 ? 1 : 2, 1, (char[]){ (char)('a' + i), 0 });
     add_event(s, 0, 1, "x");
@@ -101,6 +123,69 @@ static void test_prune_by_number(void **state)
     prune_all(s, 2, 100);
     expect_events(s, 1, 0, 50, false, "jy");
     expect_events(s, 2, 0, 50, false, "st");
+    for (int i = 0; i < 5; i++)
+        add_event(s, 0, 1, (char[]){ (char)('A' + i), 0 });
+    prune_all(s, 2, 100);
+    expect_events(s, 0, 0, 50, false, "jstyDE");
+    store_close(s);
+}
+
+/* A chain longer than one call may look at, which grows meanwhile, is rolled back meanwhile, and
+ * of which the end has aged out. */
+static void test_prune_goes_on(void **state)
+{
+    (void)state;
+    struct store *s = open_with_two();
+    struct guest g;
+    for (int i = 0; i < 60; i++)
+        add_event(s, 1, i < 10 ? 0 : 5, "a");
+    must(store_commit(s, e));
+    for (int i = 0; i < 2; i++) /* 8 looks each: inside the walk */
+        assert_int_equal(store_events_prune(s, 0, 40, 1, NULL), 0);
+    store_rollback(s);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(store_events_prune(s, 0, 40, 1, NULL), 0);
+    add_event(s, 1, 5, "z");
+    for (int i = 0; i < 30; i++)
+        assert_true(store_events_prune(s, 0, 40, 1, NULL) <= 1);
+    must(store_guest_by_id(s, 1, &g, e));
+    assert_int_equal(g.events, 41); /* within a sixteenth */
+    char want[60] = "";
+    memset(want, 'a', 40);
+    strcat(want, "z");
+    expect_events(s, 1, 0, 100, false, want);
+    expect_events(s, 0, 0, 100, false, want);
+    expect_events(s, 1, 0, 2, true, "az");
+    must(store_commit(s, e));
+    for (int i = 0; i < 60; i++)
+        add_event(s, 1, 9, "b");
+    while (store_events_prune(s, 8, 1000, 64, NULL) > 0)
+        continue;
+    prune_all(s, 40, 64);
+    must(store_guest_by_id(s, 1, &g, e));
+    assert_int_equal(g.events, 40);
+    expect_events(s, 1, 0, 1, false, "b");
+    expect_int(s->db, "SELECT count(*) FROM events", 40);
+    store_close(s);
+}
+
+/* Whoever saves an older copy of the row does not cut off what is newer. */
+static void test_chain_survives_an_older_copy(void **state)
+{
+    (void)state;
+    struct store *s = open_with_two();
+    struct guest old;
+    must(store_guest_by_id(s, 1, &old, e));
+    add_event(s, 1, 1, "a");
+    must(store_guest_update(s, &old, e));
+    expect_events(s, 1, 0, 10, false, "a");
+    add_event(s, 1, 1, "b");
+    expect_events(s, 1, 0, 10, false, "ab");
+    /* A chain that runs in circles is said to be damaged, not followed. */
+    must(store_commit(s, e));
+    assert_int_equal(sqlite3_exec(s->db, "UPDATE events SET prev = seq", NULL, NULL, NULL), 0);
+    char out[64] = "";
+    assert_int_equal(store_events(s, 1, 0, 10, false, collect, out, NULL), -1);
     store_close(s);
 }
 
@@ -130,13 +215,6 @@ static void migrate(sqlite3 *db, const struct migration *with, int n, struct err
     char path[128];
     snprintf(path, sizeof(path), "%s/m.db", dir);
     assert_int_equal(store_migrate(db, path, with, n, ret), want);
-}
-
-static void expect_int(sqlite3 *db, const char *sql, int64_t want)
-{
-    int64_t v;
-    assert_int_equal(store_pragma_int(db, sql, &v), 0);
-    assert_int_equal(v, want);
 }
 
 static void test_migrates_with_a_copy(void **state)
@@ -178,12 +256,53 @@ static void test_failed_migration_changes_nothing(void **state)
     sqlite3_close(db);
 }
 
+/* A store of before the chains: its events are found by instance, its counts stand. */
+static void test_old_events_become_chains(void **state)
+{
+    (void)state;
+    static const char rows[] =
+        "INSERT INTO guests(id, name, tag, iid, generation, epoch, uuid, mac, launcher, network,"
+        " phase) VALUES(1, 'web1', 'web1', 'iid-web1-1', 1, 1,"
+        " '4c4c4544-0042-8510-8031-000000000001', x'525400000001', 1, 'user', 4),"
+        " (2, 'web2', 'web2', 'iid-web2-1', 1, 1,"
+        " '4c4c4544-0042-8510-8031-000000000002', x'525400000002', 1, 'user', 0);"
+        "INSERT INTO events VALUES(3, 1, 1, 'web1', 8, 'a', 'guest'),"
+        " (4, 1, 0, 'web1', 8, 'x', 'guest'), (6, 1, 1, 'web1', 8, 'b', 'guest'),"
+        " (7, 1, 9, 'web1', 8, 'y', 'guest'), (8, 1, 0, 'web1', 8, 'z', 'guest');"
+        "INSERT INTO counts VALUES(0, 1), (8, 1);";
+    sqlite3 *db = raw_open("store.db");
+    assert_int_equal(store_migrate(db, in_dir("store.db"), store_migrations, 3, NULL), 0);
+    if (sqlite3_exec(db, rows, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s", sqlite3_errmsg(db));
+    sqlite3_close(db);
+    for (int opened = 0; opened < 2; opened++) {
+        uint64_t by_phase[PHASES], overdue;
+        struct store *s = open_store();
+        expect_events(s, 1, 0, 10, false, opened ? "abc" : "ab");
+        expect_events(s, 2, 0, 10, false, "");
+        expect_events(s, 0, 0, 10, false, opened ? "axbyzcX" : "axbyz");
+        must(store_counts(s, by_phase, &overdue, e));
+        assert_int_equal(by_phase[PHASE_DEFINED], 1);
+        assert_int_equal(by_phase[PHASE_HOMED], 1);
+        if (!opened) {
+            add_event(s, 1, 2, "c");
+            add_event(s, 0, 2, "X");
+            expect_int(s->db, "SELECT prev FROM events WHERE detail = 'X'", 8);
+            must(store_commit(s, e));
+        }
+        store_close(s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_DIR(test_windows),
         WITH_DIR(test_prune_by_age),
         WITH_DIR(test_prune_by_number),
+        WITH_DIR(test_prune_goes_on),
+        WITH_DIR(test_chain_survives_an_older_copy),
+        WITH_DIR(test_old_events_become_chains),
         WITH_DIR(test_migrates_with_a_copy),
         WITH_DIR(test_failed_migration_changes_nothing),
     };

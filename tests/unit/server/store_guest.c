@@ -259,6 +259,51 @@ static void test_counts(void **state)
     store_close(s);
 }
 
+/* On record with the newest event, or beside it; whichever came last is what is read. */
+static void test_counts_with_events(void **state)
+{
+    (void)state;
+    struct store *s = open_store(), *reader;
+    struct event ev = { .kind = EV_STAGE };
+    int64_t a = add(s, "a", 1);
+    add(s, "b", 2);
+    must(store_event_add(s, NULL, &ev, e));
+    must(store_commit(s, e));
+    must(store_open_reader(dir, &reader, e));
+    expect_counts(reader, 2, 0, 0);
+    move(s, a, PHASE_HOMED, true); /* without an event */
+    must(store_commit(s, e));
+    expect_counts(reader, 1, 1, 1);
+    must(store_savepoint(s, e));
+    move(s, a, PHASE_DEFINED, false);
+    must(store_event_add(s, NULL, &ev, e));
+    store_rollback_to(s);
+    must(store_event_add(s, NULL, &ev, e)); /* an event, and the counts as they were */
+    must(store_commit(s, e));
+    expect_counts(reader, 1, 1, 1);
+    must(store_event_add(s, NULL, &ev, e));
+    must(store_savepoint(s, e));
+    move(s, a, PHASE_DEFINED, false);
+    must(store_event_add(s, NULL, &ev, e));
+    store_rollback_to(s);
+    must(store_commit(s, e));
+    expect_counts(reader, 1, 1, 1);
+    while (store_events_prune(s, INT64_MAX, 1, 10, NULL) > 0)
+        continue;
+    must(store_commit(s, e));
+    expect_counts(reader, 1, 1, 1);
+    store_close(reader);
+    store_close(s);
+    s = open_store();
+    expect_counts(s, 1, 1, 1);
+    assert_int_equal(sqlite3_exec(s->db, "UPDATE events SET counts = '18:1'", NULL, NULL, NULL), 0);
+    must(store_open_reader(dir, &reader, e));
+    uint64_t n[PHASES], overdue;
+    assert_int_equal(store_counts(reader, n, &overdue, NULL), -1);
+    store_close(reader);
+    store_close(s);
+}
+
 struct seen {
     struct store *s;
     char names[64];
@@ -321,6 +366,17 @@ static void test_walks(void **state)
     assert_int_equal(store_guests_in(s, 1u << PHASE_SEEDED, note, &none, NULL), 0);
     assert_int_equal(store_guests_in(s, 0, note, &none, NULL), 0);
     assert_int_equal(none.n, 0);
+    struct instance i = instance_of("e", 5);
+    struct seen defined = { 0 };
+    i.spec.launcher = LAUNCHER_EXTERNAL;
+    must(store_instance_insert(s, &i, e));
+    add(s, "f", 6);
+    assert_int_equal(store_guests_in(s, 1u << PHASE_DEFINED, note, &defined, NULL), 0);
+    assert_string_equal(defined.names, "f");
+    move(s, i.id, PHASE_SEEDED, false);
+    assert_int_equal(store_guests_in(s, 1u << PHASE_SEEDED, note, &defined, NULL), 0);
+    assert_string_equal(defined.names, "fe");
+    instance_done(&i);
     store_close(s);
 }
 
@@ -506,6 +562,7 @@ int main(void)
         WITH_DIR(test_update_keeps_all),
         WITH_DIR(test_each_field_alone),
         WITH_DIR(test_counts),
+        WITH_DIR(test_counts_with_events),
         WITH_DIR(test_walks),
         WITH_DIR(test_keys),
         WITH_DIR(test_hosts),
