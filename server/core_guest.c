@@ -58,6 +58,18 @@ static bool is_noted(enum event_kind k)
            k == EV_KEY_MISMATCH || k == EV_WRONG_ID;
 }
 
+/* The kind and what follows of its detail, by hand: printf is felt in a storm. */
+static void sign_text(enum event_kind k, const char *detail,
+                      char ret[sizeof(((struct standing *)0)->last_sign)])
+{
+    char *end = stpcpy(ret, event_kind_name(k));
+
+    if (!*detail)
+        return;
+    *end++ = ' ';
+    *(char *)mempcpy(end, detail, strnlen(detail, 60)) = '\0';
+}
+
 int core_event(struct core *c, struct guest *g, enum event_kind k, const char *actor, struct err *e,
                const char *fmt, ...)
 {
@@ -69,14 +81,13 @@ int core_event(struct core *c, struct guest *g, enum event_kind k, const char *a
     va_start(ap, fmt);
     event_vdetail(&ev, fmt, ap);
     va_end(ap);
-    snprintf(ev.actor, sizeof ev.actor, "%s", actor);
+    strncat(ev.actor, actor, sizeof ev.actor - 1);
     if (store_event_add(c->store, g, &ev, e) < 0)
         return -1;
     standing_move(c, g, k, now);
     if (is_sign(k)) {
         g->standing.sign_ms = now.real_ms;
-        snprintf(g->standing.last_sign, sizeof g->standing.last_sign, "%s%s%.60s",
-                 event_kind_name(k), ev.detail[0] ? " " : "", ev.detail);
+        sign_text(k, ev.detail, g->standing.last_sign);
     }
     if (is_noted(k))
         snprintf(g->standing.note, sizeof g->standing.note, "%.199s", ev.detail);
@@ -157,9 +168,8 @@ void core_token(const struct core *c, enum token_purpose p, const struct guest *
 
 void core_agent(const struct caller *who, char out[96])
 {
-    char ip[IP_TEXT];
-
-    snprintf(out, 96, "guest %s", ip_format(&who->peer.ip, ip));
+    _Static_assert(IP_TEXT + sizeof "guest " <= 96, "an agent is an address");
+    ip_format(&who->peer.ip, stpcpy(out, "guest "));
 }
 
 void core_invalidate(struct core *c, const char *tag)

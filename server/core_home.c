@@ -12,10 +12,14 @@ static enum keys_are compare(struct core *c, const struct guest *g, const struct
                              struct guest_keys *on_record, struct err *e)
 {
     enum keys_are are = KEYS_SAME;
-    bool known = store_keys_get(c->store, g->id, on_record, e) == 0;
+    /* Keys and ever_home are of one transaction: none are asked for in vain. */
+    bool known = g->standing.ever_home;
 
-    if (!known && e->kind != ERR_NOT_FOUND)
-        return KEYS_ERROR;
+    if (known && store_keys_get(c->store, g->id, on_record, e) < 0) {
+        if (e->kind != ERR_NOT_FOUND)
+            return KEYS_ERROR;
+        known = false;
+    }
     if (!known || strcmp(on_record->iid, g->iid)) {
         memset(on_record->has, 0, sizeof on_record->has);
         snprintf(on_record->iid, sizeof on_record->iid, "%s", g->iid);
@@ -48,17 +52,15 @@ static int learn_address(struct core *c, struct guest *g, const struct caller *w
     return moved(c, g, who) ? core_address(c, g, &at, "peer of its phone-home", e) : 0;
 }
 
-static int key_names(const struct homecoming *h, char *out, size_t size)
+/* "rsa, ecdsa, ed25519": by hand, since printf is felt in a storm. */
+static void key_names(const struct homecoming *h, char out[64])
 {
-    size_t len = 0;
-    int n = 0;
+    char *p = out;
 
+    *p = '\0';
     for (int t = 0; t < HOSTKEY_TYPES; t++)
-        if (h->has[t] && len < size) {
-            len += snprintf(out + len, size - len, "%s%s", n ? ", " : "", hostkey_type_name(t));
-            n++;
-        }
-    return n;
+        if (h->has[t])
+            p = stpcpy(p == out ? p : stpcpy(p, ", "), hostkey_type_name(t));
 }
 
 /* With `seal`, what was secret in the seed goes after the first phone-home. */
@@ -81,7 +83,7 @@ static int record(struct core *c, struct guest *g, const struct caller *who,
     if (!first && phase_is_home(g->standing.phase) && !moved(c, g, who))
         return 0;
     core_agent(who, agent);
-    key_names(h, names, sizeof names);
+    key_names(h, names);
     if (core_write(c, true, e) < 0)
         return -1;
     seal(c, g);

@@ -41,8 +41,9 @@ int store_begin(struct store *s, struct err *e);
 int store_commit(struct store *s, struct err *e);
 void store_rollback(struct store *s);
 /* Opens one snapshot for the reads of this loop turn, so that each need not take and release the
- * lock on the log (3 system calls a SELECT). Idempotent; nothing when a transaction is open. Ended
- * by begin, commit and rollback: whoever calls it makes sure that one of them ends the turn. */
+ * lock on the log (3 system calls a SELECT). Idempotent; nothing when a transaction is open. begin
+ * makes a transaction of it; ended by commit and rollback: whoever calls it makes sure that one of
+ * them ends the turn. */
 void store_read(struct store *s);
 bool store_in_transaction(const struct store *s);
 /* What belongs together was written in part: the transaction is lost, its commit fails with e.

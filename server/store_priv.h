@@ -16,6 +16,7 @@
 enum stmt {
     S_BEGIN,
     S_READ,
+    S_UPGRADE,
     S_COMMIT,
     S_ROLLBACK,
     S_SAVEPOINT,

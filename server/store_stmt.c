@@ -26,6 +26,7 @@
 static const char *const sql[STMTS] = {
     [S_BEGIN] = "BEGIN IMMEDIATE",
     [S_READ] = "BEGIN",
+    [S_UPGRADE] = "DELETE FROM dirty WHERE 0",
     [S_COMMIT] = "COMMIT",
     [S_ROLLBACK] = "ROLLBACK",
     [S_SAVEPOINT] = "SAVEPOINT request",

@@ -39,9 +39,14 @@ int store_begin(struct store *s, struct err *e)
         return doomed(s, e);
     if (s->in_transaction)
         return 0;
-    read_end(s);
-    if (run(s, S_BEGIN, e) < 0)
-        return -1;
+    /* The turn's snapshot becomes the transaction, without letting go of its lock in between. Not
+     * while a checkpoint waits for its readers to go; to wait is BEGIN's business. */
+    if (!s->in_read || run(s, S_UPGRADE, NULL) < 0) {
+        read_end(s);
+        if (run(s, S_BEGIN, e) < 0)
+            return -1;
+    }
+    s->in_read = false;
     s->in_transaction = true;
     s->mirror.event_added = 0;
     s->at_begin = s->mirror;
