@@ -193,6 +193,16 @@ static int percent_byte(const char *s, size_t len, bool plus_is_space, char *ret
     return 1;
 }
 
+/* Eight bytes at a time: a borrow reaches the top bit of a byte that is zero, and at most that of
+ * one above it. */
+static bool has_byte(uint64_t word, uint8_t byte)
+{
+    const uint64_t ones = UINT64_MAX / UINT8_MAX;
+    uint64_t x = word ^ ones * byte;
+
+    return (x - ones) & ~x & ones << 7;
+}
+
 /* How many bytes at s stand for themselves. */
 static size_t percent_plain(const char *s, size_t len, bool plus_is_space)
 {
@@ -201,6 +211,11 @@ static size_t percent_plain(const char *s, size_t len, bool plus_is_space)
     unsigned mask = plus_is_space ? NEVER | NOT_IN_FORMS : NEVER;
     size_t n = 0;
 
+    for (uint64_t w; len - n >= sizeof(w); n += sizeof(w)) {
+        memcpy(&w, s + n, sizeof(w));
+        if (has_byte(w, '\0') || has_byte(w, '%') || (plus_is_space && has_byte(w, '+')))
+            break;
+    }
     while (n < len && !(special[(uint8_t)s[n]] & mask))
         n++;
     return n;

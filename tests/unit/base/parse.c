@@ -210,6 +210,22 @@ static void test_percent(void **state)
     char text[] = "x%41%42y";
     assert_int_equal(percent_decode(text, strlen(text), false, text, sizeof(text), NULL), 4);
     assert_string_equal(text, "xABy");
+    /* Wherever it stands among others, each byte is seen and nothing else is. */
+    int n;
+    for (size_t at = 0; at < 24; at++) {
+        for (int c = 0; c < 256; c++) {
+            char in[25], want[25];
+            memset(in, 'x', 24);
+            in[24] = '\0';
+            in[at] = (char)c;
+            memcpy(want, in, sizeof(want));
+            want[at] = c == '+' ? ' ' : (char)c;
+            n = percent_decode(in, 24, true, out, sizeof(out), NULL);
+            assert_int_equal(n, c == '\0' || c == '%' ? -1 : 24);
+            if (n == 24)
+                assert_string_equal(out, want);
+        }
+    }
 }
 
 static void test_utf8(void **state)
