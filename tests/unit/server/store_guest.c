@@ -491,6 +491,36 @@ static void test_hosts(void **state)
     store_close(s);
 }
 
+static int note_image(const struct store_host *h, void *arg)
+{
+    struct seen *v = arg;
+    strcat(v->names, h->guest->name.s);
+    strcat(v->names, json_string_value(json_object_get(h->spec, "image")));
+    return 0;
+}
+
+/* Each host with its own specification, however many before it had an equal one. */
+static void test_hosts_specs(void **state)
+{
+    (void)state;
+    struct store *s = open_store();
+    struct seen v = { 0 };
+    struct guest g;
+    static const char *const images[] = { "X", "X", "Y", "X", "X2" };
+    for (unsigned n = 0; n < ARRAY_SIZE(images); n++) {
+        struct instance i = instance_of((char[]){ (char)('a' + n), 0 }, n);
+        snprintf(i.spec.image.s, sizeof(i.spec.image.s), "%s", images[n]);
+        must(store_instance_insert(s, &i, e));
+        must(store_guest_by_id(s, i.id, &g, e));
+        g.sealed = true;
+        must(store_guest_update(s, &g, e));
+        instance_done(&i);
+    }
+    must(store_hosts(s, note_image, &v, e));
+    assert_string_equal(v.names, "aXbXcYdXeX2");
+    store_close(s);
+}
+
 static void test_remove(void **state)
 {
     (void)state;
@@ -566,6 +596,7 @@ int main(void)
         WITH_DIR(test_walks),
         WITH_DIR(test_keys),
         WITH_DIR(test_hosts),
+        WITH_DIR(test_hosts_specs),
         WITH_DIR(test_remove),
         WITH_DIR(test_timeline),
         WITH_DIR(test_saved_over_another_save),
