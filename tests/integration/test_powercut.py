@@ -53,7 +53,7 @@ class Machine(harness.Roost):
         assert request(self.seed_port, "GET", "/").status == 200
 
 
-def story(rounds, core="roost-core", span_ms=15, **disk):
+def story(rounds, core="roost-core", span_ms=7, **disk):
     """Guests phone home, the power goes: nothing acknowledged is missing. Else Lost."""
     print(f"SEED={SEED} ROUNDS={rounds}")
     rng = random.Random(SEED)
