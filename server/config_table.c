@@ -132,7 +132,7 @@ static const struct config_row rows[] = {
     { "events", "age", &config_type_duration, FIELD(events_age), "90d", NUMBER(MINUTES(1), DAYS(3650)),
       .help = "events are kept so long" },
     { "events", "per-instance", &config_type_number, FIELD(events_per_instance), "1000", NUMBER(10, 1000000),
-      .help = "and so many of each instance" },
+      .help = "and so many of each instance, or up to a sixteenth more" },
     { "events", "unknown-callers", &config_type_number, FIELD(unknown_callers), "256", NUMBER(1, 65536),
       .help = "callers with an unknown tag that are listed" },
     { "events", "reports-per-minute", &config_type_number, FIELD(reports_per_minute), "600", NUMBER(1, 100000),
