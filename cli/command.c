@@ -148,6 +148,8 @@ static const struct command table[] = {
       "take back all that was changed on this host for networks", run_network_down },
     { "network remove", "NETWORK…", 1, -1, NULL, 0,
       "forget networks that are down and that no instance is on", run_network_remove },
+    { "network check", "[NETWORK]", 0, 1, NULL, COMMAND_READ,
+      "look for what would keep guests offline, with cause and mend", run_network_check },
     { "network plan", "NETWORK", 1, 1, NULL, COMMAND_READ,
       "show what up would change on this host, without changing it", run_network_plan },
     { "network export", "NETWORK", 1, 1, network_export_options, COMMAND_READ,

@@ -3,6 +3,7 @@
 #define CLI_COMMANDS_H
 
 #include "cli/cli.h"
+#include "cli/out.h"
 
 typedef int command_fn(struct cli *c, const struct args *a, struct err *e);
 
@@ -10,6 +11,9 @@ typedef int command_fn(struct cli *c, const struct args *a, struct err *e);
 int print_events(struct cli *c, const json_t *events, struct err *e);
 /* apply.c: warnings of an apply's answer, to standard error */
 void print_warnings(const json_t *answer);
+
+/* status.c: of "ok", "warn", "error" */
+enum tint tint_of_level(const char *level);
 
 command_fn run_apply;                                                 /* apply.c */
 command_fn run_instance_list, run_instance_show;                      /* instance.c */
@@ -26,6 +30,7 @@ command_fn run_identity_remove;                                         /* opera
 command_fn run_network_up, run_network_down, run_network_remove;      /* operate.c */
 command_fn run_network_list, run_network_show, run_network_plan, run_network_export; /* network.c */
 command_fn run_network_create;                                    /* network_create.c */
+command_fn run_network_check;                                     /* network_check.c */
 command_fn run_forward_add, run_forward_list, run_forward_remove; /* forward.c */
 command_fn run_help, run_version;                                 /* help.c */
 

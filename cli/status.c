@@ -94,7 +94,7 @@ int run_status(struct cli *c, const struct args *a, struct err *e)
 
 /* --- check --- */
 
-static enum tint tint_of_level(const char *level)
+enum tint tint_of_level(const char *level)
 {
     if (strcmp(level, "ok") == 0)
         return TINT_GOOD;

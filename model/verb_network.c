@@ -159,8 +159,6 @@ static int check_up(const struct net_up *v, struct err *e)
 
     if (check_network(n, e) < 0)
         return -1;
-    if (n->kind == NETWORK_USER)
-        return verb_wrong("net-up", "kind", e);
     for (int i = 0; i < n->n_forwards; i++)
         if (v->forward_to[i].family && network_address_check(n, &v->forward_to[i], e) < 0)
             return -1;
@@ -169,18 +167,25 @@ static int check_up(const struct net_up *v, struct err *e)
                : verb_wrong("net-up", "allowed network", e);
 }
 
+static void get_up(struct msg_cur *c, struct net_up *v)
+{
+    get_network(c, &v->network);
+    get_salt(c, v->salt);
+    v->seed_port = msg_get_u16(c);
+    for (int i = 0; i < v->network.n_forwards; i++)
+        verb_get_ip(c, &v->forward_to[i]);
+    v->n_allow_up = get_names(c, v->allow_up, NETWORK_ALLOW_MAX);
+}
+
 int net_up_decode(struct msg_cur *c, struct net_up *ret, struct err *e)
 {
     struct net_up v = { 0 };
 
-    get_network(c, &v.network);
-    get_salt(c, v.salt);
-    v.seed_port = msg_get_u16(c);
-    for (int i = 0; i < v.network.n_forwards; i++)
-        verb_get_ip(c, &v.forward_to[i]);
-    v.n_allow_up = get_names(c, v.allow_up, NETWORK_ALLOW_MAX);
+    get_up(c, &v);
     if (msg_end(c, "net-up", e) < 0 || check_up(&v, e) < 0)
         return -1;
+    if (v.network.kind == NETWORK_USER)
+        return verb_wrong("net-up", "kind", e);
     *ret = v;
     return 0;
 }
@@ -292,6 +297,50 @@ int net_lease_decode(struct msg_cur *c, struct net_lease *ret, struct err *e)
         return -1;
     if (l->ip.family != 4 || !ip_is_usable(&l->ip))
         return verb_wrong("net-lease", "address", e);
+    *ret = v;
+    return 0;
+}
+
+void net_check_encode(const struct net_check *v, struct buf *out)
+{
+    msg_put_u8(out, v->of_network);
+    msg_put_u8(out, v->is_up);
+    if (v->of_network)
+        net_up_encode(&v->up, out);
+}
+
+int net_check_decode(struct msg_cur *c, struct net_check *ret, struct err *e)
+{
+    struct net_check v = { .of_network = msg_get_bool(c), .is_up = msg_get_bool(c) };
+
+    if (v.of_network)
+        get_up(c, &v.up);
+    if (msg_end(c, "net-check", e) < 0 || (v.of_network && check_up(&v.up, e) < 0))
+        return -1;
+    *ret = v;
+    return 0;
+}
+
+void net_finding_encode(const struct net_finding *v, struct buf *out)
+{
+    verb_put_enum(out, v->grade);
+    verb_put_text(out, v->what, sizeof v->what);
+    verb_put_text(out, v->cause, sizeof v->cause);
+    verb_put_text(out, v->mend, sizeof v->mend);
+}
+_Static_assert(sizeof(((struct net_finding *)0)->mend) <= VERB_TEXT_MAX, "mends fit");
+
+int net_finding_decode(struct msg_cur *c, struct net_finding *ret, struct err *e)
+{
+    struct net_finding v = { .grade = (enum net_grade)verb_get_enum(c, NET_GRADES) };
+
+    verb_get_line(c, v.what, sizeof v.what);
+    verb_get_line(c, v.cause, sizeof v.cause);
+    verb_get_line(c, v.mend, sizeof v.mend);
+    if (msg_end(c, "net-finding", e) < 0)
+        return -1;
+    if (!*v.what || !*v.cause)
+        return verb_wrong("net-finding", "text", e);
     *ret = v;
     return 0;
 }

@@ -59,4 +59,23 @@ struct net_lease {
 void net_lease_encode(const struct net_lease *v, struct buf *out);
 int net_lease_decode(struct msg_cur *c, struct net_lease *ret, struct err *e);
 
+/* What would keep guests offline: of a network, or of the host alone. Answered by a net_finding for
+ * each thing that was looked at. */
+struct net_check {
+    bool of_network;  /* else `up` does not travel */
+    struct net_up up; /* user networks too */
+    bool is_up;       /* it, or any network of the host */
+};
+void net_check_encode(const struct net_check *v, struct buf *out);
+int net_check_decode(struct msg_cur *c, struct net_check *ret, struct err *e);
+
+enum net_grade { NET_FINE, NET_WARN, NET_BAD, NET_GRADES };
+struct net_finding {
+    enum net_grade grade;
+    char what[24];              /* "forwarding" */
+    char cause[200], mend[320]; /* for people; mend "" of what is fine */
+};
+void net_finding_encode(const struct net_finding *v, struct buf *out);
+int net_finding_decode(struct msg_cur *c, struct net_finding *ret, struct err *e);
+
 #endif

@@ -9,7 +9,7 @@ void check_privilege(struct judge *j)
         judge_fine(j, "privilege", "roostd may change networks");
         return;
     }
-    judge_fault(j, FINDING_BAD, "privilege",
+    judge_fault(j, j->n ? FINDING_BAD : FINDING_WARN, "privilege",
                 "roostd may not change networks here (CAP_NET_ADMIN, CAP_NET_RAW, "
                 "CAP_NET_BIND_SERVICE)");
     judge_mend(j, "start it by its systemd unit, which grants them, or as root; or use a network "
@@ -22,7 +22,8 @@ void check_tun(struct judge *j)
         judge_fine(j, "tun", "/dev/net/tun opens");
         return;
     }
-    judge_fault(j, FINDING_BAD, "tun", "/dev/net/tun does not open: no guest gets a tap");
+    judge_fault(j, j->n ? FINDING_BAD : FINDING_WARN, "tun",
+                "/dev/net/tun does not open: no guest gets a tap");
     judge_mend(j, "modprobe tun; in a container, have the device passed in");
 }
 
@@ -35,8 +36,8 @@ void check_dnsmasq(struct judge *j)
         return;
     }
     judge_fault(j, j->n ? FINDING_BAD : FINDING_WARN, "dnsmasq",
-                "dnsmasq is not installed: nobody would answer DHCP and DNS");
-    judge_mend(j, "apt-get install dnsmasq-base");
+                "dnsmasq is not there: nobody would answer DHCP and DNS");
+    judge_mend(j, "apt-get install dnsmasq-base; or name it in roost.conf, [network] dnsmasq");
 }
 
 void check_iptables(struct judge *j)
@@ -46,8 +47,8 @@ void check_iptables(struct judge *j)
         return;
     }
     judge_fault(j, j->n ? FINDING_BAD : FINDING_WARN, "iptables",
-                "iptables-save and iptables-restore are not installed: no NAT, no filter");
-    judge_mend(j, "apt-get install iptables");
+                "iptables-save and iptables-restore are not there: no NAT, no filter");
+    judge_mend(j, "apt-get install iptables; or name it in roost.conf, [network] iptables");
 }
 
 void check_firewalld(struct judge *j)

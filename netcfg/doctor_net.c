@@ -90,21 +90,28 @@ void check_range(struct judge *j)
     judge_mend(j, "give the network a cidr that is free, such as %s", next);
 }
 
+/* Names can be asked for by the host as well, when its resolver knows whom to ask. */
 void check_names(struct judge *j)
 {
+    const char *domain = j->n->domain;
     char ip[IP_TEXT];
 
-    if (!judge_dnsmasq(j) || !*j->n->domain || !j->n->host.family)
+    if (!judge_dnsmasq(j) || !*domain || !j->n->host.family)
         return;
-    if (j->d->resolved) {
-        judge_fine(j, "names", "systemd-resolved asks %s for *.%.60s", ip_format(&j->n->host, ip),
-                   j->n->domain);
+    ip_format(&j->n->host, ip);
+    if (j->d->resolved && j->d->told) {
+        judge_fine(j, "names", "systemd-resolved knows whom to ask for NAME.%.60s", domain);
         return;
     }
-    judge_fault(j, FINDING_WARN, "names",
-                "this host itself does not resolve NAME.%.60s: no "
-                "systemd-resolved here",
-                j->n->domain);
-    judge_mend(j, "send %.60s to %s in the host's resolver (dnsmasq: server=/%.60s/%s)",
-               j->n->domain, ip_format(&j->n->host, ip), j->n->domain, ip);
+    judge_fault(j, FINDING_WARN, "names", "this host itself does not resolve NAME.%.60s%s", domain,
+                j->d->resolved ? "" : ": no systemd-resolved here");
+    if (j->d->resolved)
+        judge_mend(
+            j,
+            "resolvectl dns %s %s; resolvectl domain %s '~%.60s'; for good: [Resolve] DNS=%s "
+            "Domains=~%.60s in /etc/systemd/resolved.conf.d/roost.conf",
+            j->bridge, ip, j->bridge, domain, ip, domain);
+    else
+        judge_mend(j, "send %.60s to %s in the host's resolver (dnsmasq: server=/%.60s/%s)", domain,
+                   ip, domain, ip);
 }

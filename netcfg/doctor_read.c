@@ -72,13 +72,15 @@ static bool tun_opens(int root)
 static bool program(int root, const char *name)
 {
     const char *path = getenv("PATH");
-    char all[4096], file[4096 + 64], *rest = all, *dir;
+    char all[4096], file[4096 + 256], *rest = all, *dir;
 
+    if (strchr(name, '/'))
+        return *name == '/' && faccessat(root, name + strspn(name, "/"), X_OK, 0) == 0;
     snprintf(all, sizeof all, "%.3900s:/usr/local/sbin:/usr/sbin:/sbin", path ? path : "");
     while ((dir = strsep(&rest, ":"))) {
         if (*dir != '/')
             continue;
-        snprintf(file, sizeof file, "%s/%s", dir + strspn(dir, "/"), name);
+        snprintf(file, sizeof file, "%s/%.200s", dir + strspn(dir, "/"), name);
         if (faccessat(root, file, X_OK, 0) == 0)
             return true;
     }
@@ -139,4 +141,11 @@ void doctor_read(struct doctor_facts *ret)
     auto_close int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     doctor_read_below(root, ret);
+}
+
+bool doctor_program(const char *name)
+{
+    auto_close int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    return program(root, name);
 }

@@ -12,6 +12,7 @@
 
 /* `root` stands for "/". */
 void doctor_read_below(int root, struct doctor_facts *ret);
+bool doctor_told_below(int root, const char *domain, int link); /* doctor_names.c */
 
 /* For reading; NULL: it does not open. */
 FILE *doctor_open(int root, const char *path);

@@ -37,6 +37,26 @@ int api_delete_network(struct api_req *r, struct err *e)
     return api_name_op(r, core_network_remove, e);
 }
 
+static int check(struct api_req *r, const char *name, struct err *e)
+{
+    struct api_ticket *t = api_ticket_new(r, e);
+
+    if (!t)
+        return -1;
+    core_network_check(r->api->core, name, api_ticket_done, t);
+    return api_await(r);
+}
+
+int api_get_networks_check(struct api_req *r, struct err *e)
+{
+    return check(r, NULL, e);
+}
+
+int api_get_network_check(struct api_req *r, struct err *e)
+{
+    return check(r, r->name, e);
+}
+
 int api_get_network_plan(struct api_req *r, struct err *e)
 {
     struct api_ticket *t = api_ticket_new(r, e);

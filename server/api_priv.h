@@ -111,8 +111,8 @@ api_fn api_get_status, api_get_check, api_get_paths, api_get_instances, api_get_
 api_fn api_post_apply, api_post_start, api_post_stop, api_post_restart, api_post_rebuild,
     api_delete_instance, api_post_sync, api_post_reprobe;
 /* --- api_network.c --- */
-api_fn api_get_network, api_get_network_plan, api_get_network_export, api_post_network_up,
-    api_post_network_down, api_delete_network;
+api_fn api_get_network, api_get_network_check, api_get_networks_check, api_get_network_plan,
+    api_get_network_export, api_post_network_up, api_post_network_down, api_delete_network;
 /* --- api_identity.c --- */
 api_fn api_get_identity, api_post_identity, api_patch_identity, api_delete_identity;
 

@@ -10,6 +10,7 @@
 static const struct api_route routes[] = {
     { "GET", "/v1/status", { NULL }, 0, api_get_status },
     { "GET", "/v1/check", { NULL }, 0, api_get_check },
+    { "GET", "/v1/check/networks", { NULL }, 0, api_get_networks_check },
     { "GET", "/v1/paths", { NULL }, 0, api_get_paths },
     { "GET", "/v1/instances", { NULL }, 0, api_get_instances },
     { "GET", "/v1/instances/{name}", { NULL }, 0, api_get_instance },
@@ -18,6 +19,7 @@ static const struct api_route routes[] = {
     { "GET", "/v1/unknown", { NULL }, 0, api_get_unknown },
     { "GET", "/v1/networks", { NULL }, 0, api_get_networks },
     { "GET", "/v1/networks/{name}", { NULL }, 0, api_get_network },
+    { "GET", "/v1/networks/{name}/check", { NULL }, 0, api_get_network_check },
     { "GET", "/v1/networks/{name}/plan", { NULL }, 0, api_get_network_plan },
     { "GET", "/v1/networks/{name}/export", { "format" }, 0, api_get_network_export },
     { "POST", "/v1/networks/{name}/up", { NULL }, API_BODY_MAX, api_post_network_up },

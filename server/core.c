@@ -141,6 +141,7 @@ void core_free(struct core *c)
     machines_free(c);
     netruns_free(c);
     plan_asks_free(c);
+    net_doctors_free(c);
     hostfiles_free(c);
     machines_waiting_free(c);
     core_turn_free(c);

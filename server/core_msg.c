@@ -168,6 +168,17 @@ static int on_net_done(struct core *c, const struct chan_msg *m, struct err *e)
     return 0;
 }
 
+static int on_net_finding(struct core *c, const struct chan_msg *m, struct err *e)
+{
+    struct msg_cur cur = msg_cur(m->data, m->len);
+    struct net_finding v;
+
+    if (net_finding_decode(&cur, &v, e) < 0)
+        return -1;
+    network_finding(c, m->id, &v);
+    return 0;
+}
+
 static int on_lease(struct core *c, const struct chan_msg *m, struct err *e)
 {
     struct msg_cur cur = msg_cur(m->data, m->len);
@@ -220,7 +231,8 @@ static const struct {
     { P_EXITED, on_exited },         { P_DONE, on_done },
     { P_NET_STEP, on_net_step },     { P_NET_PLANNED, on_net_state },
     { P_NET_DONE, on_net_done },     { P_NET_STATE, on_net_state },
-    { P_LEASE, on_lease },           { P_QUIT, on_quit },
+    { P_LEASE, on_lease },           { P_NET_FINDING, on_net_finding },
+    { P_QUIT, on_quit },
 };
 
 void core_roostd_message(const struct chan_msg *m, void *arg)

@@ -571,7 +571,7 @@ void network_done(struct core *c, uint32_t id, const struct error_msg *m)
     struct err e = { .kind = m->kind };
 
     memcpy(e.text, m->text, sizeof e.text < sizeof m->text ? sizeof e.text : sizeof m->text);
-    if (plan_ask_end(c, id, NULL, &e) || !r || r->state == RUN_IDLE)
+    if (net_doctor_end(c, id, &e) || plan_ask_end(c, id, NULL, &e) || !r || r->state == RUN_IDLE)
         return;
     r->id = 0;
     if (r->state == RUN_UNDOING) {

@@ -50,6 +50,11 @@ bool plan_ask_step(struct core *c, uint32_t id, const struct net_step *m);
 bool plan_ask_end(struct core *c, uint32_t id, const struct net_state *m, const struct err *err);
 void plan_asks_free(struct core *c);
 
+/* --- core_network_check.c: the doctor --- */
+void network_finding(struct core *c, uint32_t id, const struct net_finding *m);
+bool net_doctor_end(struct core *c, uint32_t id, const struct err *err); /* true: it was its answer */
+void net_doctors_free(struct core *c);
+
 /* --- core_hosts.c --- */
 /* Gives an instance its address, inside a transaction: the one it asks for, the one it has, or one
  * that is free; none where its network has no range of roost's. ERR_INVALID, ERR_CONFLICT. */

@@ -63,6 +63,9 @@ void core_network_remove(struct core *c, const char *name, const struct actor *w
 /* What `up` would change: {"bridge", "warning", "steps": [{"do": TEXT, "done": bool}]}, `done` where
  * the ledger has it. Changes nothing. */
 void core_network_plan(struct core *c, const char *name, core_op_fn *done, void *arg);
+/* What would keep guests offline: {"checks": [{network, name, ok, level, detail, mend}]} as of
+ * core_check(), network "" for the host. name NULL: the host and every network. */
+void core_network_check(struct core *c, const char *name, core_op_fn *done, void *arg);
 /* Result: {"text": what netcfg/export.h renders}. */
 void core_network_export(struct core *c, const char *name, const char *format, core_op_fn *done,
                          void *arg);

@@ -91,6 +91,7 @@ struct core {
     int control_fd; /* until the API is up */
     struct nets *nets;
     struct plan_ask *plan_asks; /* core_network_plan.c: plans that were asked for */
+    struct net_doctor *doctors; /* core_network_check.c: checks that were asked for */
     struct netrun *netruns;   /* core_network.c: networks that are or were up */
     struct hostfiles *hostfiles; /* core_hosts.c: reservations as dnsmasq reads them */
     struct waiting *waiting;  /* core_launch.c: guests whose network is to come up first */

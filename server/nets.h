@@ -33,6 +33,7 @@ int nets_do(struct nets *n, uint32_t id, struct msg_cur *c, struct err *e);
 int nets_undo(struct nets *n, uint32_t id, struct msg_cur *c, struct err *e);
 int nets_reload(struct nets *n, uint32_t id, struct msg_cur *c, struct err *e);  /* SIGHUP */
 int nets_release(struct nets *n, uint32_t id, struct msg_cur *c, struct err *e); /* a lease */
+int nets_check(struct nets *n, uint32_t id, struct msg_cur *c, struct err *e);   /* the doctor */
 
 /* A tap on the launch's network, for QEMU. ERR_CONFLICT: the network is not up. */
 int nets_tap(struct nets *n, const struct launch *l, struct err *e);

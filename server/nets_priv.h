@@ -39,6 +39,9 @@ struct net {
     bool troubled; /* told core so, until it plans anew */
 };
 
+/* What stands in iptables, once; NULL: that cannot be seen (no right, not installed). */
+typedef void rules_look_fn(struct nets *n, const struct firewall_hooks *have, void *arg);
+
 /* An iptables run that waits or runs: one at a time. */
 struct rules_job {
     TAILQ_ENTRY(rules_job) order;
@@ -48,7 +51,8 @@ struct rules_job {
     char bridge[IFNAME_SIZE];
     bool down;
     struct firewall_net wall; /* up; points into the net */
-    struct buf save;
+    rules_look_fn *look;      /* nothing is to be changed */
+    void *arg;                /* of look; freed with the job */
 };
 
 struct nets {
@@ -80,6 +84,8 @@ struct netlink *nets_netlink(struct nets *n, struct err *e);
 /* Queues an iptables run, whose end answers `id`. */
 void rules_up(struct net *t, uint32_t id);
 void rules_down(struct nets *n, const struct name *network, const char *bridge, uint32_t id);
+/* arg is taken over: freed after fn, or when nobody waits any more. */
+int rules_look(struct nets *n, rules_look_fn *fn, void *arg, struct err *e);
 void rules_free(struct nets *n);
 
 /* --- nets_dnsmasq.c --- */

@@ -19,7 +19,7 @@ static void run_next(struct nets *n);
 static void job_free(struct rules_job *j)
 {
     TAILQ_REMOVE(&j->nets->rules, j, order);
-    buf_done(&j->save);
+    free(j->arg);
     free(j);
 }
 
@@ -28,7 +28,10 @@ static void job_end(struct rules_job *j, const struct err *err)
     struct nets *n = j->nets;
 
     n->iptables = NULL;
-    nets_answer(n, j->id, &j->network, err);
+    if (j->look)
+        j->look(n, NULL, j->arg);
+    else
+        nets_answer(n, j->id, &j->network, err);
     job_free(j);
     run_next(n);
 }
@@ -121,6 +124,17 @@ static int change(struct rules_job *j, const struct buf *save, struct err *e)
     return 0;
 }
 
+static void looked(struct rules_job *j, const struct buf *save)
+{
+    struct nets *n = j->nets;
+    struct firewall_hooks have;
+
+    firewall_hooks_read(save->data, save->len, &have);
+    j->look(n, &have, j->arg);
+    job_free(j);
+    run_next(n);
+}
+
 static void saved(const struct spawn_exit *x, void *arg)
 {
     struct rules_job *j = arg;
@@ -129,7 +143,9 @@ static void saved(const struct spawn_exit *x, void *arg)
     j->nets->iptables = NULL;
     if (x->status != 0 || x->timed_out)
         failed(x, "iptables-save", &e);
-    if (e.kind != ERR_NONE || change(j, x->out, &e) < 0)
+    if (e.kind == ERR_NONE && j->look)
+        looked(j, x->out);
+    else if (e.kind != ERR_NONE || change(j, x->out, &e) < 0)
         job_end(j, &e);
 }
 
@@ -161,7 +177,10 @@ static void run_next(struct nets *n)
     while (!n->iptables && (j = TAILQ_FIRST(&n->rules))) {
         if (save(j, &e) == 0)
             return;
-        nets_answer(n, j->id, &j->network, &e);
+        if (j->look)
+            j->look(n, NULL, j->arg);
+        else
+            nets_answer(n, j->id, &j->network, &e);
         job_free(j);
     }
 }
@@ -173,12 +192,14 @@ static struct rules_job *job_new(struct nets *n, const struct name *network, uin
 
     if (!j) {
         err_set(&e, ERR_INTERNAL, "no memory");
-        nets_answer(n, id, network, &e);
+        if (network)
+            nets_answer(n, id, network, &e);
         return NULL;
     }
     j->nets = n;
     j->id = id;
-    j->network = *network;
+    if (network)
+        j->network = *network;
     TAILQ_INSERT_TAIL(&n->rules, j, order);
     return j;
 }
@@ -211,6 +232,20 @@ void rules_down(struct nets *n, const struct name *network, const char *bridge, 
     j->down = true;
     memcpy(j->bridge, bridge, sizeof(j->bridge));
     run_next(n);
+}
+
+int rules_look(struct nets *n, rules_look_fn *fn, void *arg, struct err *e)
+{
+    struct rules_job *j = job_new(n, NULL, 0);
+
+    if (!j) {
+        free(arg);
+        return err_set(e, ERR_INTERNAL, "no memory");
+    }
+    j->look = fn;
+    j->arg = arg;
+    run_next(n);
+    return 0;
 }
 
 void rules_free(struct nets *n)

@@ -6,8 +6,10 @@
  *   roostd -> front   LISTEN, CORE_LINK        roostd -> core   FRONT_LINK, CONTROL, ACCEL,
  * LAUNCHED, QUIT                     QUIT             LAUNCH_FAILED, EXITED, ADOPTED, NOT_RUNNING
  *   both -> roostd    HELLO (build id), READY
- *   core -> roostd    LAUNCH, KILL, ADOPT, VMSH, NET_PLAN, NET_LOOK, NET_DO, NET_UNDO, NET_RELOAD, NET_RELEASE
- *   roostd -> core    NET_STEP, NET_PLANNED, NET_DONE, NET_STATE, LEASE    roostd -> front UNLISTEN
+ *   core -> roostd    LAUNCH, KILL, ADOPT, VMSH, NET_PLAN, NET_LOOK, NET_DO, NET_UNDO, NET_RELOAD, NET_RELEASE,
+ *                     NET_CHECK
+ *   roostd -> core    NET_STEP, NET_PLANNED, NET_DONE, NET_STATE, NET_FINDING, LEASE
+ *   roostd -> front   UNLISTEN
  *   front -> core     SEED_GET, HOME, REPORT, SERVED, TALLY
  *   core -> front     HELLO, SEED_REPLY, HOME_REPLY, INVALIDATE
  */
@@ -44,6 +46,7 @@ enum proto_type {
     P_NET_UNDO,      /* net_step, from the ledger; answered by NET_DONE */
     P_NET_RELOAD,    /* net_ref: dnsmasq reads its reservations anew */
     P_NET_RELEASE,   /* net_lease: dnsmasq is to forget it */
+    P_NET_CHECK,     /* net_check; answered by NET_FINDING for each, then NET_DONE */
     P_LAUNCHED = 48, /* launched (the request's id) */
     P_LAUNCH_FAILED, /* error_msg (the request's id) */
     P_DONE,          /* error_msg (the request's id), kind ERR_NONE when it went well */
@@ -55,6 +58,7 @@ enum proto_type {
     P_NET_DONE,      /* error_msg (the request's id), its instance is the network's name */
     P_NET_STATE,     /* net_state: something changed by itself */
     P_LEASE,         /* net_lease */
+    P_NET_FINDING,   /* net_finding (the request's id) */
     P_SEED_GET = 64, /* seed_get (request id) */
     P_SEED_REPLY,    /* seed_reply (the request's id) */
     P_HOME,          /* guest_post (request id) */

@@ -93,6 +93,10 @@ static int on_net_release(struct kid *k, uint32_t id, struct msg_cur *c, struct 
 {
     return nets_release(k->s->nets, id, c, e);
 }
+static int on_net_check(struct kid *k, uint32_t id, struct msg_cur *c, struct err *e)
+{
+    return nets_check(k->s->nets, id, c, e);
+}
 
 /* What may come from whom; everything else ends the child. */
 #define FROM(role) (1u << (role))
@@ -114,6 +118,7 @@ static const struct {
     { P_NET_UNDO, FROM(ROLE_CORE), on_net_undo },
     { P_NET_RELOAD, FROM(ROLE_CORE), on_net_reload },
     { P_NET_RELEASE, FROM(ROLE_CORE), on_net_release },
+    { P_NET_CHECK, FROM(ROLE_CORE), on_net_check },
 };
 
 static int take(struct kid *k, const struct chan_msg *m, struct err *e)

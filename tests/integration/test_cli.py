@@ -73,7 +73,7 @@ def home(roost):
 VOLATILE = {"for-ms", "note", "counters", "uptime-ms"}
 OPERANDS = {"instance show": ["old"], "wait": ["old"], "console": ["--log", "old"],
             "network show": ["wired"], "network plan": ["wired"], "network forward list": ["wired"],
-            "network export": ["--format", "ip", "wired"]}
+            "network export": ["--format", "ip", "wired"], "network check": ["user"]}
 WIRED = {"networks": {"wired": {"kind": "shared", "cidr": "198.18.77.0/24", "forwards": [":8080 old:80"]}}}
 
 

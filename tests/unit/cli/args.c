@@ -143,7 +143,7 @@ static void test_commands_of_three_words(void **state)
     assert_refused("network forward lst lab", "did you mean \"network forward list\"?");
     assert_refused("network forward add lab", "too few operands; usage: roost network forward add "
                                               "NETWORK ENDPOINT TARGET");
-    assert_refused("network", "create, list, show, up, down, remove, plan, export, forward");
+    assert_refused("network", "create, list, show, up, down, remove, check, plan, export, forward");
     assert_refused("network forwrad list lab", "did you mean \"network forward\"?");
 }
 

@@ -347,6 +347,63 @@ static void test_lease(void **state)
     BAD(strcpy(v.network.s, "-"));
 }
 
+static void test_check(void **state)
+{
+    (void)state;
+    struct net_check v = { .of_network = true, .up = sample(), .is_up = true }, got;
+    struct err e;
+
+    for (int kind = 0; kind < 3; kind++) {
+        auto_buf struct buf b = BUF_INIT;
+        if (kind == 1) { /* of a user network too, which is never brought up */
+            json_t *j = json_pack("{s:s}", "kind", "user");
+            v.up = (struct net_up){ .seed_port = 10200 };
+            assert_int_equal(network_from_json("u", j, &v.up.network, &e), 0);
+            json_decref(j);
+        }
+        v.of_network = kind < 2;
+        net_check_encode(&v, &b);
+        for (size_t len = 0; len <= b.len; len++) {
+            struct msg_cur c = msg_cur(b.data, len);
+            assert_int_equal(net_check_decode(&c, &got, &e), len < b.len ? -1 : 0);
+        }
+        assert_true(got.is_up && got.of_network == v.of_network);
+        assert_string_equal(got.up.network.name.s, kind == 0 ? "lab" : kind == 1 ? "u" : "");
+    }
+    v.of_network = true;
+    v.up = sample();
+    strcpy(v.up.network.name.s, "-");
+    auto_buf struct buf b = BUF_INIT;
+    net_check_encode(&v, &b);
+    struct msg_cur c = msg_cur(b.data, b.len);
+    assert_int_equal(net_check_decode(&c, &got, &e), -1);
+}
+
+static void test_finding(void **state)
+{
+    (void)state;
+    struct net_finding v = { NET_BAD, "port-53", "it\nis held", "" }, got;
+    struct err e;
+
+    for (int wrong = 0; wrong < 4; wrong++) {
+        auto_buf struct buf b = BUF_INIT;
+        if (wrong == 1)
+            v.grade = NET_GRADES;
+        else
+            v.grade = NET_BAD;
+        strcpy(v.what, wrong == 2 ? "" : "port-53");
+        strcpy(v.cause, wrong == 3 ? "" : "it\nis held");
+        net_finding_encode(&v, &b);
+        struct msg_cur c = msg_cur(b.data, b.len);
+        assert_int_equal(net_finding_decode(&c, &got, &e), wrong ? -1 : 0);
+        if (!wrong) {
+            assert_int_equal(got.grade, NET_BAD);
+            assert_string_equal(got.what, "port-53");
+            assert_null(strchr(got.cause, '\n'));
+        }
+    }
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -369,6 +426,8 @@ int main(void)
         cmocka_unit_test(test_step),
         cmocka_unit_test(test_state),
         cmocka_unit_test(test_lease),
+        cmocka_unit_test(test_check),
+        cmocka_unit_test(test_finding),
         cmocka_unit_test(test_names),
     };
 

@@ -55,6 +55,7 @@ static void well(struct host *h)
                .iptables = true,
                .ip_forward = 1,
                .resolved = true,
+               .told = true,
                .hooks_known = true,
                .hooks = { .forward = true,
                           .input = true,
@@ -152,6 +153,8 @@ static void test_host_faults(void **state)
         { offsetof(struct doctor_facts, firewalld), true, FINDING_WARN, "firewalld", "rb-lab" },
         { offsetof(struct doctor_facts, ufw), true, FINDING_WARN, "ufw", "ufw" },
         { offsetof(struct doctor_facts, resolved), false, FINDING_WARN, "names", "172.16.5.1" },
+        { offsetof(struct doctor_facts, told), false, FINDING_WARN, "names",
+          "resolvectl dns rb-lab 172.16.5.1; resolvectl domain rb-lab '~lab.test'" },
         { offsetof(struct doctor_facts, port53), true, FINDING_BAD, "port-53", "another program" },
         { offsetof(struct doctor_facts, port67), true, FINDING_BAD, "port-67", "port 67" },
         { offsetof(struct doctor_facts, hooks_known), false, FINDING_WARN, "rules",
@@ -298,6 +301,8 @@ static void test_host_alone_and_user(void **state)
     for (int i = 0; i < n; i++)
         faults += list[i].grade != FINDING_OK;
     assert_int_equal(faults, 5); /* privilege, tun, dnsmasq, iptables, rules */
+    for (int i = 0; i < n; i++) /* nobody wants it yet */
+        assert_int_not_equal(list[i].grade, FINDING_BAD);
     network(&h, "u", "{\"kind\": \"user\"}");
     assert_null(fault(&h, false));
 }
@@ -366,6 +371,36 @@ static void put(int root, const char *path, const char *text, mode_t mode)
     }
     auto_close int fd = openat(root, path, O_WRONLY | O_CREAT | O_TRUNC, mode);
     assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+}
+
+static void test_who_is_asked_for_names(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/roost-names-XXXXXX";
+    static const struct {
+        const char *path, *text;
+        bool told;
+    } rows[] = {
+        { "etc/systemd/resolved.conf", "[Resolve]\n#Domains=~lab.test\nDNS=172.16.5.1\n", false },
+        { "etc/systemd/resolved.conf.d/a.conf.old", "Domains=~lab.test\n", false },
+        { "etc/systemd/resolved.conf.d/b.conf", "Domains=~lab.testing lab.tes ~other\n", false },
+        { "run/systemd/resolve/netif/8", "SERVERS=172.16.5.1\nDOMAINS=~lab.test\n", false },
+        { "run/systemd/resolve/netif/7", "SERVERS=172.16.5.1\nDOMAINS=~lab.test\n", true },
+        { "run/systemd/resolve/netif/7", "DOMAINS=\n", false },
+        { "etc/systemd/resolved.conf.d/b.conf", "[Resolve]\nDomains=~x ~lab.test\n", true },
+        { "etc/systemd/resolved.conf.d/b.conf", "", false },
+        { "etc/systemd/resolved.conf", "[Resolve]\nDomains=lab.test", true },
+    };
+
+    assert_non_null(mkdtemp(dir));
+    auto_close int root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        put(root, rows[i].path, rows[i].text, 0644);
+        if (doctor_told_below(root, "lab.test", 7) != rows[i].told)
+            fail_msg("%s: %s", rows[i].path, rows[i].text);
+    }
+    auto_close int tmp = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(dir_remove(tmp, strrchr(dir, '/') + 1, NULL), 0);
 }
 
 static void test_read_of_a_made_up_host(void **state)
@@ -445,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_host_alone_and_user),
         cmocka_unit_test(test_socket_lines),
         cmocka_unit_test(test_real_owner),
+        cmocka_unit_test(test_who_is_asked_for_names),
         cmocka_unit_test(test_read_of_a_made_up_host),
         cmocka_unit_test(test_read_of_this_host),
     };

@@ -180,6 +180,11 @@ NAME_OP(core_network_remove)
 FORCE_OP(core_stop)
 FORCE_OP(core_remove)
 
+void core_network_check(struct core *c, const char *name, core_op_fn *done, void *arg)
+{
+    (void)c;
+    op(name ? name : "all", &(struct actor){ "" }, done, arg);
+}
 void core_network_plan(struct core *c, const char *name, core_op_fn *done, void *arg)
 {
     (void)c;
