@@ -158,6 +158,26 @@ class Namespace:
         remove(self.name)
 
 
+class Ping:
+    """A ping from a namespace until end(), which tells the numbers of those that stayed without an
+    answer, and how many were sent. The one that is under way at the end does not count."""
+
+    def __init__(self, ns, to, interval=0.2, limit=300):
+        self.ns = ns
+        self.child = ns.start(["ping", "-n", "-i", str(interval), "-w", str(limit), to],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def end(self):
+        self.child.send_signal(signal.SIGINT)
+        said = self.child.communicate(timeout=20)[0]
+        self.ns.children.remove(self.child)
+        total = re.search(r"(\d+) packets transmitted", said)
+        assert total, said
+        sent = int(total[1])
+        answered = {int(n) for n in re.findall(r"icmp_seq=(\d+) ttl", said)}
+        return [n for n in range(1, sent) if n not in answered], sent
+
+
 class Lab:
     def __init__(self):
         self.prefix = f"{PREFIX}-{os.getpid()}-{secrets.token_hex(2)}"
