@@ -172,6 +172,8 @@ static const struct command table[] = {
       "forget identities that no instance uses", run_identity_remove },
     { "image list", "", 0, 0, NULL, COMMAND_READ,
       "list images", run_image_list },
+    { "group list", "", 0, 0, NULL, COMMAND_READ,
+      "list groups that a fleet file says something of", run_group_list },
     { "version", "", 0, 0, NULL, COMMAND_READ,
       "print the version", run_version },
     { "help", "[COMMAND…]", 0, 3, NULL, COMMAND_READ,

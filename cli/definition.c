@@ -1,4 +1,4 @@
-/* roost identity, image list. */
+/* roost identity, image, group list. */
 #include <stdio.h>
 
 #include "base/cleanup.h"
@@ -85,6 +85,35 @@ int run_identity_list(struct cli *c, const struct args *a, struct err *e)
 {
     (void)a;
     return out_tree(c, client_get(cli_client(c, e), "/v1/identities", e), print_identities, e);
+}
+
+static int print_groups(struct cli *c, const json_t *tree, struct err *e)
+{
+    static const char *const heads[] = { "NAME", "PLAYBOOK", "TRIGGER", "NEEDS", NULL };
+    struct table *t;
+    size_t i;
+    json_t *row;
+
+    if (!json_array_size(tree)) {
+        puts("none");
+        return 0;
+    }
+    t = table_new(c, heads, true);
+    json_array_foreach(tree, i, row)
+    {
+        auto_buf struct buf needs = BUF_INIT;
+        out_list(json_object_get(row, "needs"), &needs);
+        const char *cells[] = { out_text(row, "name"), out_text(row, "playbook"),
+                                out_text(row, "trigger"), buf_str(&needs) };
+        table_row(t, TINT_NONE, cells);
+    }
+    return table_print(t, e);
+}
+
+int run_group_list(struct cli *c, const struct args *a, struct err *e)
+{
+    (void)a;
+    return out_tree(c, client_get(cli_client(c, e), "/v1/groups", e), print_groups, e);
 }
 
 int run_image_list(struct cli *c, const struct args *a, struct err *e)

@@ -24,13 +24,14 @@ void fleet_done(struct fleet *f)
     for (int i = 0; i < f->n_instances; i++)
         spec_done(&f->instances[i].spec);
     free(f->networks);
+    free(f->groups);
     free(f->identities);
     free(f->images);
     free(f->instances);
     *f = (struct fleet){ 0 };
 }
 
-/* --- networks, identities, images --- */
+/* --- networks, groups, identities, images --- */
 
 static int read_network(struct reading *r, const char *name, const json_t *j, const struct spot *at,
                         struct err *e)
@@ -39,6 +40,16 @@ static int read_network(struct reading *r, const char *name, const json_t *j, co
     if (network_read(name, j, at, &f->networks[f->n_networks], e) < 0)
         return -1;
     f->n_networks++;
+    return 0;
+}
+
+static int read_group(struct reading *r, const char *name, const json_t *j, const struct spot *at,
+                      struct err *e)
+{
+    struct fleet *f = &r->fleet;
+    if (groupdef_read(name, j, at, &f->groups[f->n_groups], e) < 0)
+        return -1;
+    f->n_groups++;
     return 0;
 }
 
@@ -251,6 +262,14 @@ static int section_networks(void *obj, const json_t *v, const struct spot *at, s
     return each(obj, v, FLEET_DEFINITIONS_MAX, read_network, at, e);
 }
 
+static int section_groups(void *obj, const json_t *v, const struct spot *at, struct err *e)
+{
+    struct fleet *f = &((struct reading *)obj)->fleet;
+    if (section_slots(&f->groups, v, sizeof(*f->groups), at, e) < 0)
+        return -1;
+    return each(obj, v, FLEET_DEFINITIONS_MAX, read_group, at, e);
+}
+
 static int section_identities(void *obj, const json_t *v, const struct spot *at, struct err *e)
 {
     struct fleet *f = &((struct reading *)obj)->fleet;
@@ -273,9 +292,9 @@ static int section_instances(void *obj, const json_t *v, const struct spot *at, 
 }
 
 static const struct word section_rows[] = {
-    { "defaults", section_defaults, NULL }, { "identities", section_identities, NULL },
-    { "images", section_images, NULL },     { "instances", section_instances, NULL },
-    { "networks", section_networks, NULL },
+    { "defaults", section_defaults, NULL },     { "groups", section_groups, NULL },
+    { "identities", section_identities, NULL }, { "images", section_images, NULL },
+    { "instances", section_instances, NULL },   { "networks", section_networks, NULL },
 };
 static const struct words sections = WORDS("fleet", section_rows);
 

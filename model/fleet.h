@@ -1,10 +1,11 @@
-/* The fleet file: networks, identities, images, defaults, instances (DESIGN section 1). */
+/* The fleet file: networks, groups, identities, images, defaults, instances (DESIGN section 1). */
 #ifndef MODEL_FLEET_H
 #define MODEL_FLEET_H
 
 #include <jansson.h>
 
 #include "base/yaml.h"
+#include "model/groupdef.h"
 #include "model/identity.h"
 #include "model/image.h"
 #include "model/instance.h"
@@ -21,6 +22,8 @@ struct fleet_instance {
 struct fleet {
     struct network *networks;
     int n_networks;
+    struct groupdef *groups;
+    int n_groups;
     struct identity *identities;
     int n_identities;
     struct fleet_image *images;

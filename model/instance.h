@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "model/addr.h"
+#include "model/groupdef.h"
 #include "model/image.h"
 #include "model/name.h"
 #include "model/tag.h"
@@ -57,6 +58,9 @@ struct spec {
     char *user_data;                 /* the operator's bytes; NULL: none */
     size_t user_data_len;
     json_t *vars; /* object of Ansible host variables; NULL: none */
+    struct playbook playbook; /* "": its groups' */
+    struct name needs[NEEDS_MAX]; /* beside its groups' */
+    int n_needs;
 };
 
 /* Defaults before the fleet's `defaults:` and the instance's own words; from configuration. */

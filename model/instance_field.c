@@ -329,6 +329,29 @@ EMITTER(vars)
     return s->vars && json_object_size(s->vars) > 0 ? json_incref(s->vars) : NULL;
 }
 
+READER(playbook)
+{
+    return value_playbook(v, at, &((struct spec *)obj)->playbook, e);
+}
+
+EMITTER(playbook)
+{
+    const struct spec *s = obj;
+    return *s->playbook.s ? json_string(s->playbook.s) : NULL;
+}
+
+READER(needs)
+{
+    struct spec *s = obj;
+    return value_needs(v, at, s->needs, &s->n_needs, e);
+}
+
+EMITTER(needs)
+{
+    const struct spec *s = obj;
+    return names_emit(s->needs, s->n_needs);
+}
+
 #define ROW(text, name)                                                                            \
     {                                                                                              \
         text, read_##name, emit_##name                                                             \
@@ -348,7 +371,9 @@ static const struct field fields[] = {
     { ROW("launcher", launcher), FIELD_FIXED, CHANGE_NONE, NULL },
     { ROW("mac", mac), FIELD_OWN | FIELD_FIXED, CHANGE_NONE, NULL },
     { ROW("memory", memory), FIELD_ROOST, CHANGE_RESTART, NULL },
+    { ROW("needs", needs), 0, CHANGE_LIVE, NULL },
     { ROW("network", network), 0, CHANGE_REBUILD, NULL },
+    { ROW("playbook", playbook), 0, CHANGE_LIVE, NULL },
     { ROW("tag", tag), FIELD_OWN | FIELD_FIXED, CHANGE_NONE, NULL },
     { ROW("user-data", user_data), 0, CHANGE_REBUILD, NULL },
     { ROW("uuid", uuid), FIELD_OWN | FIELD_FIXED, CHANGE_NONE, NULL },

@@ -7,6 +7,7 @@
 #include "model/instance.h"
 #include "model/lease.h"
 #include "model/network.h"
+#include "model/playbook.h"
 #include "model/verb.h"
 
 static const char *name_of(const char *const *names, size_t n, unsigned value)
@@ -94,6 +95,13 @@ static const char *const bootstrapper_names[BOOTSTRAPPERS] = {
     [BOOTSTRAPPER_NONE] = "none",
 };
 KIND(enum bootstrapper, bootstrapper)
+
+static const char *const trigger_names[TRIGGERS] = {
+    [TRIGGER_FINAL] = "final",
+    [TRIGGER_HOMED] = "homed",
+    [TRIGGER_MANUAL] = "manual",
+};
+KIND(enum trigger, trigger)
 
 /* As a plan prints them. */
 static const char *const change_names[CHANGES] = {

@@ -7,6 +7,7 @@
 
 #include "model/addr.h"
 #include "model/name.h"
+#include "model/playbook.h"
 
 enum network_kind {
     NETWORK_USER,
@@ -48,6 +49,8 @@ struct network {
     struct cidr cidr;                /* family 0: default of the kind (user: 10.0.2.0/24) */
     char domain[DOMAIN_MAX_LEN + 1]; /* "" none */
     char advertise[256];             /* base URL told to guests; "" computed */
+    bool trigger_set;                /* when its guests are configured; else [ansible] trigger */
+    enum trigger trigger;
 
     /* The rest is not for user networks. */
     struct ip host;                  /* the host's own address on it; shared, host-only: the first
@@ -68,8 +71,8 @@ struct network {
     int n_forwards;
 };
 
-/* Fleet form: {kind, cidr, domain, policy, advertise, host-address, gateway, dhcp, nameservers,
- * parent, vlan, mtu, autostart, allow, forwards}; kind is mandatory, policy `token` unless said,
+/* Fleet form: {kind, cidr, domain, policy, advertise, trigger, host-address, gateway, dhcp,
+ * nameservers, parent, vlan, mtu, autostart, allow, forwards}; kind is mandatory, policy `token` unless said,
  * and `address` refused on a user network, where all peers look alike. shared and host-only want a
  * cidr (IPv4 for now, /8 to /29), bridged a parent. dhcp: "FIRST-LAST", true (shared, host-only:
  * the default, .10 to the last but one of a /24; as much of smaller ones) or false. host-address:

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/groupdef.h"
 #include "model/seedurl.h"
 
 #define READER(name)                                                                               \
@@ -88,6 +89,19 @@ EMITTER(advertise)
 {
     const struct network *n = obj;
     return *n->advertise ? json_string(n->advertise) : NULL;
+}
+
+READER(trigger)
+{
+    struct network *n = obj;
+    n->trigger_set = true;
+    return value_trigger(v, at, &n->trigger, e);
+}
+
+EMITTER(trigger)
+{
+    const struct network *n = obj;
+    return n->trigger_set ? json_string(trigger_name(n->trigger)) : NULL;
 }
 
 /* --- addresses --- */
@@ -360,6 +374,7 @@ static const struct network_word network_rows[] = {
     ROW("nameservers", nameservers, OF_HOST),
     ROW("parent", parent, K(BRIDGED)),
     ROW("policy", policy, OF_ALL),
+    ROW("trigger", trigger, OF_ALL),
     ROW("vlan", vlan, K(BRIDGED)),
 };
 const struct words network_words = WORDS("network", network_rows);

@@ -54,6 +54,11 @@ int api_get_identities(struct api_req *r, struct err *e)
     return answer(r, core_definitions(r->api->core, "identities", e));
 }
 
+int api_get_groups(struct api_req *r, struct err *e)
+{
+    return answer(r, core_definitions(r->api->core, "groups", e));
+}
+
 int api_get_images(struct api_req *r, struct err *e)
 {
     return answer(r, core_definitions(r->api->core, "images", e));

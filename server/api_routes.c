@@ -31,6 +31,7 @@ static const struct api_route routes[] = {
     { "PATCH", "/v1/identities/{name}", { NULL }, API_IDENTITY_MAX, api_patch_identity },
     { "DELETE", "/v1/identities/{name}", { NULL }, 0, api_delete_identity },
     { "GET", "/v1/images", { NULL }, 0, api_get_images },
+    { "GET", "/v1/groups", { NULL }, 0, api_get_groups },
     { "GET", "/v1/inventory", { NULL }, 0, api_get_inventory },
     { "GET", "/v1/known-hosts", { "host" }, 0, api_get_known_hosts },
     { "GET", "/v1/ssh-config", { NULL }, 0, api_get_ssh_config },

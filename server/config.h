@@ -12,8 +12,9 @@
 #include "model/instance.h"
 #include "model/layout.h"
 #include "model/lifecycle.h"
+#include "model/playbook.h"
 
-#define CONFIG_ROWS_MAX 96
+#define CONFIG_ROWS_MAX 128
 
 enum mode { MODE_ROOTLESS, MODE_SYSTEM };
 enum accel_choice { ACCEL_CHOICE_AUTO, ACCEL_CHOICE_KVM, ACCEL_CHOICE_TCG };
@@ -65,6 +66,25 @@ struct config {
     char dnsmasq_user[64];
     bool network_defaults;
     struct cidr host_only, shared;
+    /* [ansible] */
+    bool ansible;              /* enabled = yes */
+    enum trigger trigger;      /* of guests whose network and groups say none */
+    char playbook[PATH_SIZE];  /* ansible-playbook: a path, or a name to look up in PATH */
+    char playbooks[PATH_SIZE]; /* the fleet's directory of playbooks; "": STATE/ansible */
+    unsigned runs_at_once;     /* 2 */
+    unsigned forks;            /* of one run: 10 */
+    int64_t batch_window;      /* ms: 3 s */
+    unsigned batch_hosts;      /* of one run at most: 100 */
+    unsigned retries;          /* of an unreachable guest: 6 */
+    unsigned retries_failed;   /* of a failed one: 0 */
+    int64_t retry_first;       /* ms before the second attempt, doubles: 15 s */
+    int64_t retry_max;         /* 10 m */
+    int64_t silence;           /* ms without a report: 60 s */
+    int64_t run_limit;         /* ms: 1 h */
+    uint64_t run_log_cap;      /* bytes of a run's log: 4 MiB */
+    unsigned runs_kept;        /* 500 */
+    int64_t runs_age;          /* ms: 90 days */
+    unsigned whole_inventory;  /* instances up to which a run sees all of them: 1000 */
     /* [limits] of phases; times tcg_factor under TCG */
     int64_t limit_starting, limit_launched, limit_seeded, limit_stopping;
     unsigned tcg_factor; /* 4 */

@@ -25,6 +25,10 @@ static const char *const accels[] = {
     [ACCEL_CHOICE_AUTO] = "auto", [ACCEL_CHOICE_KVM] = "kvm", [ACCEL_CHOICE_TCG] = "tcg", NULL
 };
 
+static const char *const triggers[] = {
+    [TRIGGER_FINAL] = "final", [TRIGGER_HOMED] = "homed", [TRIGGER_MANUAL] = "manual", NULL
+};
+
 /* clang-format off */
 static const struct config_row rows[] = {
     { "roost", "mode", &config_type_mode, FIELD(mode), "auto", .choices = modes,
@@ -117,6 +121,43 @@ static const struct config_row rows[] = {
       .help = "the range of that host-only network; a taken one moves to the next free one" },
     { "network", "shared", &config_type_cidr, FIELD(shared), "172.16.5.0/24",
       .help = "and of the shared one" },
+
+    { "ansible", "enabled", &config_type_bool, FIELD(ansible), "yes",
+      .help = "run Ansible on guests that come home; no: keep to inventory and known_hosts" },
+    { "ansible", "trigger", &config_type_choice, FIELD(trigger), "final", .choices = triggers,
+      .help = "when, unless its network or a group says so: final (cloud-init has ended), homed (at the phone-home) or manual" },
+    { "ansible", "program", &config_type_program, FIELD(playbook), "ansible-playbook",
+      .help = "ansible-playbook: a path, or a name to look up in PATH" },
+    { "ansible", "directory", &config_type_path, FIELD(playbooks), "",
+      .help = "the fleet's playbooks, site.yaml among them; empty: ansible in the state directory" },
+    { "ansible", "runs", &config_type_number, FIELD(runs_at_once), "2", NUMBER(1, 64),
+      .help = "runs at once" },
+    { "ansible", "forks", &config_type_number, FIELD(forks), "10", NUMBER(1, 500),
+      .help = "guests that one run works on at once" },
+    { "ansible", "window", &config_type_duration, FIELD(batch_window), "3s", NUMBER(0, S(600)),
+      .help = "guests that are due within it share a run" },
+    { "ansible", "batch", &config_type_number, FIELD(batch_hosts), "100", NUMBER(1, 1000),
+      .help = "guests in one run at most" },
+    { "ansible", "retries", &config_type_number, FIELD(retries), "6", NUMBER(0, 1000),
+      .help = "attempts after the first one where a guest was unreachable" },
+    { "ansible", "retries-failed", &config_type_number, FIELD(retries_failed), "0", NUMBER(0, 1000),
+      .help = "and where a task failed" },
+    { "ansible", "retry-first", &config_type_duration, FIELD(retry_first), "15s", NUMBER(100, S(86400)),
+      .help = "wait before the second attempt; then doubled" },
+    { "ansible", "retry-max", &config_type_duration, FIELD(retry_max), "10m", NUMBER(100, S(86400)),
+      .help = "the longest of these waits" },
+    { "ansible", "silence", &config_type_duration, FIELD(silence), "60s", NUMBER(S(1), S(3600)),
+      .help = "a guest that is home and reports nothing so long is asked over SSH whether cloud-init has ended" },
+    { "ansible", "time-limit", &config_type_duration, FIELD(run_limit), "1h", NUMBER(S(1), DAYS(7)),
+      .help = "how long a run may take before all of its processes are killed" },
+    { "ansible", "log-cap", &config_type_size, FIELD(run_log_cap), "4M", NUMBER(KIB(16), GIB(1)),
+      .help = "bytes of a run's log that are kept" },
+    { "ansible", "keep", &config_type_number, FIELD(runs_kept), "500", NUMBER(10, 100000),
+      .help = "runs on record with their logs" },
+    { "ansible", "age", &config_type_duration, FIELD(runs_age), "90d", NUMBER(MINUTES(1), DAYS(3650)),
+      .help = "and how long they are kept" },
+    { "ansible", "whole-inventory", &config_type_number, FIELD(whole_inventory), "1000", NUMBER(0, 100000),
+      .help = "instances up to which a run sees all of them; above, its own and those of groups that are needed" },
 
     { "limits", "starting", &config_type_duration, FIELD(limit_starting), "1m", NUMBER(S(1), DAYS(30)),
       .help = "from the intent to a running QEMU; over a limit a guest is overdue" },

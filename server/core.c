@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "server/core_ansible.h"
 #include "server/core_network.h"
 #include "server/core_survey.h"
 
@@ -152,6 +153,7 @@ void core_free(struct core *c)
     unknown_free(c);
     sights_free(c);
     networks_free(c);
+    groups_unload(c);
     chan_free(c->front);
     chan_free(c->roostd);
     loop_timer_free(c->lazy);

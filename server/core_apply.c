@@ -2,6 +2,7 @@
  * carrying it out is images first (copies, beside what is there), then one transaction for
  * everything else. */
 #include "server/core_apply.h"
+#include "server/core_ansible.h"
 #include "server/core_network.h"
 
 #include <malloc.h>
@@ -118,6 +119,9 @@ static int put_definitions(struct apply *a, struct err *e)
     for (int i = 0; i < a->fleet.n_networks; i++)
         if (core_network_put(c, &a->fleet.networks[i], e) < 0)
             return -1;
+    for (int i = 0; i < a->fleet.n_groups; i++)
+        if (core_group_put(c, &a->fleet.groups[i], e) < 0)
+            return -1;
     for (int i = 0; i < a->fleet.n_identities; i++) {
         json_t *j = identity_to_json(&a->fleet.identities[i]);
         int r = store_def_put(c->store, DEF_IDENTITY, a->fleet.identities[i].name.s, j, e);
@@ -197,8 +201,8 @@ static void nets_again(struct core *c)
 
     if (c->ending)
         return;
-    if (networks_reload(c, &e) < 0)
-        core_fault(c, "networks could not be read again: %s", e.text);
+    if (networks_reload(c, &e) < 0 || groups_load(c, &e) < 0)
+        core_fault(c, "networks and groups could not be read again: %s", e.text);
 }
 
 static bool instance_touched(const struct apply *a, const char *name)

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/encode.h"
 #include "base/file.h"
+#include "server/core_ansible.h"
 #include "server/core_network.h"
 
 #define SECRET_FILE_MODE 0600
@@ -100,6 +101,7 @@ int core_open(struct core *c, struct err *e)
 {
     if (secret_load(c, e) < 0 || store_open(c->config.state, &c->store, e) < 0 ||
         salt_load(c, e) < 0 || reserve_make(c, e) < 0 || networks_load(c, e) < 0 ||
+        groups_load(c, e) < 0 ||
         networks_define(c, e) < 0 ||
         seeds_follow_config(c, e) < 0)
         return -1;

@@ -29,7 +29,7 @@ json_t *core_events(struct core *c, const char *name, int64_t after, int limit, 
                     struct err *e); /* {"events": […], "last": SEQ} */
 json_t *core_unknown(struct core *c, struct err *e);
 json_t *core_definitions(struct core *c, const char *kind,
-                         struct err *e); /* "networks" "identities" "images" */
+                         struct err *e); /* "networks" "identities" "images" "groups" */
 
 /* --- surveys: what needs the whole fleet, read beside the loop --- */
 enum survey_kind {

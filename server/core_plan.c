@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "seeds/userdata.h"
+#include "server/core_ansible.h"
 #include "server/core_apply.h"
 
 #define FIELDS_MAX 32
@@ -104,6 +105,25 @@ static void warn_of_keys(struct apply *a, const struct identity *i)
     for (int k = 0; k < i->n_public_keys; k++)
         if (identity_weak_key(i, k, text))
             apply_warn(a, "identity %s: %s", i->name.s, text);
+}
+
+static void plan_group(struct apply *a, const struct groupdef *g)
+{
+    const struct groupdef *was = core_group(a->c, g->name.s);
+    json_t *new_, *old;
+
+    if (!was) {
+        row(a, "group", g->name.s, "create", "", NULL);
+        return;
+    }
+    new_ = groupdef_to_json(g);
+    old = groupdef_to_json(was);
+    if (json_equal(old, new_))
+        row(a, "group", g->name.s, "unchanged", "", NULL);
+    else
+        row(a, "group", g->name.s, "update", "live", members_changed(old, new_));
+    json_decref(new_);
+    json_decref(old);
 }
 
 static int plan_identity(struct apply *a, const struct identity *i, struct err *e)
@@ -275,6 +295,33 @@ static int check_references(struct apply *a, const struct fleet_instance *f, str
     return 0;
 }
 
+static const struct groupdef *group_of(const struct apply *a, const char *name)
+{
+    for (int i = 0; i < a->fleet.n_groups; i++)
+        if (!strcmp(a->fleet.groups[i].name.s, name))
+            return &a->fleet.groups[i];
+    return core_group(a->c, name);
+}
+
+/* One run configures a guest, so its groups agree on what that is, or it says so itself. */
+static int check_playbook(const struct apply *a, const struct fleet_instance *f, struct err *e)
+{
+    const struct groupdef *first = NULL;
+
+    for (int i = 0; i < f->spec.n_groups && !f->spec.playbook.s[0]; i++) {
+        const struct groupdef *g = group_of(a, f->spec.groups[i].s);
+        if (!g || !g->playbook.s[0])
+            continue;
+        if (first && strcmp(first->playbook.s, g->playbook.s))
+            return err_set(e, ERR_INVALID,
+                           "instance %s: its groups %s and %s name different playbooks; say "
+                           "playbook: in the instance",
+                           f->name.s, first->name.s, g->name.s);
+        first = g;
+    }
+    return 0;
+}
+
 static int check_user_data(struct apply *a, const struct fleet_instance *f, struct err *e)
 {
     struct userdata_facts facts;
@@ -359,7 +406,7 @@ static int plan_instance(struct apply *a, const struct fleet_instance *f, struct
     struct guest g, other;
 
     if (check_references(a, f, e) < 0 || check_user_data(a, f, e) < 0 ||
-        check_bootstrapper(f, e) < 0)
+        check_bootstrapper(f, e) < 0 || check_playbook(a, f, e) < 0)
         return -1;
     if (store_guest_by_name(a->c->store, f->name.s, &g, e) == 0)
         return plan_update(a, &g, f, e);
@@ -384,6 +431,8 @@ int apply_plan(struct apply *a, struct err *e)
     for (int i = 0; i < a->fleet.n_networks; i++)
         if (plan_network(a, &a->fleet.networks[i], e) < 0)
             return -1;
+    for (int i = 0; i < a->fleet.n_groups; i++)
+        plan_group(a, &a->fleet.groups[i]);
     for (int i = 0; i < a->fleet.n_identities; i++)
         if (plan_identity(a, &a->fleet.identities[i], e) < 0)
             return -1;

@@ -19,6 +19,7 @@ struct unknown;  /* core_unknown.c: callers that nobody knows */
 struct verdict;  /* core_verdict.c: deadlines of phases */
 struct surveyor; /* core_survey.c: reads the whole fleet beside the loop */
 struct nets;     /* core_defs.c: networks by name, in memory */
+struct groupdefs; /* core_group.c: likewise */
 
 /* An answer to front that waits for the commit of this turn. */
 struct ack {
@@ -90,6 +91,7 @@ struct core {
     struct api *api;
     int control_fd; /* until the API is up */
     struct nets *nets;
+    struct groupdefs *groups;
     struct plan_ask *plan_asks; /* core_network_plan.c: plans that were asked for */
     struct net_doctor *doctors; /* core_network_check.c: checks that were asked for */
     struct netrun *netruns;   /* core_network.c: networks that are or were up */

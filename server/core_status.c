@@ -27,7 +27,8 @@ json_t *core_definitions(struct core *c, const char *kind, struct err *e)
         enum def_kind kind;
     } kinds[] = { { "networks", DEF_NETWORK },
                   { "identities", DEF_IDENTITY },
-                  { "images", DEF_IMAGE } };
+                  { "images", DEF_IMAGE },
+                  { "groups", DEF_GROUP } };
     json_t *list = json_array();
 
     err_set(e, ERR_NOT_FOUND, "no definitions are called %s", kind);

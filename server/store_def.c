@@ -9,6 +9,7 @@ static const char *const kind_names[] = {
     [DEF_NETWORK] = "network",
     [DEF_IDENTITY] = "identity",
     [DEF_IMAGE] = "image",
+    [DEF_GROUP] = "group",
 };
 
 static json_t *load(sqlite3_stmt *st, int column)

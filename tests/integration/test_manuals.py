@@ -155,7 +155,7 @@ def run_line(r, line):
 def run_example(r, text):
     """A fleet file becomes fleet.yaml when it has instances; what is neither that nor an INI file is a
     list of command lines."""
-    if re.match(r"(identities|images|networks|defaults|instances):", text):
+    if re.match(r"(identities|images|networks|groups|defaults|instances):", text):
         has_instances = re.search(r"^instances:", text, re.M)
         path = r.fleet(text, "fleet.yaml" if has_instances else "piece.yaml")
         plan = r.json("apply", "--dry-run", "-f", path)["plan"]

@@ -40,9 +40,11 @@ static json_t *image_json(const struct fleet_image *i)
 static json_t *fleet_json(const struct fleet *f)
 {
     json_t *networks = json_object(), *identities = json_object(), *images = json_object(),
-           *instances = json_object();
+           *instances = json_object(), *groups = json_object();
     for (int i = 0; i < f->n_networks; i++)
         json_object_set_new(networks, f->networks[i].name.s, network_to_json(&f->networks[i]));
+    for (int i = 0; i < f->n_groups; i++)
+        json_object_set_new(groups, f->groups[i].name.s, groupdef_to_json(&f->groups[i]));
     for (int i = 0; i < f->n_identities; i++)
         json_object_set_new(identities, f->identities[i].name.s,
                             identity_to_json(&f->identities[i]));
@@ -50,8 +52,13 @@ static json_t *fleet_json(const struct fleet *f)
         json_object_set_new(images, f->images[i].image.name.s, image_json(&f->images[i]));
     for (int i = 0; i < f->n_instances; i++)
         json_object_set_new(instances, f->instances[i].name.s, spec_to_json(&f->instances[i].spec));
-    return json_pack("{s:o,s:o,s:o,s:o}", "networks", networks, "identities", identities, "images",
-                     images, "instances", instances);
+    json_t *out = json_pack("{s:o,s:o,s:o,s:o}", "networks", networks, "identities", identities,
+                            "images", images, "instances", instances);
+    if (f->groups)
+        json_object_set_new(out, "groups", groups);
+    else
+        json_decref(groups);
+    return out;
 }
 
 /* --- goldens: DIR/fleet.yaml gives DIR/expected, the fleet as JSON or the message --- */

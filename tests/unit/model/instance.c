@@ -57,7 +57,7 @@ static const char full[] =
     "\"disk\": 10737418240, \"domain\": \"lab.internal\", \"firmware\": \"uefi\", "
     "\"groups\": [\"db\", \"web\"], \"identities\": [\"ops\", \"_admin\"], \"image\": \"trixie\", "
     "\"launcher\": \"roost\", \"mac\": \"52:54:00:12:34:56\", \"memory\": 8589934592, "
-    "\"network\": \"lab\", \"tag\": \"WEB.1\", \"user-data\": \"#!/bin/sh\\ntrue\\n\", "
+    "\"needs\": [\"db\", \"proxy\"], \"network\": \"lab\", \"playbook\": \"web.yaml\", \"tag\": \"WEB.1\", \"user-data\": \"#!/bin/sh\\ntrue\\n\", "
     "\"uuid\": \"4c4c4544-0042-3510-8031-b4c04f4e3732\", "
     "\"vars\": {\"app\": {\"a\": 1, \"b\": [1.5, null]}, \"tier\": \"x\"}}";
 
@@ -295,6 +295,8 @@ static void test_diff(void **state)
         { "groups", "[\"a\"]", "[\"b\"]", CHANGE_LIVE },
         { "vars", "{\"a\": 1}", "{\"a\": 2}", CHANGE_LIVE },
         { "autostart", "false", "true", CHANGE_LIVE },
+        { "playbook", "\"a.yaml\"", "\"b.yaml\"", CHANGE_LIVE },
+        { "needs", "[\"a\"]", "[\"b\"]", CHANGE_LIVE },
         { "cpus", "1", "2", CHANGE_RESTART },
         { "memory", "\"1G\"", "\"2G\"", CHANGE_RESTART },
         { "firmware", "\"bios\"", "\"uefi\"", CHANGE_RESTART },

@@ -35,6 +35,7 @@ static void test_canonical(void **state)
     static const char *const same[] = {
         "{\"kind\": \"user\", \"policy\": \"token\"}",
         "{\"kind\": \"user\", \"policy\": \"tag\"}",
+        "{\"kind\": \"user\", \"policy\": \"token\", \"trigger\": \"manual\"}",
         "{\"advertise\": \"http://172.16.5.1:10200\", \"allow\": [\"dmz\", \"ops\"], "
         "\"autostart\": true, \"cidr\": \"172.16.5.0/24\", "
         "\"dhcp\": \"172.16.5.20-172.16.5.40\", \"domain\": \"lab.internal\", "
@@ -156,7 +157,7 @@ static void test_default_range(void **state)
 
 #define WORDS_TEXT                                                                                 \
     "network words are: advertise, allow, autostart, cidr, dhcp, domain, forwards, gateway, "      \
-    "host-address, kind, mtu, nameservers, parent, policy, vlan"
+    "host-address, kind, mtu, nameservers, parent, policy, trigger, vlan"
 
 static void test_refused(void **state)
 {

@@ -1,0 +1,133 @@
+/* Groups that the fleet file says something of (few, so in memory, by name), and what follows for
+ * an instance: what Ansible runs for it, and when. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "server/core_ansible.h"
+
+struct groupdefs {
+    size_t n, size;
+    struct groupdef *list; /* sorted */
+};
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(((const struct groupdef *)a)->name.s, ((const struct groupdef *)b)->name.s);
+}
+
+const struct groupdef *core_group(const struct core *c, const char *name)
+{
+    struct groupdef key = { 0 };
+
+    snprintf(key.name.s, sizeof key.name.s, "%s", name);
+    return c->groups && c->groups->n
+               ? bsearch(&key, c->groups->list, c->groups->n, sizeof key, compare)
+               : NULL;
+}
+
+static int keep(struct core *c, const struct groupdef *g, struct err *e)
+{
+    struct groupdefs *all = c->groups;
+    struct groupdef *at = (struct groupdef *)core_group(c, g->name.s);
+
+    if (at) {
+        *at = *g;
+        return 0;
+    }
+    if (all->n == all->size) {
+        size_t size = all->size ? 2 * all->size : 8;
+        struct groupdef *list = reallocarray(all->list, size, sizeof *list);
+        if (!list)
+            return err_set(e, ERR_INTERNAL, "out of memory");
+        all->list = list;
+        all->size = size;
+    }
+    for (at = all->list + all->n; at > all->list && compare(at - 1, g) > 0; at--)
+        *at = at[-1];
+    *at = *g;
+    all->n++;
+    return 0;
+}
+
+int core_group_put(struct core *c, const struct groupdef *g, struct err *e)
+{
+    json_t *j = groupdef_to_json(g);
+    int r = j ? store_def_put(c->store, DEF_GROUP, g->name.s, j, e)
+              : err_set(e, ERR_INTERNAL, "out of memory");
+
+    json_decref(j);
+    return r < 0 ? -1 : keep(c, g, e);
+}
+
+struct loading {
+    struct core *c;
+    struct err *e;
+};
+
+static int load(const char *name, const json_t *j, void *arg)
+{
+    struct loading *l = arg;
+    struct groupdef g;
+
+    return groupdef_from_json(name, j, &g, l->e) < 0 ? -1 : keep(l->c, &g, l->e);
+}
+
+int groups_load(struct core *c, struct err *e)
+{
+    struct loading l = { c, e };
+
+    groups_unload(c);
+    if (!(c->groups = calloc(1, sizeof *c->groups)))
+        return err_set(e, ERR_INTERNAL, "out of memory");
+    return store_defs(c->store, DEF_GROUP, load, &l, e) < 0 ? -1 : 0;
+}
+
+void groups_unload(struct core *c)
+{
+    if (!c->groups)
+        return;
+    free(c->groups->list);
+    free(c->groups);
+    c->groups = NULL;
+}
+
+/* ---- what follows for an instance ---- */
+
+/* The more careful one holds, where groups differ. */
+static enum trigger later(enum trigger a, enum trigger b)
+{
+    static const int order[TRIGGERS] = {
+        [TRIGGER_HOMED] = 0, [TRIGGER_FINAL] = 1, [TRIGGER_MANUAL] = 2
+    };
+
+    return order[a] >= order[b] ? a : b;
+}
+
+enum trigger core_trigger(const struct core *c, const struct spec *s)
+{
+    const struct network *n = core_network(c, s->network.s);
+    enum trigger t = n && n->trigger_set ? n->trigger : c->config.trigger;
+    bool said = false;
+
+    for (int i = 0; i < s->n_groups; i++) {
+        const struct groupdef *g = core_group(c, s->groups[i].s);
+        if (!g || !g->trigger_set)
+            continue;
+        t = said ? later(t, g->trigger) : g->trigger;
+        said = true;
+    }
+    return t;
+}
+
+const char *core_playbook(const struct core *c, const struct spec *s)
+{
+    if (s->playbook.s[0])
+        return s->playbook.s;
+    for (int i = 0; i < s->n_groups; i++) {
+        const struct groupdef *g = core_group(c, s->groups[i].s);
+        if (g && g->playbook.s[0])
+            return g->playbook.s;
+    }
+    return PLAYBOOK_DEFAULT;
+}
