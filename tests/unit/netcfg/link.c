@@ -115,12 +115,14 @@ static void make_parent(void)
        "ip link set port0 up && ip link set far0 up");
 }
 
-/* Everything that the kernel says about links, addresses and routes, but for the age of a lease. */
+/* Everything that the kernel says about links, addresses and routes, but for the age of a lease,
+ * and an IPv6 address's own local route, which the kernel makes a moment after the address itself.
+ */
 static char *snapshot(void)
 {
     FILE *p = popen("(ip -d addr; ip route show table all; ip -6 route show table all; "
                     "ip -d link) | sed -E 's/_lft [0-9]+sec/_lft SEC/g; s/expires [0-9]+sec//; "
-                    "s/[a-z]+_timer +[0-9.]+//g'",
+                    "s/[a-z]+_timer +[0-9.]+//g; /^(local|anycast) [0-9a-f]*:.* proto kernel /d'",
                     "r");
     auto_buf struct buf b = BUF_INIT;
     char line[4096];
