@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 
@@ -186,6 +187,53 @@ int client_text(struct client *c, const char *path, struct buf *ret, struct err 
         buf_put(ret, buf_str(&t.reply), t.reply.len);
     transfer_done(&t);
     return bad || buf_check(ret, e) < 0 ? -1 : 0;
+}
+
+struct download {
+    struct transfer t;
+    int fd, os; /* os: errno of a write that failed */
+};
+
+/* Only what was asked for: an error's words are kept to be shown. */
+static size_t save(char *data, size_t size, size_t n, void *arg)
+{
+    struct download *d = arg;
+    size_t len = size * n, done = 0;
+    long status = 0;
+
+    curl_easy_getinfo(d->t.curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status != 200)
+        return take(data, size, n, &d->t.reply);
+    while (done < len) {
+        ssize_t w = write(d->fd, data + done, len - done);
+        if (w < 0 && errno != EINTR) {
+            d->os = errno;
+            return 0;
+        }
+        done += w > 0 ? (size_t)w : 0;
+    }
+    return len;
+}
+
+int client_download(struct client *c, const char *path, int fd, struct err *e)
+{
+    struct download d = { .fd = fd };
+    int bad = -1;
+
+    if (!c)
+        return -1;
+    d.t.curl = c->curl;
+    if (prepare(c, &d.t, "GET", path, NULL, e) == 0) {
+        curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, save);
+        curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &d);
+        bad = finish(c, &d.t, curl_easy_perform(c->curl), e);
+    }
+    transfer_done(&d.t);
+    if (d.os) {
+        errno = d.os;
+        return err_sys(e, "it cannot be written");
+    }
+    return bad;
 }
 
 /* --- several at once --- */

@@ -15,6 +15,8 @@ void client_free(struct client *c); /* NULL is fine */
  * says how to start roost; a connection that broke: ERR_BUSY too. */
 json_t *client_get(struct client *c, const char *path, struct err *e);
 int client_text(struct client *c, const char *path, struct buf *ret, struct err *e);
+/* What comes goes to the descriptor, however much it is. */
+int client_download(struct client *c, const char *path, int fd, struct err *e);
 /* POST or DELETE; body may be NULL. New reference. */
 json_t *client_send(struct client *c, const char *method, const char *path, const json_t *body,
                     struct err *e);

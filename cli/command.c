@@ -94,6 +94,11 @@ static const struct option identity_modify_options[] = {
     { NULL, 0, NULL, NULL },
 };
 
+static const struct option restore_options[] = {
+    { "replace", 0, NULL, "put aside the store that is there (nothing of it is deleted)" },
+    { NULL, 0, NULL, NULL },
+};
+
 /* clang-format off */
 static const struct command table[] = {
     { "apply", "", 0, 0, apply_options, 0,
@@ -174,6 +179,12 @@ static const struct command table[] = {
       "list images", run_image_list },
     { "group list", "", 0, 0, NULL, COMMAND_READ,
       "list groups that a fleet file says something of", run_group_list },
+    { "store backup", "FILE", 1, 1, NULL, COMMAND_READ,
+      "write what a host is restored from: the store and the secret key, checked", run_store_backup },
+    { "store check", "[FILE]", 0, 1, NULL, COMMAND_READ,
+      "check the whole store of a running roost, or a backup", run_store_check },
+    { "store restore", "FILE", 1, 1, restore_options, 0,
+      "make a state directory from a backup while no roost runs on it; see roost-restore(7)", run_store_restore },
     { "version", "", 0, 0, NULL, COMMAND_READ,
       "print the version", run_version },
     { "help", "[COMMAND…]", 0, 3, NULL, COMMAND_READ,

@@ -32,6 +32,8 @@ command_fn run_network_list, run_network_show, run_network_plan, run_network_exp
 command_fn run_network_create;                                    /* network_create.c */
 command_fn run_network_check;                                     /* network_check.c */
 command_fn run_forward_add, run_forward_list, run_forward_remove; /* forward.c */
+command_fn run_store_backup, run_store_check;                     /* store.c */
+command_fn run_store_restore;                                     /* restore.c */
 command_fn run_help, run_version;                                 /* help.c */
 
 #endif

@@ -10,6 +10,8 @@
 #include "model/name.h"
 
 #define LAYOUT_VERSION 1
+/* Of the store: the last migration in server/store_schema.c. Backups tell it too. */
+#define STORE_SCHEMA 4
 
 #define FILE_STORE       "store.db"
 #define FILE_LOCK        "lock"
@@ -27,6 +29,16 @@
 #define FILE_INVENTORY   "inventory.yaml"
 #define FILE_KNOWN_HOSTS "known_hosts"
 #define FILE_SSH_CONFIG  "ssh_config"
+
+/* Backups: what a copy is made in, what the configuration is called in them; a restore under way
+ * (the second name from when all is there), what it put aside (and a number), and what it tells the
+ * next start. */
+#define FILE_BACKUP    "backup.tmp"
+#define FILE_CONFIG    "roost.conf"
+#define DIR_RESTORING  "restore.part"
+#define DIR_RESTORE    "restore.ready"
+#define DIR_PUT_ASIDE  "before-restore"
+#define FILE_RESTORED  "restored"
 
 /* In an image's directory. */
 #define FILE_IMAGE_DISK   "disk"

@@ -5,6 +5,8 @@
 #include "base/cleanup.h"
 #include "server/api_priv.h"
 
+#define STREAM_PART (128u << 10)
+
 static void set(struct api_req *r, unsigned status, const char *type, struct MHD_Response *reply)
 {
     if (r->reply)
@@ -80,6 +82,21 @@ void api_answer_err(struct api_req *r, const struct err *e)
     json_decref(tree);
     if (e->kind == ERR_BUSY)
         api_answer_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+}
+
+void api_answer_stream(struct api_req *r, const char *type, uint64_t size,
+                       MHD_ContentReaderCallback read, MHD_ContentReaderFreeCallback done,
+                       void *arg)
+{
+    struct MHD_Response *reply =
+        MHD_create_response_from_callback(size, STREAM_PART, read, arg, done);
+
+    if (!reply) {
+        done(arg);
+        answer_no_memory(r);
+        return;
+    }
+    set(r, MHD_HTTP_OK, type, reply);
 }
 
 void api_answer_header(struct api_req *r, const char *name, const char *value)

@@ -4,9 +4,7 @@
 #include "base/cleanup.h"
 #include "server/api_priv.h"
 
-/* The request that still waits; NULL: nobody, or somebody who was told already that roost is
- * stopping. The ticket is gone. */
-static struct api_req *redeem(struct api_ticket *t)
+struct api_req *api_redeem(struct api_ticket *t)
 {
     struct api_req *r = t->req;
 
@@ -19,7 +17,7 @@ static struct api_req *redeem(struct api_ticket *t)
 
 void api_ticket_done(const json_t *result, const struct err *err, void *ticket)
 {
-    struct api_req *r = redeem(ticket);
+    struct api_req *r = api_redeem(ticket);
     json_t *empty = NULL;
 
     if (!r)
@@ -35,7 +33,7 @@ void api_ticket_done(const json_t *result, const struct err *err, void *ticket)
 void api_ticket_text(struct buf *text, const struct err *err, void *ticket)
 {
     const char *type = ((struct api_ticket *)ticket)->type;
-    struct api_req *r = redeem(ticket);
+    struct api_req *r = api_redeem(ticket);
     size_t len = text ? text->len : 0;
 
     if (!r)

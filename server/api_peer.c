@@ -75,3 +75,17 @@ int api_peer(int fd, bool system_mode, struct actor *ret, struct err *e)
     actor(peer.uid, ret);
     return 0;
 }
+
+int api_peer_owner(const struct api_req *r, const char *what, struct err *e)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(r->conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct ucred peer;
+    socklen_t len = sizeof peer;
+
+    if (!info || getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+        return err_sys(e, "cannot tell who is asking");
+    if (peer.uid != 0 && peer.uid != geteuid())
+        return err_set(e, ERR_DENIED, "uid %u may not have %s: it is for root", peer.uid, what);
+    return 0;
+}

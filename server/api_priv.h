@@ -77,7 +77,16 @@ void api_answer_json(struct api_req *r, unsigned status, const json_t *tree);
 void api_answer_err(struct api_req *r, const struct err *e);
 void api_answer_header(struct api_req *r, const char *name, const char *value);
 
+/* Bytes as they come from a function, `size` of them in all; `arg` is freed by `done`, whatever
+ * happens. */
+void api_answer_stream(struct api_req *r, const char *type, uint64_t size,
+                       MHD_ContentReaderCallback read, MHD_ContentReaderFreeCallback done,
+                       void *arg);
+
 /* --- api_op.c: requests that wait for core --- */
+/* The request that still waits; NULL: nobody, or somebody who was told already that roost is
+ * stopping. The ticket is gone. */
+struct api_req *api_redeem(struct api_ticket *t);
 /* NULL with e when no more requests may wait. Core's callback frees it. */
 struct api_ticket *api_ticket_new(struct api_req *r, struct err *e);
 void api_ticket_done(const json_t *result, const struct err *err, void *ticket); /* core_op_fn */
@@ -103,6 +112,8 @@ json_t *api_body(const struct api_req *r, struct err *e);
 /* --- api_peer.c --- */
 /* Who is at the other end, if he may be: ERR_DENIED otherwise. */
 int api_peer(int fd, bool system_mode, struct actor *ret, struct err *e);
+/* Is it root, or the user that roost runs as? ERR_DENIED otherwise: `what` is not for the group. */
+int api_peer_owner(const struct api_req *r, const char *what, struct err *e);
 
 /* --- api_read.c, api_events.c, api_op.c: the handlers --- */
 api_fn api_get_status, api_get_check, api_get_paths, api_get_instances, api_get_instance,
@@ -111,6 +122,8 @@ api_fn api_get_status, api_get_check, api_get_paths, api_get_instances, api_get_
     api_get_inventory, api_get_known_hosts, api_get_ssh_config, api_get_openapi, api_get_events;
 api_fn api_post_apply, api_post_start, api_post_stop, api_post_restart, api_post_rebuild,
     api_delete_instance, api_post_sync, api_post_reprobe;
+/* --- api_store.c --- */
+api_fn api_get_backup, api_post_store_check;
 /* --- api_network.c --- */
 api_fn api_get_network, api_get_network_check, api_get_networks_check, api_get_network_plan,
     api_get_network_export, api_post_network_up, api_post_network_down, api_delete_network;

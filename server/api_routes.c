@@ -36,6 +36,8 @@ static const struct api_route routes[] = {
     { "GET", "/v1/known-hosts", { "host" }, 0, api_get_known_hosts },
     { "GET", "/v1/ssh-config", { NULL }, 0, api_get_ssh_config },
     { "GET", "/v1/openapi", { NULL }, 0, api_get_openapi },
+    { "GET", "/v1/store/backup", { NULL }, 0, api_get_backup },
+    { "POST", "/v1/store/check", { NULL }, API_BODY_MAX, api_post_store_check },
     { "POST", "/v1/apply", { NULL }, API_APPLY_MAX, api_post_apply },
     { "POST", "/v1/instances/{name}/start", { NULL }, API_BODY_MAX, api_post_start },
     { "POST", "/v1/instances/{name}/stop", { NULL }, API_BODY_MAX, api_post_stop },

@@ -138,6 +138,7 @@ void core_free(struct core *c)
     worker_free(c->copier);
     worker_free(c->worker);
     surveyor_stop(c);
+    keeper_stop(c);
     imports_free(c);
     machines_free(c);
     netruns_free(c);
@@ -149,6 +150,7 @@ void core_free(struct core *c)
     reprobes_free(c);
     wire_free(c);
     surveyor_free(c);
+    keeper_free(c);
     verdict_free(c);
     unknown_free(c);
     sights_free(c);

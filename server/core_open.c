@@ -99,7 +99,8 @@ int core_api_start(struct core *c, struct err *e)
 
 int core_open(struct core *c, struct err *e)
 {
-    if (secret_load(c, e) < 0 || store_open(c->config.state, &c->store, e) < 0 ||
+    if (core_restore_pending(c, e) < 0 || secret_load(c, e) < 0 ||
+        store_open(c->config.state, &c->store, e) < 0 ||
         salt_load(c, e) < 0 || reserve_make(c, e) < 0 || networks_load(c, e) < 0 ||
         groups_load(c, e) < 0 ||
         networks_define(c, e) < 0 ||
@@ -107,7 +108,7 @@ int core_open(struct core *c, struct err *e)
         return -1;
     config_phase_limits(&c->config, true, &c->limits);
     if (!(c->worker = worker_new(c->loop, e)) || sights_new(c, e) < 0 || unknown_new(c, e) < 0 ||
-        verdict_new(c, e) < 0 || wire_new(c, e) < 0)
+        verdict_new(c, e) < 0 || wire_new(c, e) < 0 || core_restored(c, e) < 0)
         return -1;
     if (core_api_start(c, e) < 0)
         return -1;

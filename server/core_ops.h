@@ -46,6 +46,21 @@ typedef void core_text_fn(struct buf *text, const struct err *err, void *arg);
 void core_survey(struct core *c, enum survey_kind kind, const char *host, core_text_fn *done,
                  void *arg);
 
+/* --- backups and checks of the store: minutes for a large one; beside the loop, one at a time --- */
+/* A backup (model/backup.h) as it is to be sent: bytes, then a file without a name, then bytes. */
+struct archive {
+    struct buf head, tail;
+    int fd;
+    uint64_t size; /* of the file */
+};
+void archive_done(struct archive *a); /* NULL is fine */
+/* Called exactly once; on success the archive is the callee's, to be ended with archive_done(). */
+typedef void core_archive_fn(struct archive *a, const struct err *err, void *arg);
+/* Holds all that was acknowledged before it was asked for. ERR_BUSY while another is being made. */
+void core_backup(struct core *c, core_archive_fn *done, void *arg);
+/* {"bytes", "instances"}; what is wrong: ERR_IO. */
+void core_store_check(struct core *c, core_op_fn *done, void *arg);
+
 /* --- networks --- */
 /* Definitions in canonical form with {"name", "state": "up" "down" "changing" "failed", "bridge", "note"}
  * beside; a user network is always up. */

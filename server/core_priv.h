@@ -18,6 +18,7 @@ struct sights;
 struct unknown;  /* core_unknown.c: callers that nobody knows */
 struct verdict;  /* core_verdict.c: deadlines of phases */
 struct surveyor; /* core_survey.c: reads the whole fleet beside the loop */
+struct keeper;   /* core_backup.c: copies and checks the store beside the loop */
 struct nets;     /* core_defs.c: networks by name, in memory */
 struct groupdefs; /* core_group.c: likewise */
 
@@ -68,6 +69,7 @@ struct core {
     struct worker *copier;
     struct import *imports;    /* core_image.c: under way */
     struct surveyor *surveyor; /* made when needed */
+    struct keeper *keeper;     /* likewise */
     bool applying;             /* one apply at a time changes things */
     struct loop_hook *turn;
     struct loop_timer *lazy; /* commits what may wait */
@@ -271,6 +273,15 @@ void core_image_stamp(const struct image_source *src, char hex[65]);
 const char *core_image_missing(const struct image_source *src);
 void imports_cancel(struct core *c); /* what is copied is given up */
 void imports_free(struct core *c);   /* after the copier; who waits is told */
+
+/* --- core_backup.c --- */
+/* Before anything is opened: ERR_CONFLICT when a restore was interrupted. */
+int core_restore_pending(const struct core *c, struct err *e);
+/* At the start: what a killed copy left goes, and a restore is put on record. */
+int core_restored(struct core *c, struct err *e);
+/* At the end: as surveyor_stop() and surveyor_free(). */
+void keeper_stop(struct core *c);
+void keeper_free(struct core *c);
 
 /* --- core_full.c: a full disk --- */
 int reserve_make(struct core *c, struct err *e); /* no room: c->full, and it is tried again */

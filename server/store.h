@@ -12,17 +12,17 @@
 #define SERVER_STORE_H
 
 #include <jansson.h>
+#include <stdatomic.h>
 
 #include "model/event.h"
 #include "model/hostkey.h"
 #include "model/identity.h"
 #include "model/image.h"
 #include "model/instance.h"
+#include "model/layout.h"
 #include "model/lifecycle.h"
 #include "model/network.h"
 #include "model/seedurl.h"
-
-#define STORE_SCHEMA 4
 
 struct store;
 
@@ -59,6 +59,16 @@ int store_checkpoint(struct store *reader, uint64_t *ret_wal_bytes, struct err *
  * worker, on its own connection: reads the whole file. ERR_IO: damaged, with what to do. */
 bool store_was_unclean(const struct store *s);
 int store_check(struct store *reader, struct err *e);
+
+/* --- server/store_copy.c: what takes minutes; on a reader of its own, given up soon after *stop is
+ * set (ERR_BUSY) --- */
+/* One snapshot of the whole store into `to` (made, 0600; what is there goes), on disk and checked.
+ */
+int store_copy(struct store *reader, const char *to, const atomic_bool *stop, struct err *e);
+/* Everything: pages, indexes against their tables, references, and the counts that are kept. The
+ * first thing that is wrong: ERR_IO. ret_bytes: the size of the store. */
+int store_verify(struct store *reader, const atomic_bool *stop, uint64_t *ret_bytes,
+                 struct err *e);
 
 /* Small facts by key: "salt", "base-url", "boot-id" … */
 int store_meta_get(struct store *s, const char *key, char *ret, size_t size,
@@ -168,6 +178,8 @@ int store_keys_remove(struct store *s, int64_t instance, struct err *e);
  * store_guest_update() on: its row names the last event, each event the one before, so that no
  * index is written at a random place for each of them. */
 int store_event_add(struct store *s, struct guest *g, struct event *ev, struct err *e);
+/* The same for one of the appliance, with the number that it has in ev->seq, beyond the last one. */
+int store_event_add_at(struct store *s, const struct event *ev, struct err *e);
 typedef int store_event_fn(const struct event *ev, void *arg);
 /* Events with seq > after in order, at most limit; of one instance when id != 0, of which all that
  * follow `after` are looked at. With newest: the last `limit` ones instead, still in order. Events

@@ -83,6 +83,18 @@ int store_event_add(struct store *s, struct guest *g, struct event *ev, struct e
     return 0;
 }
 
+int store_event_add_at(struct store *s, const struct event *ev, struct err *e)
+{
+    struct chain c = { 0 };
+    if (store_chain_get(s, 0, &c, e) < 0 ||
+        store_write(s, S_EVENT_ADD_AT, e, "iiitti", ev->seq, ev->real_ms, (int64_t)ev->kind,
+                    ev->detail, ev->actor, c.last) < 0)
+        return -1;
+    c = (struct chain){ ev->seq, c.n + 1 };
+    s->mirror.event_added = ev->seq;
+    return store_chain_set(s, 0, &c, e);
+}
+
 static int event_read(struct store *s, sqlite3_stmt *st, struct event *ret, struct err *e)
 {
     int kind = sqlite3_column_int(st, 3);

@@ -78,6 +78,7 @@ enum stmt {
     S_EVENT_GET,
     S_EVENT_PREV,
     S_EVENT_PREV_SET,
+    S_EVENT_ADD_AT,
     S_EVENT_AFTER,
     S_EVENT_NEWEST,
     S_EVENT_LAST,
@@ -190,6 +191,12 @@ int store_schema_check(sqlite3 *db, const char *path, int newest, int64_t *ret, 
 /* Looks at the file's header without SQLite: a newer schema or a foreign application is refused
  * before anything is opened, recovered or checkpointed. */
 int store_header_check(const uint8_t header[100], const char *path, int newest, struct err *e);
+
+/* --- store_copy.c --- */
+/* The same as store_fail for a connection that is no store: "PATH: WHAT: …". */
+int store_db_fail(sqlite3 *db, struct err *e, const char *path, const char *what);
+/* All pages of one snapshot into the file `to`. stop may be NULL. */
+int store_copy_pages(sqlite3 *db, const char *to, const atomic_bool *stop, struct err *e);
 
 /* --- store_log.c --- */
 /* Makes the log grow in large steps. For the writer, when its pragmas are set; never fails. */

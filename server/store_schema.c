@@ -164,17 +164,6 @@ const struct migration store_migrations[] = {
 const int store_migrations_n = ARRAY_SIZE(store_migrations);
 _Static_assert(ARRAY_SIZE(store_migrations) == STORE_SCHEMA, "one step per schema");
 
-static int sqlite_err(sqlite3 *db, struct err *e, const char *path, const char *what)
-{
-    int code = sqlite3_errcode(db) & 0xff, os = sqlite3_system_errno(db);
-    if (code == SQLITE_CORRUPT)
-        return store_file_damaged(path, e, sqlite3_errmsg(db));
-    err_set(e, ERR_IO, "%s: %s: %s", path, what, sqlite3_errmsg(db));
-    if (e)
-        e->os = code == SQLITE_FULL ? ENOSPC : code == SQLITE_IOERR ? os : 0;
-    return -1;
-}
-
 static int newer(struct err *e, const char *path, int64_t found, int newest)
 {
     return err_set(e, ERR_CONFLICT,
@@ -225,29 +214,6 @@ static int sync_parent(const char *path, struct err *e)
     return 0;
 }
 
-static int copy_pages(sqlite3 *db, const char *to, struct err *e)
-{
-    sqlite3 *copy = NULL;
-    int r = -1;
-    if (sqlite3_open_v2(to, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK) {
-        sqlite_err(copy, e, to, "cannot be made");
-        goto out;
-    }
-    sqlite3_backup *b = sqlite3_backup_init(copy, "main", db, "main");
-    if (b) {
-        sqlite3_backup_step(b, -1);
-        sqlite3_backup_finish(b);
-    }
-    if (sqlite3_errcode(copy) != SQLITE_OK)
-        sqlite_err(copy, e, to, "cannot be written");
-    else
-        r = 0;
-out:
-    if (sqlite3_close(copy) != SQLITE_OK)
-        r = err_set(e, ERR_INTERNAL, "%s: the copy did not close", to);
-    return r;
-}
-
 /* Copies aside as PATH.SCHEMA.bak; the name appears when the whole copy is on disk. */
 static int copy_aside(sqlite3 *db, const char *path, int64_t schema, struct err *e)
 {
@@ -258,7 +224,7 @@ static int copy_aside(sqlite3 *db, const char *path, int64_t schema, struct err 
     auto_close int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_sys(e, "%s: cannot be made", tmp);
-    if (copy_pages(db, tmp, e) < 0 || fsync(fd) < 0) {
+    if (store_copy_pages(db, tmp, NULL, e) < 0 || fsync(fd) < 0) {
         unlink(tmp);
         return err_wrap(e, "copy before the migration");
     }
@@ -289,7 +255,7 @@ int store_schema_check(sqlite3 *db, const char *path, int newest, int64_t *ret, 
     if (store_pragma_int(db, "PRAGMA user_version", &version) < 0 ||
         store_pragma_int(db, "PRAGMA application_id", &application) < 0 ||
         store_pragma_int(db, "SELECT count(*) FROM sqlite_schema", &tables) < 0)
-        return sqlite_err(db, e, path, "cannot be read");
+        return store_db_fail(db, e, path, "cannot be read");
     if (application ? application != STORE_APPLICATION_ID : version || tables)
         return foreign(e, path);
     if (version > newest)
@@ -309,7 +275,7 @@ int store_migrate(sqlite3 *db, const char *path, const struct migration *steps, 
     if (version > 0 && copy_aside(db, path, version, e) < 0)
         return -1;
     if (run_steps(db, steps, n, version) < 0) {
-        sqlite_err(db, e, path, version ? "cannot be migrated" : "cannot be made");
+        store_db_fail(db, e, path, version ? "cannot be migrated" : "cannot be made");
         sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
         return -1;
     }
