@@ -29,7 +29,7 @@ endif
 say       = $(if $(V),,@echo '  $(1)  $(2)';)
 
 ROOMS    := base model seeds netcfg bootstrap ansible server cli
-PROGRAMS := roostd roost-core roost-front roost-single roost-lease roost
+PROGRAMS := roostd roost-core roost-front roost-single roost-lease roost-run roost
 
 # Which libraries a program may link. What it does not use is not linked (--as-needed), and
 # `make layers` checks the result: no SQL, YAML or HTTP client in roost-front, no parser of guest
@@ -84,6 +84,8 @@ $(BUILD)/roost-front: $(BUILD)/server/front_main.o $(call rooms,server seeds mod
 $(BUILD)/roost-single: $(BUILD)/server/single_main.o $(call rooms,server ansible bootstrap netcfg seeds model base)
 	$(link)
 $(BUILD)/roost-lease: $(BUILD)/server/lease_main.o $(call rooms,netcfg model base)
+	$(link)
+$(BUILD)/roost-run: $(BUILD)/ansible/run_main.o $(call rooms,ansible model base)
 	$(link)
 $(BUILD)/roost: $(BUILD)/cli/roost_main.o $(call rooms,cli model base)
 	$(link)

@@ -7,9 +7,8 @@
  *
  *   pid      "PID STARTTIME BOOT_ID\n" of roost-run
  *   lock     held (flock(2)) by roost-run and by Ansible as long as one of them lives
- *   log      what Ansible printed, and log.1, the part before; each at most log_max / 2 bytes: the
- *            beginning of a longer log is lost, its end never
- *   outcome  JSON lines of the callback plugin, at most OUTCOME_FILE_MAX bytes
+ *   log.*    what Ansible printed (runlog.h), at most log_max bytes: the beginning of a longer log
+ * is lost, its end never outcome  JSON lines of the callback plugin, at most OUTCOME_FILE_MAX bytes
  *   end      how it ended (JSON), written last and durably
  *
  * A run is on one of these ways: runner_find() tells which, from nothing but the directory. */
@@ -26,8 +25,6 @@
 #include "base/loop.h"
 
 #define RUNNER_PROGRAM   "roost-run"
-#define RUNNER_LOG       "log"
-#define RUNNER_LOG_OLD   "log.1"
 #define RUNNER_OUTCOME   "outcome"
 #define RUNNER_END       "end"
 #define RUNNER_PID       "pid"
@@ -100,6 +97,9 @@ int runner_cancel(struct runner *r, struct err *e);
 /* Stops watching; the run goes on, `done` is not called. NULL is fine. */
 void runner_forget(struct runner *r);
 
+/* A piece of its log, see runlog_read(). */
+int runner_log(const char *directory, uint64_t from, size_t max, struct buf *out,
+               uint64_t *ret_next, struct err *e);
 /* The outcomes in a run's directory, finished; hosts as it was limited to. What is not there
  * (never begun) gives every host OUTCOME_NONE. */
 struct outcomes *runner_outcomes(const char *directory, const struct name *hosts, int n,
