@@ -63,8 +63,11 @@ def story(rounds, core="roost-core", span_ms=7, **disk):
         m.use(core, **disk)
         m.start()
         with Storm(m) as storm:
-            struck = sum(one_round(m, storm, n, rng.uniform(0, span_ms), rng.random() < 0.3)
-                         for n in range(rounds))
+            struck = 0
+            for n in range(rounds):
+                in_time = one_round(m, storm, n, rng.random() * span_ms, rng.random() < 0.3)
+                struck += in_time
+                span_ms *= 1.05 if in_time else 0.9  # about two rounds of three are struck
             assert len(storm.journal) == rounds * PER_ROUND
             print(f"{struck} cuts in mid-storm; instead of a 200 the guests saw "
                   f"{dict(storm.refused)}")
