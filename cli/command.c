@@ -121,6 +121,8 @@ static const struct command table[] = {
       "wait until instances have come to a state", run_wait },
     { "status", "", 0, 0, NULL, COMMAND_READ,
       "show how roost and its fleet are", run_status },
+    { "metrics", "", 0, 0, NULL, COMMAND_READ,
+      "print numbers for monitoring (OpenMetrics)", run_metrics },
     { "check", "", 0, 0, NULL, COMMAND_READ,
       "look for what is missing on this host, with the mend", run_check },
     { "events", "[NAME]", 0, 1, events_options, COMMAND_READ,

@@ -24,6 +24,7 @@ command_fn run_events;                                                /* events.
 command_fn run_console;                                               /* console.c */
 command_fn run_ssh;                                                   /* ssh.c */
 command_fn run_ssh_config, run_inventory, run_known_hosts, run_sync;  /* generated.c */
+command_fn run_metrics;                                               /* generated.c */
 command_fn run_identity_list, run_image_list, run_group_list;         /* definition.c */
 command_fn run_identity_create, run_identity_show, run_identity_modify; /* identity.c */
 command_fn run_identity_remove;                                         /* operate.c */

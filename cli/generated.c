@@ -38,6 +38,12 @@ int run_inventory(struct cli *c, const struct args *a, struct err *e)
     return run_text(c, "/v1/inventory", e);
 }
 
+int run_metrics(struct cli *c, const struct args *a, struct err *e)
+{
+    (void)a;
+    return run_text(c, "/metrics", e);
+}
+
 int run_ssh_config(struct cli *c, const struct args *a, struct err *e)
 {
     (void)a;

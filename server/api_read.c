@@ -20,6 +20,19 @@ int api_get_status(struct api_req *r, struct err *e)
     return answer(r, core_status(r->api->core, e));
 }
 
+int api_get_metrics(struct api_req *r, struct err *e)
+{
+    auto_buf struct buf text = BUF_INIT;
+    size_t len;
+
+    if (core_metrics(r->api->core, r->api->n_parked, &text, e) < 0)
+        return -1;
+    len = text.len;
+    api_answer_text(r, MHD_HTTP_OK, "application/openmetrics-text; version=1.0.0; charset=utf-8",
+                    buf_steal(&text), len);
+    return 0;
+}
+
 int api_get_check(struct api_req *r, struct err *e)
 {
     return answer(r, core_check(r->api->core, e));

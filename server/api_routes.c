@@ -9,6 +9,7 @@
 /* clang-format off */
 static const struct api_route routes[] = {
     { "GET", "/v1/status", { NULL }, 0, api_get_status },
+    { "GET", "/metrics", { NULL }, 0, api_get_metrics },
     { "GET", "/v1/check", { NULL }, 0, api_get_check },
     { "GET", "/v1/check/networks", { NULL }, 0, api_get_networks_check },
     { "GET", "/v1/paths", { NULL }, 0, api_get_paths },

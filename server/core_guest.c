@@ -85,6 +85,7 @@ int core_event(struct core *c, struct guest *g, enum event_kind k, const char *a
     if (store_event_add(c->store, g, &ev, e) < 0)
         return -1;
     standing_move(c, g, k, now);
+    core_metrics_event(c, g, k, was, now.boot_ms);
     if (is_sign(k)) {
         g->standing.sign_ms = now.real_ms;
         sign_text(k, ev.detail, g->standing.last_sign);

@@ -147,6 +147,7 @@ int core_say_ready(struct core *c, struct err *e)
     snprintf(text, sizeof text, "%llu guest%s, %llu home", (unsigned long long)all,
              all == 1 ? "" : "s", (unsigned long long)(n[PHASE_HOMED] + n[PHASE_CONFIGURED]));
     c->ready = true;
+    c->began_boot_ms = loop_now(c->loop).boot_ms;
     text_encode(text, &b);
     if (proto_send(c->roostd, P_READY, 0, &b, NULL, 0, e) < 0)
         return -1;

@@ -21,6 +21,8 @@ struct actor {
 
 /* --- reads; new references, NULL with e on failure --- */
 json_t *core_status(struct core *c, struct err *e);
+/* OpenMetrics text; api_waiting: requests that wait for an answer. */
+int core_metrics(struct core *c, unsigned api_waiting, struct buf *out, struct err *e);
 json_t *core_check(struct core *c, struct err *e);
 json_t *core_paths(struct core *c, struct err *e);
 json_t *core_instance(struct core *c, const char *name, struct err *e); /* everything about one */

@@ -8,6 +8,7 @@
 #include "base/worker.h"
 #include "server/config.h"
 #include "server/core_ops.h"
+#include "server/metrics.h"
 #include "server/proto.h"
 #include "server/store.h"
 #include "server/wire.h"
@@ -116,6 +117,8 @@ struct core {
     struct ration refusals, strangers; /* events and log lines that anybody can cause */
     struct tally tally;
     uint64_t refused, homed, seeds; /* since the start, for status */
+    struct metrics metrics;
+    int64_t began_boot_ms;
     struct reprobe *reprobes;       /* who waits for a new verdict of the probe */
 };
 
@@ -273,6 +276,11 @@ void core_image_stamp(const struct image_source *src, char hex[65]);
 const char *core_image_missing(const struct image_source *src);
 void imports_cancel(struct core *c); /* what is copied is given up */
 void imports_free(struct core *c);   /* after the copier; who waits is told */
+
+/* --- core_metrics.c --- */
+/* An event of a guest that has moved from phase `was` already. */
+void core_metrics_event(struct core *c, const struct guest *g, enum event_kind k, enum phase was,
+                        int64_t now_boot_ms);
 
 /* --- core_backup.c --- */
 /* Before anything is opened: ERR_CONFLICT when a restore was interrupted. */

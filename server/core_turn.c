@@ -1,6 +1,7 @@
 /* The turn: what its messages wrote is one commit, and only then come the answers. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "server/core_priv.h"
@@ -85,8 +86,17 @@ static void call_afters(struct core *c, bool committed)
     }
 }
 
+static int64_t now_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
+}
+
 static bool commit(struct core *c)
 {
+    int64_t began = now_us();
     struct err e;
 
     c->commit_due = false;
@@ -95,8 +105,10 @@ static bool commit(struct core *c)
         return true;
     if (store_commit(c->store, &e) == 0) {
         c->commits++;
+        histogram_add(&c->metrics.commit, &ladder_commit, now_us() - began);
         return true;
     }
+    c->metrics.commits_failed++;
     c->follows->not_committed(c, &e);
     return false;
 }
@@ -148,6 +160,7 @@ void core_fault(struct core *c, const char *fmt, ...)
         return;
     snprintf(c->last_fault, sizeof c->last_fault, "%s", text);
     c->last_fault_ms = ev.real_ms;
+    c->metrics.events[EV_FAULT]++;
     log_error("%s", text);
     event_detail(&ev, "%s", text);
     if (c->store && core_write(c, false, &e) == 0)
