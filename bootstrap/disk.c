@@ -7,11 +7,27 @@
 #include "base/parse.h"
 #include "model/layout.h"
 
-void disk_info_argv(const char *qemu_img, const char *file, struct argv *out)
+void disk_convert_argv(const char *qemu_img, const char *format, const char *from, const char *to,
+                       struct argv *out)
+{
+    argv_add(out, qemu_img);
+    argv_add(out, "convert");
+    argv_add(out, "-f");
+    argv_add(out, format);
+    argv_add(out, "-O");
+    argv_add(out, "qcow2");
+    argv_add(out, "--");
+    argv_add(out, from);
+    argv_add(out, to);
+}
+
+void disk_info_argv(const char *qemu_img, const char *format, const char *file, struct argv *out)
 {
     argv_add(out, qemu_img);
     argv_add(out, "info");
     argv_add(out, "--output=json");
+    argv_add(out, "-f");
+    argv_add(out, format);
     argv_add(out, "--");
     argv_add(out, file);
 }

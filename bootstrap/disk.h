@@ -5,8 +5,12 @@
 #include "base/spawn.h"
 #include "model/image.h"
 
-/* `qemu-img info --output=json FILE`. */
-void disk_info_argv(const char *qemu_img, const char *file, struct argv *out);
+/* `qemu-img info --output=json -f FORMAT FILE`: the format is told (bootstrap/disk_kind.h), or QEMU
+ * would guess it. */
+void disk_info_argv(const char *qemu_img, const char *format, const char *file, struct argv *out);
+/* `qemu-img convert` of a foreign format to a qcow2 file. */
+void disk_convert_argv(const char *qemu_img, const char *format, const char *from, const char *to,
+                       struct argv *out);
 struct disk_info {
     enum disk_format format;
     uint64_t virtual_size;

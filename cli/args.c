@@ -235,8 +235,13 @@ static int network_name_parse(const char *s, struct name *ret, struct err *e)
     return name_parse(s, "network name", ret, e);
 }
 
+static int image_name_parse(const char *s, struct name *ret, struct err *e)
+{
+    return name_parse(s, "image name", ret, e);
+}
+
 /* Operands that the table calls NAME are names of instances, NETWORK of networks, IDENTITY of
- * identities; further ones only where it says NAME…. */
+ * identities, IMAGE of images; further ones only where it says NAME…. */
 static int check_names(const struct args *a, struct err *e)
 {
     static const struct {
@@ -244,7 +249,8 @@ static int check_names(const struct args *a, struct err *e)
         int (*parse)(const char *s, struct name *ret, struct err *e);
     } kinds[] = { { "NAME", instance_name_parse },
                   { "NETWORK", network_name_parse },
-                  { "IDENTITY", identity_name_parse } };
+                  { "IDENTITY", identity_name_parse },
+                  { "IMAGE", image_name_parse } };
     const char *form = a->command->args + (*a->command->args == '[');
     struct name name;
 

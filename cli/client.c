@@ -330,3 +330,13 @@ char *path_identity(const char *name, const char *rest)
 {
     return path_of("identities", name, rest);
 }
+
+char *path_image(const char *name, const char *rest)
+{
+    return path_of("images", name, rest);
+}
+
+char *path_task(const char *id, const char *rest)
+{
+    return path_of("tasks", id, rest);
+}

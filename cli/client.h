@@ -36,5 +36,7 @@ void client_calls_done(struct call *calls, int n);
 char *path_instance(const char *name, const char *rest);
 char *path_network(const char *name, const char *rest); /* the same */
 char *path_identity(const char *name, const char *rest);
+char *path_image(const char *name, const char *rest);
+char *path_task(const char *id, const char *rest);
 
 #endif

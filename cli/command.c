@@ -98,6 +98,31 @@ static const struct option restore_options[] = {
     { "replace", 0, NULL, "put aside the store that is there (nothing of it is deleted)" },
     { NULL, 0, NULL, NULL },
 };
+static const struct option image_create_options[] = {
+    { "file", 'f', "FILE", "a disk image; one that is neither qcow2 nor raw is converted" },
+    { "kernel", 0, "FILE", "a kernel to boot directly" },
+    { "initrd", 0, "FILE", "and its initrd" },
+    { "cmdline", 0, "TEXT", "and its command line" },
+    { "checksum", 0, "SUM", "what the disk must have: sha256:HEX or sha512:HEX" },
+    { "arch", 0, "ARCH", "amd64 or arm64; this machine's unless said" },
+    { "firmware", 0, "KIND", "of its instances unless they say: bios or uefi" },
+    { "default-user", 0, "USER", "whom roost ssh logs in as without an identity" },
+    { "min-cpu", 0, "N", "instances with fewer CPUs are refused" },
+    { "min-ram", 0, "SIZE", "and those with less memory" },
+    { "min-disk", 0, "SIZE", "and those with a smaller disk" },
+    { "no-wait", 0, NULL, "end as soon as it has begun" },
+    { "quiet", 'q', NULL, "say nothing on the way" },
+    { NULL, 0, NULL, NULL },
+};
+static const struct option image_gc_options[] = {
+    { "unused", 0, NULL, "also images that no instance uses" },
+    { "dry-run", 'n', NULL, "show them and delete nothing" },
+    { NULL, 0, NULL, NULL },
+};
+static const struct option task_wait_options[] = {
+    { "quiet", 'q', NULL, "say nothing on the way" },
+    { NULL, 0, NULL, NULL },
+};
 
 /* clang-format off */
 static const struct command table[] = {
@@ -187,6 +212,24 @@ static const struct command table[] = {
       "check the whole store of a running roost, or a backup", run_store_check },
     { "store restore", "FILE", 1, 1, restore_options, 0,
       "make a state directory from a backup while no roost runs on it; see roost-restore(7)", run_store_restore },
+    { "image create", "IMAGE", 1, 1, image_create_options, 0,
+      "make a base image, which guests' disks lie over; it goes on when roost(1) ends", run_image_create },
+    { "image show", "IMAGE", 1, 1, NULL, COMMAND_READ,
+      "show all that is known of an image", run_image_show },
+    { "image verify", "IMAGE…", 1, -1, NULL, COMMAND_READ,
+      "read images and compare them with their checksums on record", run_image_verify },
+    { "image remove", "IMAGE…", 1, -1, NULL, 0,
+      "delete images that no instance stands on", run_image_remove },
+    { "image gc", "", 0, 0, image_gc_options, 0,
+      "delete what is left of images that were never finished, and unused ones if asked to", run_image_gc },
+    { "task list", "", 0, 0, NULL, COMMAND_READ,
+      "list what roost works on by itself, and how it ended", run_task_list },
+    { "task show", "TASK", 1, 1, NULL, COMMAND_READ,
+      "show all that is known of a task", run_task_show },
+    { "task wait", "TASK", 1, 1, task_wait_options, COMMAND_READ,
+      "follow a task to its end, and end as it does", run_task_wait },
+    { "task cancel", "TASK…", 1, -1, NULL, 0,
+      "end tasks; nothing of them is left", run_task_cancel },
     { "version", "", 0, 0, NULL, COMMAND_READ,
       "print the version", run_version },
     { "help", "[COMMAND…]", 0, 3, NULL, COMMAND_READ,

@@ -27,7 +27,9 @@ command_fn run_ssh_config, run_inventory, run_known_hosts, run_sync;  /* generat
 command_fn run_metrics;                                               /* generated.c */
 command_fn run_identity_list, run_image_list, run_group_list;         /* definition.c */
 command_fn run_identity_create, run_identity_show, run_identity_modify; /* identity.c */
-command_fn run_identity_remove;                                         /* operate.c */
+command_fn run_identity_remove, run_image_verify, run_image_remove, run_task_cancel; /* operate.c */
+command_fn run_image_create, run_image_show, run_image_gc; /* image.c */
+command_fn run_task_list, run_task_show, run_task_wait;    /* task.c */
 command_fn run_network_up, run_network_down, run_network_remove;      /* operate.c */
 command_fn run_network_list, run_network_show, run_network_plan, run_network_export; /* network.c */
 command_fn run_network_create;                                    /* network_create.c */

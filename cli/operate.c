@@ -138,3 +138,20 @@ int run_identity_remove(struct cli *c, const struct args *a, struct err *e)
 {
     return operate(c, a, &(struct operation){ "DELETE", "", "removed", NULL, path_identity }, e);
 }
+
+int run_image_verify(struct cli *c, const struct args *a, struct err *e)
+{
+    return operate(c, a, &(struct operation){ "POST", "/verify", "is what was made", NULL, path_image },
+                   e);
+}
+
+int run_image_remove(struct cli *c, const struct args *a, struct err *e)
+{
+    return operate(c, a, &(struct operation){ "DELETE", "", "removed", NULL, path_image }, e);
+}
+
+int run_task_cancel(struct cli *c, const struct args *a, struct err *e)
+{
+    return operate(c, a, &(struct operation){ "POST", "/cancel", "is being cancelled", NULL, path_task },
+                   e);
+}

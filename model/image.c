@@ -29,6 +29,23 @@ void image_source_done(struct image_source *s)
     *s = (struct image_source){ 0 };
 }
 
+json_t *image_source_to_json(const struct image_source *s)
+{
+    char checksum[CHECKSUM_TEXT];
+    const struct {
+        const char *word, *value;
+    } rows[] = { { "file", s->file },
+                 { "kernel", s->kernel },
+                 { "initrd", s->initrd },
+                 { "checksum", checksum_format(&s->checksum, checksum) } };
+    json_t *o = json_object();
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        if (rows[i].value && *rows[i].value)
+            json_object_set_new(o, rows[i].word, json_string(rows[i].value));
+    return o;
+}
+
 /* --- words of the fleet file --- */
 
 static int read_path(char **field, const json_t *v, const struct spot *at, struct err *e)
@@ -73,15 +90,11 @@ static int sha256_text(const char *s, char ret[65])
 
 static int read_checksum(void *obj, const json_t *v, const struct spot *at, struct err *e)
 {
-    static const char prefix[] = "sha256:";
     struct reading *r = obj;
     const char *s;
     if (value_text(v, 256, at, &s, e) < 0)
         return -1;
-    if (strncmp(s, prefix, strlen(prefix)) != 0 ||
-        sha256_text(s + strlen(prefix), r->source.sha256) < 0)
-        return spot_bad(at, e, "\"%.80s\" is not sha256: and 64 hexadecimal digits", s);
-    return 0;
+    return checksum_parse(s, &r->source.checksum, e) < 0 ? spot_wrap(at, e) : 0;
 }
 
 static int read_not_yet(void *obj, const json_t *v, const struct spot *at, struct err *e)
@@ -133,6 +146,15 @@ static int read_default_user(void *obj, const json_t *v, const struct spot *at, 
     if (!*s || s[0] == '-' || strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_-") != strlen(s))
         return spot_bad(at, e, "\"%s\" is not a login name (a-z, 0-9, _ and -)", s);
     snprintf(r->image.default_user, sizeof(r->image.default_user), "%s", s);
+    return 0;
+}
+
+static int read_min_cpus(void *obj, const json_t *v, const struct spot *at, struct err *e)
+{
+    int64_t n;
+    if (value_int(v, 0, 65535, at, &n, e) < 0)
+        return -1;
+    ((struct reading *)obj)->image.min_cpus = (uint32_t)n;
     return 0;
 }
 
@@ -229,6 +251,11 @@ static json_t *emit_has_kernel(const void *obj)
     return json_boolean(((const struct image *)obj)->has_kernel);
 }
 
+static json_t *emit_min_cpus(const void *obj)
+{
+    return emit_bytes(((const struct image *)obj)->min_cpus);
+}
+
 static json_t *emit_min_disk(const void *obj)
 {
     return emit_bytes(((const struct image *)obj)->min_disk);
@@ -254,8 +281,9 @@ static const struct word fleet_rows[] = {
     { "cmdline", read_cmdline, NULL },    { "default-user", read_default_user, NULL },
     { "file", read_file, NULL },          { "firmware", read_firmware, NULL },
     { "initrd", read_initrd, NULL },      { "kernel", read_kernel, NULL },
-    { "min-disk", read_min_disk, NULL },  { "min-memory", read_min_memory, NULL },
-    { "predefined", read_not_yet, NULL }, { "url", read_not_yet, NULL },
+    { "min-cpus", read_min_cpus, NULL },  { "min-disk", read_min_disk, NULL },
+    { "min-memory", read_min_memory, NULL }, { "predefined", read_not_yet, NULL },
+    { "url", read_not_yet, NULL },
 };
 static const struct words fleet_words = WORDS("image", fleet_rows);
 
@@ -267,6 +295,7 @@ static const struct word record_rows[] = {
     { "format", read_format, emit_format },
     { "initrd", read_has_initrd, emit_has_initrd },
     { "kernel", read_has_kernel, emit_has_kernel },
+    { "min-cpus", read_min_cpus, emit_min_cpus },
     { "min-disk", read_min_disk, emit_min_disk },
     { "min-memory", read_min_memory, emit_min_memory },
     { "sha256", read_sha256, emit_sha256 },
@@ -286,7 +315,7 @@ static int check_parts(struct reading *r, const json_t *j, const struct spot *at
         return spot_bad(&initrd, e, "an initrd needs a kernel: beside it");
     if (json_object_get(j, "cmdline") && !r->source.kernel)
         return spot_bad(&cmdline, e, "a kernel command line needs a kernel: beside it");
-    if (*r->source.sha256 && !r->source.file)
+    if (*r->source.checksum.hex && !r->source.file)
         return spot_bad(&checksum, e, "a checksum needs the file: that it is of");
     if (r->image.arch != ARCH_ARM64)
         return 0;

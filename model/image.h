@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/digest.h"
 #include "model/name.h"
 
 enum disk_format { DISK_NONE, DISK_QCOW2, DISK_RAW, DISK_FORMATS };
@@ -25,6 +26,7 @@ struct image {
     enum firmware firmware;        /* default of its instances */
     enum disk_format format;       /* by content; DISK_NONE: kernel and initrd only */
     uint64_t virtual_size;         /* bytes; 0 without a disk */
+    uint32_t min_cpus;             /* 0: none */
     uint64_t min_memory, min_disk; /* bytes, 0: none */
     bool has_kernel, has_initrd;   /* direct kernel boot */
     char cmdline[CMDLINE_MAX + 1]; /* kernel command line, printable ASCII */
@@ -36,11 +38,13 @@ struct image {
  */
 struct image_source {
     char *file, *kernel, *initrd; /* NULL: none */
-    char sha256[65];              /* the checksum that `file` must have; "" unchecked */
+    struct checksum checksum;     /* that `file` must have; none: unchecked */
 };
 void image_source_done(struct image_source *s);
-/* Fleet form: {file, kernel, initrd, cmdline, checksum: "sha256:…", arch, firmware, default-user,
- * min-memory, min-disk}. `predefined` and `url` are known words that say "not yet" (ERR_INVALID).
+/* {file, kernel, initrd, checksum}, what there is of them. New reference. */
+json_t *image_source_to_json(const struct image_source *s);
+/* Fleet form: {file, kernel, initrd, cmdline, checksum: "sha256:…" or "sha512:…", arch, firmware,
+ * default-user, min-cpus, min-memory, min-disk}. `predefined` and `url` are known words that say "not yet" (ERR_INVALID).
  * There is a file, a kernel or both; initrd and cmdline need a kernel, checksum a file. arch is
  * this machine's unless said, firmware bios, on arm64 uefi (it has no other). format, virtual_size
  * and sha256 of *ret are for whoever opens the files. Messages begin with "/images/NAME/…". */

@@ -7,6 +7,7 @@
 #include "server/core_ansible.h"
 #include "server/core_network.h"
 #include "server/core_survey.h"
+#include "server/core_task.h"
 
 #define HOUSEKEEPING_MS 1000
 #define PRUNE_BATCH     64 /* rows a second at most: well below a millisecond of the loop's time */
@@ -140,6 +141,7 @@ void core_free(struct core *c)
     surveyor_stop(c);
     keeper_stop(c);
     imports_free(c);
+    tasks_free(c);
     machines_free(c);
     netruns_free(c);
     plan_asks_free(c);

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "server/core_ansible.h"
 #include "server/core_network.h"
+#include "server/core_task.h"
 
 #define SECRET_FILE_MODE 0600
 
@@ -156,5 +157,5 @@ int core_say_ready(struct core *c, struct err *e)
     netruns_begin(c, new_boot);
     if (new_boot)
         machines_autostart(c);
-    return 0;
+    return tasks_load(c, core_image_resume, e);
 }

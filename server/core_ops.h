@@ -104,6 +104,34 @@ void core_identity_modify(struct core *c, const char *name, const struct identit
 void core_identity_remove(struct core *c, const char *name, const struct actor *who,
                           core_op_fn *done, void *arg);
 
+/* --- images --- */
+/* The record, and name, instances (how many use it), size-on-disk and path beside. */
+json_t *core_image_show(struct core *c, const char *name, struct err *e);
+/* Result: the task that makes it (core_task()), with warnings. ERR_CONFLICT: it is there. */
+void core_image_create(struct core *c, const char *name, const json_t *words,
+                       const struct actor *who, core_op_fn *done, void *arg);
+/* Reads all of it; ERR_CONFLICT: it is not what was made any more. */
+void core_image_verify(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
+                       void *arg);
+/* ERR_CONFLICT: instances stand on it. */
+void core_image_remove(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
+                       void *arg);
+/* What a crash left, and with `all` images that no instance uses. Result: {"leftovers": [name],
+ * "images": [name]}. */
+void core_image_gc(struct core *c, bool all, bool dry_run, const struct actor *who,
+                   core_op_fn *done, void *arg);
+
+/* --- tasks: work that outlives who asked for it --- */
+/* [{id, kind, object, what, state: "running" "done" "failed" "cancelled" "interrupted", by, begun,
+ * ended, error: {kind, message}}], in order; running ones with step, bytes, total, version. */
+json_t *core_tasks(struct core *c, struct err *e);
+/* One; when its version is still `seen`, after it has changed or wait_ms. */
+void core_task(struct core *c, const char *name, uint64_t seen, int64_t wait_ms, core_op_fn *done,
+               void *arg);
+/* Asks it to end; ERR_CONFLICT: it has. */
+void core_task_cancel(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
+                      void *arg);
+
 /* --- operations --- */
 /* `tree` is the fleet as JSON (file contents inlined by the client); result: {"plan": [{object,
  * name, action, class, fields}], "warnings": […], "changed": bool}. dry_run plans only. */

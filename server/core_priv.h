@@ -69,6 +69,8 @@ struct core {
     /* files of images: minutes, so not in front of those; made when needed */
     struct worker *copier;
     struct import *imports;    /* core_image.c: under way */
+    struct task *tasks;        /* core_task.c: running ones */
+    struct follower *task_followers;
     struct surveyor *surveyor; /* made when needed */
     struct keeper *keeper;     /* likewise */
     bool applying;             /* one apply at a time changes things */
@@ -274,6 +276,9 @@ int core_image_check(const char *image, const struct image_source *src, bool *re
 void core_image_stamp(const struct image_source *src, char hex[65]);
 /* The first of its files that is not there (any more); NULL: all are. */
 const char *core_image_missing(const struct image_source *src);
+/* One under way; NULL: none. */
+struct import *import_find(const struct core *c, const char *image);
+void import_cancel(struct import *m); /* it ends soon, with ERR_BUSY */
 void imports_cancel(struct core *c); /* what is copied is given up */
 void imports_free(struct core *c);   /* after the copier; who waits is told */
 

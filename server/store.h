@@ -133,8 +133,8 @@ int store_guests_overdue(struct store *s, store_guest_fn *fn, void *arg, struct 
 /* Counts by phase, and how many are overdue. O(phases), not O(instances). */
 int store_counts(struct store *s, uint64_t by_phase[PHASES], uint64_t *ret_overdue, struct err *e);
 
-/* --- definitions: networks, identities, images, groups --- */
-enum def_kind { DEF_NETWORK, DEF_IDENTITY, DEF_IMAGE, DEF_GROUP };
+/* --- definitions: networks, identities, images, groups; tasks by number (server/core_task.h) --- */
+enum def_kind { DEF_NETWORK, DEF_IDENTITY, DEF_IMAGE, DEF_GROUP, DEF_TASK };
 /* Canonical JSON as text of one definition. */
 int store_def_get(struct store *s, enum def_kind k, const char *name, json_t **ret, struct err *e);
 int store_def_put(struct store *s, enum def_kind k, const char *name, const json_t *j,

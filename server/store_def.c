@@ -10,6 +10,7 @@ static const char *const kind_names[] = {
     [DEF_IDENTITY] = "identity",
     [DEF_IMAGE] = "image",
     [DEF_GROUP] = "group",
+    [DEF_TASK] = "task",
 };
 
 static json_t *load(sqlite3_stmt *st, int column)

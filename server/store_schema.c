@@ -25,7 +25,8 @@ _Static_assert(EV_DEFINED == 0 && EV_CHANGED == 1 && EV_LAUNCHING == 2 && EV_LAU
                    EV_NETWORK_UP == 27 && EV_NETWORK_DOWN == 28 && EV_NETWORK_FAULT == 29,
                "event kinds are stored by number; new ones go to the end");
 _Static_assert(LAUNCHER_ROOST == 0 && LAUNCHER_EXTERNAL == 1, "launchers are stored by number");
-_Static_assert(DEF_NETWORK == 0 && DEF_IDENTITY == 1 && DEF_IMAGE == 2 && DEF_GROUP == 3,
+_Static_assert(DEF_NETWORK == 0 && DEF_IDENTITY == 1 && DEF_IMAGE == 2 && DEF_GROUP == 3 &&
+                   DEF_TASK == 4,
                "stored by number");
 
 /* guests: the hot row, small, without specification and keys; ids are never used again, since

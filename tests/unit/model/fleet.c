@@ -32,7 +32,7 @@ static json_t *image_json(const struct fleet_image *i)
     put_text(source, "file", i->source.file);
     put_text(source, "kernel", i->source.kernel);
     put_text(source, "initrd", i->source.initrd);
-    put_text(source, "sha256", i->source.sha256);
+    put_text(source, "sha256", i->source.checksum.hex);
     json_object_set_new(j, "source", source);
     return j;
 }

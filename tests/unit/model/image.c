@@ -45,7 +45,7 @@ static void test_file(void **state)
     assert_string_equal(i.name.s, "trixie");
     assert_string_equal(s.file, "/srv/a.qcow2");
     assert_null(s.kernel);
-    assert_memory_equal(s.sha256, "abcdef01", 8);
+    assert_memory_equal(s.checksum.hex, "abcdef01", 8);
     assert_int_equal(i.arch, ARCH_ARM64);
     assert_int_equal(i.firmware, FIRMWARE_UEFI); /* arm64 has no other */
     assert_int_equal(i.min_memory, 256u << 20);
@@ -92,7 +92,8 @@ static void test_refused(void **state)
     refused("a", "{\"kernel\": \"/a\", \"checksum\": \"sha256:" SUM "\"}",
             "/images/a/checksum: a checksum needs the file: that it is of");
     refused("a", "{\"file\": \"/a\", \"checksum\": \"md5:0\"}",
-            "/images/a/checksum: \"md5:0\" is not sha256: and 64 hexadecimal digits");
+            "/images/a/checksum: \"md5:0\" is neither sha256: and 64 hexadecimal digits nor "
+            "sha512: and 128");
     refused("a", "{\"file\": \"/a\", \"arch\": \"amd46\"}",
             "/images/a/arch: \"amd46\" is not amd64 or arm64, did you mean \"amd64\"");
     refused("a", "{\"file\": \"/a\", \"arch\": \"arm64\", \"firmware\": \"bios\"}",
