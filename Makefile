@@ -29,7 +29,7 @@ endif
 say       = $(if $(V),,@echo '  $(1)  $(2)';)
 
 ROOMS    := base model seeds netcfg bootstrap ansible server cli
-PROGRAMS := roostd roost-core roost-front roost-single roost-lease roost-run roost
+PROGRAMS := roostd roost-core roost-front roost-single roost-lease roost-run roost-inventory roost
 
 # Which libraries a program may link. What it does not use is not linked (--as-needed), and
 # `make layers` checks the result: no SQL, YAML or HTTP client in roost-front, no parser of guest
@@ -86,6 +86,8 @@ $(BUILD)/roost-single: $(BUILD)/server/single_main.o $(call rooms,server ansible
 $(BUILD)/roost-lease: $(BUILD)/server/lease_main.o $(call rooms,netcfg model base)
 	$(link)
 $(BUILD)/roost-run: $(BUILD)/ansible/run_main.o $(call rooms,ansible model base)
+	$(link)
+$(BUILD)/roost-inventory: $(BUILD)/cli/inventory_main.o $(call rooms,model base)
 	$(link)
 $(BUILD)/roost: $(BUILD)/cli/roost_main.o $(call rooms,cli model base)
 	$(link)

@@ -95,6 +95,35 @@ int groups_add(struct groups *g, enum group_kind kind, const char *group, const 
     return buf_check(&it->members, e);
 }
 
+/* ---- a host's ---- */
+
+static int add_to(struct groups *g, const char *prefix, const char *of, const char *host,
+                  struct err *e)
+{
+    char group[NAME_MAX_LEN + 16];
+
+    if (!of || !*of)
+        return 0;
+    snprintf(group, sizeof(group), "%s_%s", prefix, of);
+    for (char *s = group; (s = strchr(s, '-'));)
+        *s = '_'; /* Ansible takes no other mark in a group's name */
+    return groups_add(g, GROUP_ROOST, group, host, e);
+}
+
+int groups_add_host(struct groups *g, const struct host *h, struct err *e)
+{
+    for (int i = 0; i < h->n_groups; i++)
+        if (groups_add(g, GROUP_FLEET, h->groups[i].s, h->name.s, e) < 0)
+            return -1;
+    if (add_to(g, "image", h->image, h->name.s, e) < 0 ||
+        add_to(g, "network", h->network, h->name.s, e) < 0 ||
+        add_to(g, "scenario", h->scenario, h->name.s, e) < 0)
+        return -1;
+    return add_to(g, "state", h->state, h->name.s, e);
+}
+
+/* ---- text ---- */
+
 void group_put_key(struct buf *out, int indent, const char *name)
 {
     static const char *const words[] = {
@@ -138,4 +167,25 @@ void groups_put(const struct groups *g, int indent, struct buf *out)
     struct putting p = { out, indent };
 
     twalk_r(g->tree, visit, &p);
+}
+
+static void put_json(const struct group *g, struct buf *out)
+{
+    const char *end = buf_str(&g->members) + g->members.len;
+
+    buf_printf(out, ",\n  \"%s\": {\"hosts\": [", g->name);
+    for (const char *s = buf_str(&g->members); s < end; s += strlen(s) + 1)
+        buf_printf(out, "%s\"%s\"", s > buf_str(&g->members) ? ", " : "", s);
+    buf_puts(out, "]}");
+}
+
+static void visit_json(const void *node, VISIT which, void *arg)
+{
+    if (which == postorder || which == leaf)
+        put_json(*(const struct group *const *)node, arg);
+}
+
+void groups_put_json(const struct groups *g, struct buf *out)
+{
+    twalk_r(g->tree, visit_json, out);
 }

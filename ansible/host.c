@@ -14,11 +14,16 @@ static uint16_t port_of(const json_t *v)
     return (uint16_t)port;
 }
 
+bool host_is_found(const struct host *h)
+{
+    return h->ssh.port && h->ssh.ip.family;
+}
+
 bool host_endpoint(const struct host *h, struct endpoint *ret)
 {
     uint16_t port = port_of(json_object_get(h->vars, "ansible_port"));
 
-    if (!h->ssh.port || !h->ssh.ip.family)
+    if (!host_is_found(h))
         return false;
     *ret = h->ssh;
     if (port)

@@ -16,6 +16,7 @@ struct host {
     const char *user;            /* login; "" unknown */
     const char *state;           /* "homed" … */
     const char *image, *network; /* "" none */
+    const char *scenario;        /* "" or NULL none */
     const struct name *groups;
     int n_groups;
     const json_t *vars;         /* object or NULL; checked keys */
@@ -29,6 +30,8 @@ struct host_defaults {
     const char *ssh_key;     /* IdentityFile */
 };
 
+/* Whether an address is on record for it. */
+bool host_is_found(const struct host *h);
 /* Where ssh goes: `ssh`, at the port that the operator's ansible_port names where that is a number.
  * False: no address is on record, *ret is untouched. */
 bool host_endpoint(const struct host *h, struct endpoint *ret);

@@ -9,9 +9,9 @@
  * name, which are left out with a comment; ansible_user and ansible_port are the operator's to
  * override.
  *
- * Groups: the fleet's, and image_NAME, network_NAME, state_NAME ("-" is "_" there, so that no two
- * names meet). Where the fleet has a group of such a name it alone stands, with a comment: its
- * members are whom the operator put there and nobody else. */
+ * Groups: the fleet's, and image_NAME, network_NAME, scenario_NAME, state_NAME ("-" is "_" there,
+ * so that no two names meet). Where the fleet has a group of such a name it alone stands, with a
+ * comment: its members are whom the operator put there and nobody else. */
 #ifndef ANSIBLE_INVENTORY_H
 #define ANSIBLE_INVENTORY_H
 

@@ -27,18 +27,19 @@
 #define DIR_RUNS         "runs"        /* ID/…: one per Ansible run (ansible/runner.h), 0700 */
 #define DIR_PLUGINS      "plugins"     /* what Ansible loads of roost's own */
 #define FILE_INVENTORY   "inventory.yaml"
+#define FILE_DYNAMIC     "inventory.json" /* what roost-inventory(1) prints */
 #define FILE_KNOWN_HOSTS "known_hosts"
 #define FILE_SSH_CONFIG  "ssh_config"
 
 /* Backups: what a copy is made in, what the configuration is called in them; a restore under way
  * (the second name from when all is there), what it put aside (and a number), and what it tells the
  * next start. */
-#define FILE_BACKUP    "backup.tmp"
-#define FILE_CONFIG    "roost.conf"
-#define DIR_RESTORING  "restore.part"
-#define DIR_RESTORE    "restore.ready"
-#define DIR_PUT_ASIDE  "before-restore"
-#define FILE_RESTORED  "restored"
+#define FILE_BACKUP   "backup.tmp"
+#define FILE_CONFIG   "roost.conf"
+#define DIR_RESTORING "restore.part"
+#define DIR_RESTORE   "restore.ready"
+#define DIR_PUT_ASIDE "before-restore"
+#define FILE_RESTORED "restored"
 
 /* In an image's directory. */
 #define FILE_IMAGE_DISK   "disk"

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ansible/dynamic.h"
 #include "ansible/inventory.h"
 #include "ansible/knownhosts.h"
 #include "ansible/sshconfig.h"
@@ -24,6 +25,7 @@ struct projecting {
     char known_hosts[PATH_SIZE + 64];
     struct logins logins;
     struct inventory *inventory;
+    struct dynamic *dynamic;
     struct projected *to;
     const char *only; /* known host by name or address */
     struct hostkey keys[HOSTKEY_TYPES];
@@ -90,6 +92,22 @@ static int end_inventory(struct projecting *p, struct err *e)
     return inventory_finish(steal_ptr(p->inventory), &p->to[PROJECT_INVENTORY].text, e);
 }
 
+static int begin_dynamic(struct projecting *p, struct err *e)
+{
+    p->dynamic = dynamic_new(&p->defaults, e);
+    return p->dynamic ? 0 : -1;
+}
+
+static int add_dynamic(struct projecting *p, const struct host *h, struct err *e)
+{
+    return dynamic_add(p->dynamic, h, e);
+}
+
+static int end_dynamic(struct projecting *p, struct err *e)
+{
+    return dynamic_finish(steal_ptr(p->dynamic), &p->to[PROJECT_DYNAMIC].text, e);
+}
+
 static int begin_ssh_config(struct projecting *p, struct err *e)
 {
     (void)e;
@@ -111,6 +129,7 @@ static const struct {
 } rows[PROJECTIONS] = {
     [PROJECT_KNOWN_HOSTS] = { begin_known_hosts, add_known_hosts, NULL },
     [PROJECT_INVENTORY] = { begin_inventory, add_inventory, end_inventory },
+    [PROJECT_DYNAMIC] = { begin_dynamic, add_dynamic, end_dynamic },
     [PROJECT_SSH_CONFIG] = { begin_ssh_config, add_ssh_config, NULL },
 };
 
@@ -150,6 +169,7 @@ static int one(const struct store_host *sh, void *arg)
         .state = phase_name(sh->guest->standing.phase),
         .image = image ? image : "",
         .network = sh->guest->network.s,
+        .scenario = json_string_value(json_object_get(sh->spec, "scenario")),
         .vars = vars,
         .groups = groups,
         .keys = p->keys,
@@ -191,6 +211,7 @@ static void end_all(struct projecting *p)
             to->failed = true;
     }
     inventory_free(p->inventory);
+    dynamic_free(p->dynamic);
     free(p->logins.list);
 }
 

@@ -7,7 +7,7 @@
 #include "server/config.h"
 #include "server/store.h"
 
-enum projection { PROJECT_KNOWN_HOSTS, PROJECT_INVENTORY, PROJECT_SSH_CONFIG, PROJECTIONS };
+enum projection { PROJECT_KNOWN_HOSTS, PROJECT_INVENTORY, PROJECT_DYNAMIC, PROJECT_SSH_CONFIG, PROJECTIONS };
 
 /* One of them, asked for and answered. */
 struct projected {

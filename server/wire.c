@@ -36,6 +36,7 @@ static const struct reactor {
 } reactors[] = {
     { "known-hosts", FLEET_CHANGED | STATE_CHANGED, FILE_KNOWN_HOSTS, 0644, PROJECT_KNOWN_HOSTS },
     { "inventory", FLEET_CHANGED | STATE_CHANGED, FILE_INVENTORY, 0640, PROJECT_INVENTORY },
+    { "inventory-json", FLEET_CHANGED | STATE_CHANGED, FILE_DYNAMIC, 0640, PROJECT_DYNAMIC },
     { "ssh-config", FLEET_CHANGED, FILE_SSH_CONFIG, 0644, PROJECT_SSH_CONFIG },
 };
 #define REACTORS ARRAY_SIZE(reactors)

@@ -71,6 +71,7 @@ refuse roostd sqlite3 yaml yaml-0 curl jansson smartcols microhttpd z
 refuse roost-core curl smartcols
 refuse roost sqlite3 microhttpd event event_core iniparser
 refuse roost-lease sqlite3 yaml yaml-0 curl jansson smartcols microhttpd event event_core iniparser z
+refuse roost-inventory sqlite3 yaml yaml-0 curl smartcols microhttpd event event_core iniparser z
 refuse roost-run sqlite3 yaml yaml-0 curl smartcols microhttpd iniparser z
 for symbol in homecoming_parse report_parse userdata_inspect route_parse; do
     if nm "$build/roostd" 2>/dev/null | grep -q " T $symbol$"; then

@@ -72,7 +72,7 @@ def expected_groups(fleet):
     for h in fleet["hosts"]:
         for g in h.get("groups", []):
             own.setdefault(g, []).append(h["name"])
-        for kind in ("image", "network", "state"):
+        for kind in ("image", "network", "scenario", "state"):
             if h.get(kind):
                 made.setdefault(f"{kind}_{h[kind]}".replace("-", "_"), []).append(h["name"])
     return {**made, **own}

@@ -1,4 +1,5 @@
-/* tests/golden/ansible/CASE/hosts.yaml gives inventory.yaml, known_hosts and ssh_config beside it;
+/* tests/golden/ansible/CASE/hosts.yaml gives inventory.yaml, inventory.json, known_hosts and
+ * ssh_config beside it;
  * REGEN=1 rewrites them. Real consumers read them in tests/integration/test_generated_files.py. */
 #include <glob.h>
 #include <setjmp.h>
@@ -28,14 +29,14 @@ static void compare(const char *path, const struct buf *got)
 static void golden(const char *dir)
 {
     struct rows rows;
-    struct buf out[3] = { BUF_INIT, BUF_INIT, BUF_INIT };
+    struct buf out[GOLDEN_FILES] = { BUF_INIT };
     struct err e;
     char path[512];
 
     snprintf(path, sizeof(path), "%s/hosts.yaml", dir);
     if (rows_load(path, &rows, &e) < 0 || rows_render(&rows, out, &e) < 0)
         fail_msg("%s: %s", dir, e.text);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < GOLDEN_FILES; i++) {
         snprintf(path, sizeof(path), "%s/%s", dir, golden_files[i]);
         compare(path, &out[i]);
         buf_done(&out[i]);
@@ -58,15 +59,17 @@ static void test_golden(void **state)
 /* For test_generated_files.py: golden HOSTS OUTDIR writes what the room makes of other hosts. */
 static int render(const char *hosts, const char *dir)
 {
-    struct buf out[3] = { { .cap = 1u << 30 }, { .cap = 1u << 30 }, { .cap = 1u << 30 } };
+    struct buf out[GOLDEN_FILES] = { 0 };
     auto_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct rows rows = { 0 };
     struct err e;
+    for (int i = 0; i < GOLDEN_FILES; i++)
+        out[i].cap = 1u << 30;
     int r = fd < 0 ? err_sys(&e, "%s", dir) : rows_load(hosts, &rows, &e);
 
     if (r == 0)
         r = rows_render(&rows, out, &e);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < GOLDEN_FILES; i++) {
         if (r == 0)
             r = file_replace(fd, golden_files[i], buf_str(&out[i]), out[i].len, 0644, NULL, &e);
         buf_done(&out[i]);

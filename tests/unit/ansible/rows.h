@@ -1,7 +1,7 @@
 /* Hosts from a file (YAML, or JSON by its name), for the goldens, and what the room makes of them:
  *   {known_hosts: PATH, ssh_key: PATH, hosts: [{name, ssh: ADDRESS:PORT, user, state, image,
- * network, groups: [NAME…], vars: {…}, keys: [LINE…]}…]} Everything but the name may be missing.
- * Texts are as the store would give them: unchecked here. */
+ * network, scenario, groups: [NAME…], vars: {…}, keys: [LINE…]}…]} Everything but the name may be
+ * missing. Texts are as the store would give them: unchecked here. */
 #ifndef ANSIBLE_ROWS_H
 #define ANSIBLE_ROWS_H
 
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ansible/dynamic.h"
 #include "ansible/inventory.h"
 #include "ansible/knownhosts.h"
 #include "ansible/sshconfig.h"
@@ -29,7 +30,9 @@ struct row {
     struct hostkey keys[HOSTKEY_TYPES];
 };
 
-static const char *const golden_files[] = { "inventory.yaml", "known_hosts", "ssh_config" };
+static const char *const golden_files[] = { "inventory.yaml", "known_hosts", "ssh_config",
+                                            "inventory.json" };
+#define GOLDEN_FILES 4
 
 static inline const char *rows_text(const json_t *j, const char *key)
 {
@@ -66,6 +69,7 @@ static inline int row_read(const json_t *j, struct row *r, struct err *e)
                              .state = rows_text(j, "state"),
                              .image = rows_text(j, "image"),
                              .network = rows_text(j, "network"),
+                             .scenario = rows_text(j, "scenario"),
                              .vars = json_object_get(j, "vars"),
                              .groups = r->groups,
                              .keys = r->keys };
@@ -85,17 +89,19 @@ static inline int row_read(const json_t *j, struct row *r, struct err *e)
 }
 
 /* The generated files, in the order of golden_files. */
-static inline int rows_render(const struct rows *rows, struct buf out[3], struct err *e)
+static inline int rows_render(const struct rows *rows, struct buf out[GOLDEN_FILES], struct err *e)
 {
     struct inventory *v = inventory_new(&rows->defaults, e);
+    struct dynamic *d = v ? dynamic_new(&rows->defaults, e) : NULL;
     const json_t *hosts = json_object_get(rows->tree, "hosts");
     struct row r;
-    int bad = v ? 0 : -1;
+    int bad = d ? 0 : -1;
 
     knownhosts_banner(&out[1]);
     sshconfig_banner(&out[2]);
     for (size_t i = 0; !bad && i < json_array_size(hosts); i++) {
-        bad = row_read(json_array_get(hosts, i), &r, e) < 0 || inventory_add(v, &r.host, e) < 0;
+        bad = row_read(json_array_get(hosts, i), &r, e) < 0 || inventory_add(v, &r.host, e) < 0 ||
+              dynamic_add(d, &r.host, e) < 0;
         if (!bad) {
             knownhosts_add(&out[1], &r.host);
             sshconfig_add(&out[2], &r.host, &rows->defaults);
@@ -103,9 +109,11 @@ static inline int rows_render(const struct rows *rows, struct buf out[3], struct
     }
     if (bad) {
         inventory_free(v);
+        dynamic_free(d);
         return -1;
     }
-    if (inventory_finish(v, &out[0], e) < 0 || buf_check(&out[1], e) < 0)
+    bad = inventory_finish(v, &out[0], e);
+    if (dynamic_finish(d, &out[3], e) < 0 || bad || buf_check(&out[1], e) < 0)
         return -1;
     return buf_check(&out[2], e);
 }
