@@ -21,7 +21,7 @@
 #define FILE_ACCEL       "accelerator" /* cached verdict of the KVM probe */
 #define DIR_IMAGES       "images"      /* NAME/{disk,kernel,initrd} */
 #define DIR_INSTANCES    "instances"   /* NAME/… */
-#define DIR_NETWORKS     "networks"    /* NAME/{dnsmasq.conf,…}: what was applied */
+#define DIR_NETWORKS     "networks"    /* NAME/{links,dnsmasq.conf,…}: what was applied */
 #define DIR_GENERATED    "generated"   /* inventory.yaml known_hosts ssh_config */
 #define DIR_ANSIBLE      "ansible"     /* site.yaml ansible.cfg roles/ …: the operator's */
 #define DIR_RUNS         "runs"        /* ID/…: one per Ansible run (ansible/runner.h), 0700 */

@@ -295,6 +295,8 @@ static int step_do(struct net *t, const struct step *s, const struct net_step *m
     case STEP_SYSCTL:
         return sysctl_write(s->key, s->value, e);
     case STEP_RULES:
+        if (net_files_write(t, e) < 0)
+            return -1;
         rules_up(t, id);
         return 1;
     case STEP_LISTEN:
@@ -342,6 +344,9 @@ static int step_undo(struct nets *n, const struct step *s, const struct net_step
     case STEP_SYSCTL:
         return sysctl_undo(s, m->undo, e);
     case STEP_RULES:
+        t = net_get(n, &m->network, e); /* its directory, if roostd is new */
+        if (!t || net_files_remove(t, e) < 0)
+            return -1;
         rules_down(n, &m->network, s->device, id);
         return 1;
     case STEP_LISTEN:

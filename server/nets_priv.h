@@ -16,6 +16,8 @@
 #include "server/nets.h"
 
 #define FILE_RULES        "iptables.rules" /* in a network's directory: what iptables-restore got */
+#define FILE_LINKS        "links" /* the same in the form of `ip -batch`; the kernel got netlink */
+#define FILE_SYSCTL       "sysctl.conf"
 #define FILE_DNSMASQ_LOG  "dnsmasq.log"
 #define FILE_LEASE_SOCKET "lease.sock" /* in RUN */
 
@@ -87,6 +89,11 @@ void rules_down(struct nets *n, const struct name *network, const char *bridge, 
 /* arg is taken over: freed after fn, or when nobody waits any more. */
 int rules_look(struct nets *n, rules_look_fn *fn, void *arg, struct err *e);
 void rules_free(struct nets *n);
+
+/* --- nets_files.c --- */
+/* Links, sysctls, QEMU's scripts. Called when the links are made. */
+int net_files_write(const struct net *t, struct err *e);
+int net_files_remove(const struct net *t, struct err *e);
 
 /* --- nets_dnsmasq.c --- */
 /* Writes the configuration, starts dnsmasq or finds the one that runs. 1: `id` is answered when it
