@@ -31,15 +31,24 @@ static int fill_image(struct core *c, const struct instance *i, struct launch *l
 /* Where guests of a network find roost. */
 void core_base_url(const struct core *c, const struct network *n, char ret[BASE_URL_MAX + 1])
 {
-    struct endpoint at = { .ip = n->host, .port = c->seed_at.port };
+    struct endpoint at = { .port = c->seed_at.port };
     char text[ENDPOINT_TEXT];
 
     if (n->advertise[0])
         snprintf(ret, BASE_URL_MAX + 1, "%s", n->advertise);
-    else if (n->kind != NETWORK_USER && n->host.family)
+    else if (n->kind != NETWORK_USER && (n->host.family || !c->config.advertise[0]) &&
+             network_address(c, n, &at.ip))
         snprintf(ret, BASE_URL_MAX + 1, "http://%s", endpoint_format(&at, text));
     else
         snprintf(ret, BASE_URL_MAX + 1, "%s", c->base_url);
+}
+
+static bool finds_roost(const struct core *c, const struct network *n)
+{
+    struct ip ip;
+
+    return n->kind == NETWORK_USER || n->advertise[0] || c->config.advertise[0] ||
+           network_address(c, n, &ip);
 }
 
 static int fill(struct core *c, const struct guest *g, const struct instance *i, struct launch *l,
@@ -57,6 +66,12 @@ static int fill(struct core *c, const struct guest *g, const struct instance *i,
     l->uuid = g->uuid;
     l->mac = g->mac;
     l->seed = i->spec.bootstrapper == BOOTSTRAPPER_NET;
+    if (l->seed && !finds_roost(c, n))
+        return err_set(
+            e, ERR_CONFLICT,
+            "network %s: the host has no address there at which guests could find roost: "
+            "give it one (host-address), or tell guests another (advertise)",
+            n->name.s);
     if (l->seed) {
         core_base_url(c, n, l->base_url);
         core_token(c, TOKEN_SEED, g, &l->seed_token);

@@ -28,7 +28,6 @@ struct netrun {
     int64_t before; /* rows of the ledger from there on are seen to */
     struct err failure;
     char bridge[IFNAME_SIZE], note[256];
-    struct ip address;
     uint16_t listener;
     struct waiter *waiters;
     struct loop_timer *retry;
@@ -593,7 +592,7 @@ void network_state(struct core *c, const struct net_state *m)
     if (!r)
         return;
     r->listener = m->listener;
-    r->address = m->address;
+    network_address_told(c, m->network.s, &m->address);
     if (!m->problem[0])
         return;
     memcpy(r->note, m->problem, sizeof r->note);

@@ -39,6 +39,12 @@ void network_planned(struct core *c, uint32_t id, const struct net_state *m);
 void network_done(struct core *c, uint32_t id, const struct error_msg *m);
 void network_state(struct core *c, const struct net_state *m);
 
+/* --- core_network_address.c --- */
+/* The host's address there, where guests find roost: as defined, else as it was when the network
+ * was up last. False: none is known. */
+bool network_address(const struct core *c, const struct network *n, struct ip *ret);
+void network_address_told(struct core *c, const char *name, const struct ip *now);
+
 /* --- core_network_plan.c: plans that are only looked at --- */
 /* What `up` would do now; nothing is changed, and a network that is up not disturbed. `fn` once:
  * the steps and what roostd says beside them (bridge, problem is a warning), or err. */

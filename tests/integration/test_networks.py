@@ -193,6 +193,26 @@ def test_a_guest_by_cable(host):
             assert db.ns.run(["busybox", "nc", "-w", "3", HOST, "2222"], check=False).returncode != 0
 
 
+def test_a_bridged_network_tells_guests_the_hosts_own_address(host):
+    """No word about addresses in its definition: the host's first one there counts, and follows it."""
+    with Roost(CONF, inside=host) as r:
+        define(r, {"web1": {"launcher": "external", "network": "lan"}},
+               lan={"kind": "bridged", "parent": "eth0", "policy": "tag"})
+        change(r, "up", "lan")
+        web = Machine(host, r, "web1", "rb-lan")
+        web.ns.ip("addr add 192.0.2.77/24 dev eth0")
+        for address in ("192.0.2.1", "192.0.2.3"):
+            until(f"seeds at {address}", lambda a=address: f"{a}%rb-lan:{r.seed_port}" in host.run("ss -Hlnt").stdout)
+            vendor = until("documents that say so", lambda a=address: (
+                v := web.request("GET", "/web1/vendor-data", at=a)[1].decode()) and f"http://{a}:" in v and v)
+            assert "10.0.2.2" not in vendor
+            if address == "192.0.2.1":
+                host.ip("addr del 192.0.2.1/24 dev rb-lan")
+                host.ip("addr add 192.0.2.3/24 dev rb-lan")
+                change(r, "up", "lan")
+        change(r, "down", "lan")
+
+
 def test_another_guests_seed_is_refused(host):
     """Policy address: a request counts by where it comes from, whatever it claims to be."""
     with Roost(CONF, inside=host) as r:
