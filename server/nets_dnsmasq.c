@@ -60,6 +60,7 @@ void dns_forget(struct net *t)
     unwatch(d);
     loop_timer_free(d->timer);
     free(d);
+    leases_unneeded(t->nets);
 }
 
 static void answer(struct dns *d, const struct err *err)

@@ -121,6 +121,18 @@ void leases_close(struct nets *n)
     unlink(n->lease_path);
 }
 
+void leases_unneeded(struct nets *n)
+{
+    const struct net *t;
+
+    TAILQ_FOREACH(t, &n->list, order)
+    {
+        if (t->dns)
+            return;
+    }
+    leases_close(n);
+}
+
 void leases_read(struct net *t)
 {
     auto_buf struct buf text = BUF_INIT;

@@ -111,6 +111,7 @@ void net_unlisten(struct net *t);
 /* --- nets_lease.c --- */
 int leases_open(struct nets *n, struct err *e);
 void leases_close(struct nets *n);
+void leases_unneeded(struct nets *n); /* closes, unless a dnsmasq is there */
 /* What the network's lease file says, to core: at the start. */
 void leases_read(struct net *t);
 int lease_release(struct net *t, const struct lease *l, struct err *e);
