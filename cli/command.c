@@ -48,6 +48,37 @@ static const struct option ssh_options[] = {
     { "login", 'l', "USER", "log in as somebody else" },
     { NULL, 0, NULL, NULL },
 };
+static const struct option instance_create_options[] = {
+    { "external", 0, NULL, "somebody else launches it: no disk, no start" },
+    { "tag", 0, "TAG", "chassis asset tag by which it is known (the name)" },
+    { "uuid", 0, "UUID", "SMBIOS system UUID" },
+    { "serial", 0, "SERIAL", "SMBIOS serial number; external only" },
+    { "mac", 0, "MAC", "address of its card" },
+    { "image", 0, "IMAGE", "what its disk stands on" },
+    { "network", 0, "NETWORK", "where it lives" },
+    { "identity", 0, "IDENTITY…", "an account to make in it" },
+    { "group", 0, "GROUP…", "a group of the inventory" },
+    { "address", 0, "ADDRESS", "that it is to have" },
+    { "cpus", 0, "N", "virtual CPUs" },
+    { "memory", 0, "SIZE", "such as 2G" },
+    { "disk", 0, "SIZE", "such as 10G; 0 as large as the image" },
+    { "bootstrapper", 0, "HOW", "how its seed reaches it: net (the default) or none" },
+    { "user-data", 0, "FILE", "its own user-data" },
+    { "domain", 0, "DOMAIN", "of its full name" },
+    { "autostart", 0, NULL, "start it when the host has booted" },
+    { "count", 0, "N", "that many: NAME-1 to NAME-N" },
+    { "dry-run", 'n', NULL, "check it and change nothing" },
+    { NULL, 0, NULL, NULL },
+};
+static const struct option adopt_options[] = {
+    { "as", 0, "NAME", "the instance's name" },
+    { "network", 0, "NETWORK", "the network that it counts to" },
+    { NULL, 0, NULL, NULL },
+};
+static const struct option seed_url_options[] = {
+    { "for", 0, "LAUNCHER", "qemu, libvirt, proxmox, kernel or cidata" },
+    { NULL, 0, NULL, NULL },
+};
 static const struct option network_create_options[] = {
     { "kind", 0, "KIND", "user, host-only, shared (NAT) or bridged" },
     { "cidr", 0, "CIDR", "its addresses, such as 172.16.5.0/24" },
@@ -128,6 +159,8 @@ static const struct option task_wait_options[] = {
 static const struct command table[] = {
     { "apply", "", 0, 0, apply_options, 0,
       "make the fleet as a file describes it", run_apply },
+    { "instance create", "NAME", 1, 1, instance_create_options, 0,
+      "define an instance, as apply does with a fleet file that holds nothing else", run_instance_create },
     { "instance list", "", 0, 0, NULL, COMMAND_READ,
       "list instances, their states and what they wait for", run_instance_list },
     { "instance show", "NAME", 1, 1, NULL, COMMAND_READ,
@@ -166,8 +199,14 @@ static const struct command table[] = {
       "write all generated files anew", run_sync },
     { "paths", "", 0, 0, NULL, COMMAND_READ,
       "show where things lie", run_paths },
-    { "unknown", "", 0, 0, NULL, COMMAND_READ,
-      "list callers whose tag nobody knows", run_unknown },
+    { "unknown list", "", 0, 0, NULL, COMMAND_READ,
+      "list callers that no instance is known for, and whether they still wait", run_unknown_list },
+    { "unknown adopt", "CALLER", 1, 1, adopt_options, 0,
+      "make an unknown caller an instance, which then gets its seed from there without a token until it is home", run_adopt },
+    { "unknown forget", "CALLER…", 1, -1, NULL, 0,
+      "take callers off the list", run_forget },
+    { "seed url", "[NAME]", 0, 1, seed_url_options, COMMAND_READ,
+      "print what to paste where a guest is launched by others; without NAME a URL by which any machine says itself who it is", run_seed_url },
     { "network create", "NETWORK", 1, 1, network_create_options, 0,
       "define a network, as apply does with a fleet file that holds nothing else", run_network_create },
     { "network list", "", 0, 0, NULL, COMMAND_READ,
@@ -253,7 +292,9 @@ bool command_needs(const struct command *k, const struct option *o)
 {
     return (k->run == run_apply && o == apply_options) ||
            (k->run == run_network_create && o == network_create_options) ||
-           (k->run == run_network_export && o == network_export_options);
+           (k->run == run_network_export && o == network_export_options) ||
+           (k->run == run_adopt && o == adopt_options) ||
+           (k->run == run_seed_url && o == seed_url_options);
 }
 
 void command_usage(const struct command *k, struct buf *out)

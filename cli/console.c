@@ -149,7 +149,9 @@ static int attach(struct cli *c, const char *name, struct err *e)
     phase = phase_from_name(out_text(row, "phase"));
     if (strcmp(out_text(row, "launcher"), "roost") != 0)
         fd = err_set(e, ERR_CONFLICT,
-                     "%s was not launched by roost, so that its console is elsewhere", name);
+                     "%s was not launched by roost (launcher: external): its console is where it "
+                     "runs, such as virsh console or qm terminal",
+                     name);
     else if (phase >= 0 && !phase_is_running((enum phase)phase))
         fd = err_set(
             e, ERR_CONFLICT,

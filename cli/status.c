@@ -1,4 +1,4 @@
-/* roost status, check, unknown, paths. */
+/* roost status, check, paths. */
 #include <stdio.h>
 #include <string.h>
 
@@ -131,42 +131,7 @@ int run_check(struct cli *c, const struct args *a, struct err *e)
     return out_tree(c, tree, print_check, e) < 0 ? -1 : bad;
 }
 
-/* --- unknown, paths --- */
-
-static int print_unknown(struct cli *c, const json_t *tree, struct err *e)
-{
-    static const char *const columns[] = {
-        "TAG", "PEER", "CLIENT", "LAST", "COUNT", "ADVICE", NULL
-    };
-    struct table *t;
-    size_t i;
-    json_t *row;
-
-    if (!json_array_size(tree)) {
-        puts("no unknown callers");
-        return 0;
-    }
-    t = table_new(c, columns, true);
-    json_array_foreach(tree, i, row)
-    {
-        char last[40], count[24];
-        snprintf(count, sizeof count, "%lld", (long long)out_number(row, "count"));
-        const char *cells[] = { out_text(row, "tag"),
-                                out_text(row, "peer"),
-                                out_text(row, "user-agent"),
-                                when_ago(out_text(row, "last"), last),
-                                count,
-                                out_text(row, "advice") };
-        table_row(t, TINT_NONE, cells);
-    }
-    return table_print(t, e);
-}
-
-int run_unknown(struct cli *c, const struct args *a, struct err *e)
-{
-    (void)a;
-    return out_tree(c, client_get(cli_client(c, e), "/v1/unknown", e), print_unknown, e);
-}
+/* --- paths --- */
 
 static int print_paths(struct cli *c, const json_t *tree, struct err *e)
 {

@@ -41,6 +41,7 @@ static const struct {
     [EV_NETWORK_UP] = { "network-up", 'i' },
     [EV_NETWORK_DOWN] = { "network-down", 'i' },
     [EV_NETWORK_FAULT] = { "network-fault", 'e' },
+    [EV_SECOND_CLAIMANT] = { "second-claimant", 'w' },
 };
 
 const char *event_kind_name(enum event_kind k)

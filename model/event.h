@@ -39,6 +39,7 @@ enum event_kind {
     EV_NETWORK_UP,    /* of the appliance: a network stands on the host */
     EV_NETWORK_DOWN,
     EV_NETWORK_FAULT, /* it cannot come up, or something of it went away */
+    EV_SECOND_CLAIMANT, /* two machines claim one tag */
     EV_KINDS
 };
 

@@ -94,13 +94,16 @@ static int take_own(struct reading *r, const struct fleet_instance *i, const str
 {
     const struct spec *s = &i->spec;
     const struct spot tag = spot_key(at, "tag"), uuid = spot_key(at, "uuid"),
-                      mac = spot_key(at, "mac"), address = spot_key(at, "address");
+                      mac = spot_key(at, "mac"), address = spot_key(at, "address"),
+                      serial = spot_key(at, "serial");
     char text[NAME_MAX_LEN + IP_TEXT + 16], ip[IP_TEXT];
     if (take(r, "name", i->name.s, at, e) < 0)
         return -1;
     if (take(r, "tag", *s->tag.s ? s->tag.s : i->name.s, *s->tag.s ? &tag : at, e) < 0)
         return -1;
     if (*s->uuid.s && take(r, "uuid", s->uuid.s, &uuid, e) < 0)
+        return -1;
+    if (*s->serial.s && take(r, "serial", s->serial.s, &serial, e) < 0)
         return -1;
     if (s->mac_set && take(r, "mac", mac_format(&s->mac, text), &mac, e) < 0)
         return -1;

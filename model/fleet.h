@@ -39,7 +39,7 @@ struct fleet {
 
 /* Checks the whole tree; the first complaint is returned as "FILE:LINE:COLUMN: POINTER: what, what
  * is right" when map is given, "POINTER: …" without. Names after `count`, tags (the name unless
- * said), uuids, MACs and addresses of one network are unique in the fleet; an address is one that
+ * said), uuids, serials, MACs and addresses of one network are unique in the fleet; an address is one that
  * its network can give, networks may stand beside each other (model/network.h); roost's own guests
  * have an image. Paths are absolute, files of user-data and public keys read into the tree already.
  * *ret is untouched on failure, to be released with fleet_done() otherwise; everything in it stands

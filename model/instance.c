@@ -64,8 +64,13 @@ static int drop_launching(struct spec *s, const json_t *j, const struct spot *at
 
 int spec_read_at(struct spec *s, const json_t *j, const struct spot *at, struct err *e)
 {
+    const struct spot serial = spot_key(at, "serial");
+
     if (words_read(&spec_words, s, j, at, e) < 0)
         return -1;
+    /* That of its own guests holds their seed URL. */
+    if (s->launcher == LAUNCHER_ROOST && s->serial.s[0])
+        return spot_bad(&serial, e, "is for guests that others launch (launcher: external)");
     return s->launcher == LAUNCHER_EXTERNAL ? drop_launching(s, j, at, e) : 0;
 }
 

@@ -9,6 +9,7 @@
 #include "model/addr.h"
 #include "model/groupdef.h"
 #include "model/image.h"
+#include "model/marks.h"
 #include "model/name.h"
 #include "model/tag.h"
 
@@ -50,6 +51,7 @@ struct spec {
     enum firmware firmware;
     struct tag tag;   /* empty: the name */
     struct uuid uuid; /* empty: computed */
+    struct serial serial; /* of a machine that somebody else launches; empty: not told */
     bool mac_set;     /* else computed */
     struct mac mac;
     struct ip address; /* family 0: none asked for */
@@ -80,8 +82,8 @@ int spec_copy(struct spec *to, const struct spec *from, struct err *e);
  * by the client. `pointer` (JSON pointer of j) starts every message. Unknown words: ERR_INVALID
  * with the nearest known one. Lists replace what was there, vars are merged by their first level.
  * For `launcher: external` the words of roost's own launching (image, cpus, memory, disk, firmware,
- * autostart) are refused in j and forgotten where an earlier reading left them. After a failure *s
- * holds some of the words, and is still to be released. */
+ * autostart) are refused in j and forgotten where an earlier reading left them; `serial` is for
+ * those only. After a failure *s holds some of the words, and is still to be released. */
 int spec_read(struct spec *s, const json_t *j, const char *pointer, struct err *e);
 /* spec_read() for a caller who knows where j stands (model/spot.h) and reads `count` himself. */
 struct spot;
@@ -98,7 +100,7 @@ struct field_change {
 };
 /* Differences of two canonical forms (spec_to_json), one row per field by the field table; returns
  * the count (at most max), the gravest in *ret_worst. ERR_CONFLICT for what cannot change at all
- * (tag, uuid, mac, launcher: remove and create again), also when it appears or goes: a caller for
+ * (tag, uuid, serial, mac, launcher: remove and create again), also when it appears or goes: a caller for
  * whom writing down the computed value is no change puts it into both forms first. disk: to grow
  * (or from 0, the image's size) needs a restart, to shrink (or to 0) a rebuild. address: a
  * reservation that the next DHCP request sees, so a restart; with bootstrapper drive, whose network

@@ -230,6 +230,20 @@ EMITTER(uuid)
     return *s->uuid.s ? json_string(s->uuid.s) : NULL;
 }
 
+READER(serial)
+{
+    const char *s;
+    if (value_ascii(v, 256, at, &s, e) < 0)
+        return -1;
+    return serial_parse(s, strlen(s), &((struct spec *)obj)->serial, e) < 0 ? spot_wrap(at, e) : 0;
+}
+
+EMITTER(serial)
+{
+    const struct spec *s = obj;
+    return *s->serial.s ? json_string(s->serial.s) : NULL;
+}
+
 READER(mac)
 {
     struct spec *s = obj;
@@ -374,6 +388,7 @@ static const struct field fields[] = {
     { ROW("needs", needs), 0, CHANGE_LIVE, NULL },
     { ROW("network", network), 0, CHANGE_REBUILD, NULL },
     { ROW("playbook", playbook), 0, CHANGE_LIVE, NULL },
+    { ROW("serial", serial), FIELD_OWN | FIELD_FIXED, CHANGE_NONE, NULL },
     { ROW("tag", tag), FIELD_OWN | FIELD_FIXED, CHANGE_NONE, NULL },
     { ROW("user-data", user_data), 0, CHANGE_REBUILD, NULL },
     { ROW("uuid", uuid), FIELD_OWN | FIELD_FIXED, CHANGE_NONE, NULL },

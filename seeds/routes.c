@@ -17,7 +17,7 @@ struct target {
     struct span seg[SEGMENTS_MAX]; /* of the path, empty ones left out */
     int n;
     bool too_many;
-    struct span tag, token, file; /* of the query; .s NULL: not there */
+    struct span tag, token, file, uuid, serial, mac; /* of the query; .s NULL: not there */
 };
 
 static bool span_is(struct span sp, const char *word)
@@ -61,7 +61,8 @@ static int query_split(const char *query, struct target *t, char *room, size_t s
     const struct {
         const char *key;
         struct span *to;
-    } keys[] = { { "tag=", &t->tag }, { "token=", &t->token }, { "f=", &t->file } };
+    } keys[] = { { "tag=", &t->tag },   { "token=", &t->token },   { "f=", &t->file },
+                 { "uuid=", &t->uuid }, { "serial=", &t->serial }, { "mac=", &t->mac } };
 
     for (const char *p = query; *p;) {
         size_t len = strcspn(p, "&");
@@ -97,7 +98,10 @@ static bool doc_find(struct target *t, enum seed_doc *ret)
         return doc_cut(&t->file, ret) && t->file.len == 0;
     if (t->token.s && doc_cut(&t->token, ret))
         return true;
-    return t->tag.s && doc_cut(&t->tag, ret);
+    if (t->tag.s && doc_cut(&t->tag, ret))
+        return true;
+    return (t->mac.s && doc_cut(&t->mac, ret)) || (t->serial.s && doc_cut(&t->serial, ret)) ||
+           (t->uuid.s && doc_cut(&t->uuid, ret));
 }
 
 static enum route_kind kind_find(struct target *t, struct route *r)
@@ -117,7 +121,10 @@ static enum route_kind kind_find(struct target *t, struct route *r)
     }
     if (doc_find(t, &r->doc))
         return ROUTE_SEED;
-    return t->n == 0 && !t->tag.s && !t->token.s && !t->file.s ? ROUTE_ROOT : ROUTE_NONE;
+    return t->n == 0 && !t->tag.s && !t->token.s && !t->file.s && !t->uuid.s && !t->serial.s &&
+                   !t->mac.s
+               ? ROUTE_ROOT
+               : ROUTE_NONE;
 }
 
 /* "__dmi.NAME__" (cloud-init documentation: NoCloud, "DMI-specific kernel command line"): 23.1 and
@@ -156,6 +163,25 @@ static void token_set(struct span sp, struct route *r)
     r->token.s[TOKEN_LEN] = '\0';
 }
 
+/* What is no tag may be a serial with blanks in it, or a MAC with colons. */
+static void marks_set(const struct target *t, const struct route *r, struct marks *m)
+{
+    size_t len = strlen(r->claimed);
+
+    if (r->claim == CLAIM_FILLER && len < sizeof r->claimed - 1 &&
+        ascii_printable(r->claimed, len)) {
+        marks_read_mac(m, r->claimed, len);
+        if (!mac_is_set(&m->mac))
+            marks_read_serial(m, r->claimed, len);
+    }
+    if (t->uuid.s)
+        marks_read_uuid(m, t->uuid.s, t->uuid.len);
+    if (t->serial.s && !is_placeholder(t->serial))
+        marks_read_serial(m, t->serial.s, t->serial.len);
+    if (t->mac.s)
+        marks_read_mac(m, t->mac.s, t->mac.len);
+}
+
 static void route_fill(struct target *t, struct route *r)
 {
     r->kind = kind_find(t, r);
@@ -171,6 +197,7 @@ static void route_fill(struct target *t, struct route *r)
         token_set(t->seg[1], r);
     else if (t->token.s)
         token_set(t->token, r);
+    marks_set(t, r, &r->marks);
 }
 
 /* RFC 9112 section 3.2.2: a server takes the absolute form too; the authority says nothing here. */

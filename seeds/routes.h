@@ -4,13 +4,15 @@
  * BASE/TAG/doc, doubled slashes, the missing slash ("/TAG/TOKENmeta-data", "/web1meta-data"), the
  * unexpanded placeholder ("/__dmi.chassis-asset-tag__meta-data",
  * "/__dmi.chassis-asset-tag__/TOKEN/…"), a file name in the query
- * ("/seed?tag=TAG&token=TOKEN&f=meta-data"), percent-encoding (decoded once). */
+ * ("/seed?tag=TAG&token=TOKEN&f=meta-data"), percent-encoding (decoded once). The query may say more of
+ * the machine: uuid=, serial=, mac=. */
 #ifndef SEEDS_ROUTES_H
 #define SEEDS_ROUTES_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "model/marks.h"
 #include "model/seedurl.h"
 #include "model/tag.h"
 #include "model/token.h"
@@ -38,6 +40,8 @@ struct route {
     struct tag tag;   /* CLAIM_TAG */
     char claimed[64]; /* the claim as sent, decoded, cut, printable: for the list of unknown callers
                        */
+    struct marks marks; /* what else the machine says of itself; placeholders that its client did
+                           not expand are no marks */
     bool has_token; /* one was given; a malformed one becomes 32 '-', which equal no token: 403, no
                        fallback */
     struct token token;

@@ -157,15 +157,16 @@ int api_post_apply(struct api_req *r, struct err *e)
     json_t *body = api_body(r, e), *fleet;
     json_error_t why;
     struct api_ticket *t;
-    int dry_run = 0;
+    int dry_run = 0, create = 0;
 
     if (!body)
         return -1;
-    if (json_unpack_ex(body, &why, JSON_STRICT, "{s:o, s?b}", "fleet", &fleet, "dry-run",
-                       &dry_run)) {
+    if (json_unpack_ex(body, &why, JSON_STRICT, "{s:o, s?b, s?b}", "fleet", &fleet, "dry-run",
+                       &dry_run, "create", &create)) {
         json_decref(body);
         return err_set(e, ERR_INVALID,
-                       "body: %s; {\"fleet\": {…}, \"dry-run\": true or false} is wanted",
+                       "body: %s; {\"fleet\": {…}, \"dry-run\": true or false, \"create\": true or "
+                       "false} is wanted",
                        why.text);
     }
     if (!(t = api_ticket_new(r, e))) {
@@ -174,6 +175,7 @@ int api_post_apply(struct api_req *r, struct err *e)
     }
     t->keep = body; /* core borrows the tree until it is done */
     api_body_drop(r);
-    core_apply(r->api->core, fleet, dry_run != 0, &r->who, api_ticket_done, t);
+    (create ? core_create : core_apply)(r->api->core, fleet, dry_run != 0, &r->who, api_ticket_done,
+                                        t);
     return api_await(r);
 }

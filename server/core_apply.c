@@ -55,7 +55,7 @@ static const char *instance_action(const struct apply *a, int i)
     return json_string_value(json_object_get(json_array_get(a->plan, first + i), "action"));
 }
 
-static int free_identity(struct core *c, struct instance *i, struct err *e)
+static void free_identity(struct core *c, struct instance *i)
 {
     for (unsigned attempt = 0; attempt < 64; attempt++) {
         if (!i->spec.uuid.s[0])
@@ -63,10 +63,8 @@ static int free_identity(struct core *c, struct instance *i, struct err *e)
         if (!i->spec.mac_set)
             mac_derive(c->salt, i->name.s, attempt, &i->mac);
         if (!store_identity_taken(c->store, &i->uuid, &i->mac))
-            return 0;
-    }
-    return err_set(e, ERR_CONFLICT, "instance %s: its uuid or MAC belongs to another instance",
-                   i->name.s);
+            return;
+    } /* of what the operator said one is taken: the insertion says which */
 }
 
 static int create(struct apply *a, const struct fleet_instance *f, struct err *e)
@@ -81,15 +79,18 @@ static int create(struct apply *a, const struct fleet_instance *f, struct err *e
     i.uuid = f->spec.uuid;
     i.mac = f->spec.mac;
     instance_iid(i.name.s, 1, i.iid);
-    if (free_identity(c, &i, e) < 0 || store_instance_insert(c->store, &i, e) < 0 ||
+    free_identity(c, &i);
+    if (store_instance_insert(c->store, &i, e) < 0 ||
         network_reserve(c, &i, i.spec.network.s, e) < 0 ||
         store_guest_by_id(c->store, i.id, &g, e) < 0)
         return -1;
     g.address = (struct endpoint){ .port = 0 };
-    if (core_event(c, &g, EV_DEFINED, a->who.text, e, "%s", i.iid) < 0 ||
-        core_guest_save(c, &g, e) < 0)
+    if (core_event(c, &g, EV_DEFINED, a->who.text, e, "%s%s%s", i.iid, *a->adopted ? ", " : "",
+                   a->adopted) < 0 ||
+        core_guest_save(c, &g, e) < 0 ||
+        (*a->adopted && grant_give(c, i.id, &a->adopted_at, e) < 0))
         return -1;
-    unknown_forget(c, i.tag.s);
+    unknown_forget(c, &i);
     return core_render(c, i.id, e);
 }
 
@@ -304,8 +305,9 @@ static int begin(struct apply *a, struct err *e)
     return 0;
 }
 
-void core_apply(struct core *c, const json_t *tree, bool dry_run, const struct actor *who,
-                core_op_fn *done, void *arg)
+static void run(struct core *c, const json_t *tree, bool dry_run, bool all_new,
+                const struct adoption *adoption, const struct actor *who, core_op_fn *done,
+                void *arg)
 {
     struct apply *a = calloc(1, sizeof *a);
     struct spec_defaults d;
@@ -316,6 +318,11 @@ void core_apply(struct core *c, const json_t *tree, bool dry_run, const struct a
         return;
     }
     *a = (struct apply){ .c = c, .who = *who, .dry_run = dry_run, .done = done, .arg = arg };
+    a->all_new = all_new;
+    if (adoption) {
+        snprintf(a->adopted, sizeof a->adopted, "%s", adoption->text);
+        a->adopted_at = adoption->ip;
+    }
     a->plan = json_array();
     a->warnings = json_array();
     config_spec_defaults(&c->config, &d);
@@ -326,4 +333,22 @@ void core_apply(struct core *c, const json_t *tree, bool dry_run, const struct a
         finish(a);
     else
         next_image(a);
+}
+
+void core_apply(struct core *c, const json_t *tree, bool dry_run, const struct actor *who,
+                core_op_fn *done, void *arg)
+{
+    run(c, tree, dry_run, false, NULL, who, done, arg);
+}
+
+void core_create(struct core *c, const json_t *tree, bool dry_run, const struct actor *who,
+                 core_op_fn *done, void *arg)
+{
+    run(c, tree, dry_run, true, NULL, who, done, arg);
+}
+
+void core_apply_adopted(struct core *c, const json_t *tree, const struct adoption *adoption,
+                        const struct actor *who, core_op_fn *done, void *arg)
+{
+    run(c, tree, false, true, adoption, who, done, arg);
 }

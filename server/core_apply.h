@@ -11,12 +11,27 @@ struct apply {
     struct fleet fleet;
     struct actor who;
     bool dry_run, changed;
+    bool claim_warned;
+    bool all_new; /* an instance that is there already is refused */
     bool applies; /* it is the one that may change things */
+    /* its one instance is a caller that was unknown: who, for the event, and where; "" nobody */
+    char adopted[160];
+    struct ip adopted_at;
     json_t *plan, *warnings;
     int next_image; /* being imported */
     core_op_fn *done;
     void *arg;
 };
+
+/* A caller that becomes the fleet's one instance. */
+struct adoption {
+    char text[160];
+    struct ip ip;
+};
+/* core_apply() of a fleet of one instance, which may then read its seed from that address until it
+ * is home (core_grant.c). */
+void core_apply_adopted(struct core *c, const json_t *tree, const struct adoption *adoption,
+                        const struct actor *who, core_op_fn *done, void *arg);
 
 /* Fills plan, warnings and `changed`: a row per object of the fleet, instances last. Writes
  * nothing. An image that stays gets what only its files tell from the record. */

@@ -18,16 +18,76 @@ static int find_by_address(struct core *c, const struct caller *who, struct gues
                      : err_set(e, ERR_NOT_FOUND, "nobody is identified by \"%s\"", who->claimed);
 }
 
-/* A client that did not expand the placeholder still shows its token, if it has one. */
+/* "/__dmi.system-uuid__/" asks by a uuid, which has the form of a tag; so has a MAC with hyphens,
+ * and many a serial. */
+void core_marks(const struct caller *who, struct marks *ret)
+{
+    size_t len = strlen(who->tag.s);
+
+    *ret = who->marks;
+    if (!ret->uuid.s[0])
+        marks_read_uuid(ret, who->tag.s, len);
+    if (!mac_is_set(&ret->mac))
+        marks_read_mac(ret, who->tag.s, len);
+    if (!ret->serial.s[0])
+        marks_read_serial(ret, who->tag.s, len);
+}
+
+/* 1, 0 none, -1. */
+static int find_by_marks(struct core *c, const struct caller *who, struct guest *ret, struct err *e)
+{
+    struct marks m;
+    int n = 0;
+
+    core_marks(who, &m);
+    if (m.uuid.s[0])
+        n = store_guest_by_uuid(c->store, &m.uuid, ret, e);
+    if (n == 0 && m.serial.s[0])
+        n = store_guest_by_serial(c->store, &m.serial, ret, e);
+    if (n == 0 && mac_is_set(&m.mac))
+        n = store_guest_by_mac(c->store, &m.mac, ret, e);
+    return n;
+}
+
+/* What its operator said of the machine, against what the machine says of itself. */
+static bool contradicts(struct core *c, const struct caller *who, const struct guest *g)
+{
+    struct instance i = { 0 };
+    bool other = false;
+
+    if (g->launcher != LAUNCHER_EXTERNAL || !marks_any(&who->marks))
+        return false;
+    if (store_instance_get(c->store, g->id, &i, NULL) == 0) {
+        const struct marks *m = &who->marks;
+        const struct spec *s = &i.spec;
+        other = (m->uuid.s[0] && s->uuid.s[0] && strcmp(m->uuid.s, s->uuid.s)) ||
+                (m->serial.s[0] && s->serial.s[0] && strcmp(m->serial.s, s->serial.s)) ||
+                (mac_is_set(&m->mac) && s->mac_set && memcmp(m->mac.b, s->mac.b, sizeof m->mac.b));
+    }
+    instance_done(&i);
+    return other;
+}
+
+/* The tag first; where nobody has it, or firmware filled it in, the machine's other marks. A client
+ * that did not expand the placeholder still shows its token, if it has one. */
 static int find(struct core *c, const struct caller *who, struct guest *ret, struct err *e)
 {
     struct machine *m;
+    int n;
 
-    if (who->claim == CLAIM_TAG)
-        return store_guest_by_tag(c->store, who->tag.s, ret, e);
+    if (who->claim == CLAIM_TAG) {
+        if (store_guest_by_tag(c->store, who->tag.s, ret, e) == 0)
+            return 0;
+        if (e->kind != ERR_NOT_FOUND)
+            return -1;
+    }
+    if ((n = find_by_marks(c, who, ret, e)) != 0)
+        return n < 0 ? -1 : 0;
     if (who->has_token && (m = machine_by_token(c, &who->token)))
         return store_guest_by_id(c->store, machine_id(m), ret, e);
-    return who->has_token
+    if ((n = grant_find(c, who, ret, e)) != 0)
+        return n < 0 ? -1 : 0;
+    return who->has_token || who->claim == CLAIM_TAG
                ? err_set(e, ERR_NOT_FOUND, "nobody is identified by \"%s\"", who->claimed)
                : find_by_address(c, who, ret, e);
 }
@@ -51,6 +111,8 @@ static bool may(struct core *c, const struct caller *who, enum token_purpose pur
     enum seed_policy policy = n ? n->policy : POLICY_TOKEN;
     struct token want;
 
+    if (purpose == TOKEN_SEED && grant_holds(c, g, who))
+        return true;
     if (who->has_token) {
         core_token(c, purpose, g, &want);
         return token_equal(&want, &who->token);
@@ -61,8 +123,19 @@ static bool may(struct core *c, const struct caller *who, enum token_purpose pur
 enum claim_verdict core_claim(struct core *c, const struct caller *who, enum token_purpose purpose,
                               struct guest *ret, struct err *e)
 {
+    struct guest other;
+    char marks[MARKS_TEXT];
+
     if (find(c, who, ret, e) < 0)
         return e->kind == ERR_NOT_FOUND ? CLAIM_UNKNOWN : CLAIM_ERROR;
+    if (contradicts(c, who, ret)) {
+        if (find_by_marks(c, who, &other, e) != 1) {
+            err_set(e, ERR_DENIED, "another machine claims its tag: %s",
+                    marks_format(&who->marks, marks));
+            return CLAIM_SECOND;
+        }
+        *ret = other;
+    }
     if (may(c, who, purpose, ret))
         return CLAIM_OK;
     err_set(e, ERR_DENIED, "%s for instance %s", who->has_token ? "wrong token" : "no token",

@@ -55,7 +55,7 @@ static bool is_sign(enum event_kind k)
 static bool is_noted(enum event_kind k)
 {
     return k == EV_FAILED || k == EV_STOPPED || k == EV_LAUNCH_FAILED || k == EV_MODULE_FAILED ||
-           k == EV_KEY_MISMATCH || k == EV_WRONG_ID;
+           k == EV_KEY_MISMATCH || k == EV_WRONG_ID || k == EV_SECOND_CLAIMANT;
 }
 
 /* The kind and what follows of its detail, by hand: printf is felt in a storm. */

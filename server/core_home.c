@@ -88,7 +88,7 @@ static int record(struct core *c, struct guest *g, const struct caller *who,
         return -1;
     seal(c, g);
     if ((are == KEYS_NEW && store_keys_put(c->store, g->id, keys, e) < 0) ||
-        learn_address(c, g, who, e) < 0 ||
+        learn_address(c, g, who, e) < 0 || grant_end(c, g, e) < 0 ||
         core_event(c, g, first ? EV_HOMED : EV_HOMED_AGAIN, agent, e, "host keys %s; hostname %s",
                    names, h->hostname[0] ? h->hostname : "not told") < 0 ||
         core_guest_save(c, g, e) < 0) {
@@ -177,6 +177,10 @@ void core_home(struct core *c, uint32_t id, const struct guest_post *m)
         break;
     case CLAIM_REFUSED:
         alarm(c, &g, &m->caller, EV_SEED_REFUSED, e.text);
+        core_ack(c, id, 403);
+        break;
+    case CLAIM_SECOND:
+        alarm(c, &g, &m->caller, EV_SECOND_CLAIMANT, e.text);
         core_ack(c, id, 403);
         break;
     case CLAIM_ERROR:

@@ -255,7 +255,9 @@ static int may_start(struct core *c, const struct guest *g, struct err *e)
 
     if (g->launcher != LAUNCHER_ROOST)
         return err_set(e, ERR_CONFLICT,
-                       "instance %s is launched by somebody else (launcher: external)", g->name.s);
+                       "instance %s is started by whoever launches it (launcher: external): "
+                       "switch it on there, such as by virsh start or qm start",
+                       g->name.s);
     if (!c->config.launch)
         return err_set(e, ERR_DENIED, "this roost launches no guests ([launch] enabled = no)");
     if (!c->ready)

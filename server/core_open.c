@@ -105,7 +105,7 @@ int core_open(struct core *c, struct err *e)
         salt_load(c, e) < 0 || reserve_make(c, e) < 0 || networks_load(c, e) < 0 ||
         groups_load(c, e) < 0 ||
         networks_define(c, e) < 0 ||
-        seeds_follow_config(c, e) < 0)
+        seeds_follow_config(c, e) < 0 || grants_load(c, e) < 0)
         return -1;
     config_phase_limits(&c->config, true, &c->limits);
     if (!(c->worker = worker_new(c->loop, e)) || sights_new(c, e) < 0 || unknown_new(c, e) < 0 ||

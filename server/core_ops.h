@@ -30,6 +30,14 @@ json_t *core_console_tail(struct core *c, const char *name, unsigned lines, stru
 json_t *core_events(struct core *c, const char *name, int64_t after, int limit, bool newest,
                     struct err *e); /* {"events": […], "last": SEQ} */
 json_t *core_unknown(struct core *c, struct err *e);
+/* {"for", "text", "notes": […]}: what to paste where somebody else launches it (seeds/paste.h); name
+ * "": a URL that fits any machine. It holds the seed token. */
+json_t *core_seed_url(struct core *c, const char *name, const char *form, struct err *e);
+/* An unknown caller (its "caller" in core_unknown()) becomes instance `name`, launched by somebody
+ * else and known by what it sent; `network` "" is the default one. Result: as of core_apply(). */
+void core_adopt_caller(struct core *c, const char *caller, const char *name, const char *network,
+                       const struct actor *who, core_op_fn *done, void *arg);
+int core_forget_caller(struct core *c, const char *caller, struct err *e);
 json_t *core_definitions(struct core *c, const char *kind,
                          struct err *e); /* "networks" "identities" "images" "groups" */
 
@@ -137,6 +145,9 @@ void core_task_cancel(struct core *c, const char *name, const struct actor *who,
  * name, action, class, fields}], "warnings": […], "changed": bool}. dry_run plans only. */
 void core_apply(struct core *c, const json_t *tree, bool dry_run, const struct actor *who,
                 core_op_fn *done, void *arg);
+/* The same, but an instance that is there already is ERR_CONFLICT. */
+void core_create(struct core *c, const json_t *tree, bool dry_run, const struct actor *who,
+                 core_op_fn *done, void *arg);
 void core_start(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
                 void *arg);
 /* Ends when the guest has ended. force: kill at once. */

@@ -73,6 +73,20 @@ static int fits_others(const struct apply *a, const struct network *n, struct er
     return core_networks_each(a->c, fits, &f);
 }
 
+/* A claim can be made by anybody; on a LAN anybody is every machine there. */
+static void warn_of_policy(struct apply *a, const char *network)
+{
+    char at[ENDPOINT_TEXT];
+
+    if (ip_is_loopback(&a->c->seed_at.ip))
+        apply_warn(a, "network %s: policy tag: whoever reaches the seed port can read every seed there",
+                   network);
+    else
+        apply_warn(a,
+                   "network %s: policy tag: every machine that reaches %s can read every seed there",
+                   network, endpoint_format(&a->c->seed_at, at));
+}
+
 static int plan_network(struct apply *a, const struct network *n, struct err *e)
 {
     const struct network *was = core_network(a->c, n->name.s);
@@ -81,9 +95,7 @@ static int plan_network(struct apply *a, const struct network *n, struct err *e)
     if (fits_others(a, n, e) < 0)
         return -1;
     if (n->policy == POLICY_TAG)
-        apply_warn(
-            a, "network %s: policy tag: whoever reaches the seed port can read every seed there",
-            n->name.s);
+        warn_of_policy(a, n->name.s);
     if (!was) {
         row(a, "network", n->name.s, "create", "", NULL);
         return 0;
@@ -441,6 +453,17 @@ static void warn_of_disk(struct apply *a, const struct fleet_instance *f)
             f->name.s, f->name.s);
 }
 
+/* One that is defined on a network that was there before: its warning was another day's. */
+static void warn_of_claim(struct apply *a, const struct fleet_instance *f)
+{
+    const struct network *n = core_network(a->c, f->spec.network.s);
+
+    if (n && n->policy == POLICY_TAG && !in_fleet_network(a, n->name.s) && !a->claim_warned) {
+        a->claim_warned = true;
+        warn_of_policy(a, n->name.s);
+    }
+}
+
 static int plan_instance(struct apply *a, const struct fleet_instance *f, struct err *e)
 {
     const char *tag = f->spec.tag.s[0] ? f->spec.tag.s : f->name.s;
@@ -450,7 +473,8 @@ static int plan_instance(struct apply *a, const struct fleet_instance *f, struct
         check_user_data(a, f, e) < 0 || check_bootstrapper(f, e) < 0 || check_playbook(a, f, e) < 0)
         return -1;
     if (store_guest_by_name(a->c->store, f->name.s, &g, e) == 0)
-        return plan_update(a, &g, f, e);
+        return a->all_new ? err_set(e, ERR_CONFLICT, "instance %s is there already", f->name.s)
+                          : plan_update(a, &g, f, e);
     if (e->kind != ERR_NOT_FOUND)
         return -1;
     if (tag_is_filler(tag, strlen(tag)))
@@ -462,7 +486,10 @@ static int plan_instance(struct apply *a, const struct fleet_instance *f, struct
     if (store_guest_by_tag(a->c->store, tag, &other, e) == 0)
         return err_set(e, ERR_CONFLICT, "instance %s: tag %s belongs to instance %s", f->name.s,
                        tag, other.name.s);
-    warn_of_disk(a, f);
+    if (f->spec.launcher == LAUNCHER_EXTERNAL)
+        warn_of_claim(a, f);
+    else
+        warn_of_disk(a, f);
     row(a, "instance", f->name.s, "create", "", NULL);
     return 0;
 }

@@ -121,6 +121,7 @@ struct core {
     uint64_t refused, homed, seeds; /* since the start, for status */
     struct metrics metrics;
     int64_t began_boot_ms;
+    int64_t grants;                 /* adopted callers that are not home yet */
     struct reprobe *reprobes;       /* who waits for a new verdict of the probe */
 };
 
@@ -172,11 +173,22 @@ int core_address(struct core *c, struct guest *g, const struct endpoint *at, con
 bool core_peer_is_address(const struct core *c, const struct guest *g);
 #define SSH_PORT 22
 
+/* --- core_grant.c: adopted callers --- */
+int grants_load(struct core *c, struct err *e);
+int grant_give(struct core *c, int64_t id, const struct ip *ip, struct err *e);
+int grant_end(struct core *c, const struct guest *g, struct err *e); /* it is home */
+bool grant_holds(struct core *c, const struct guest *g, const struct caller *who);
+/* 1: the one who was adopted from there, 0 none, -1. */
+int grant_find(struct core *c, const struct caller *who, struct guest *ret, struct err *e);
+
 /* --- core_claim.c: who is it, and may he? --- */
+/* What a caller says of itself, its claim read as a mark too. */
+void core_marks(const struct caller *who, struct marks *ret);
 enum claim_verdict {
     CLAIM_OK,
     CLAIM_UNKNOWN, /* no such tag: hold */
     CLAIM_REFUSED, /* wrong or missing token, or not this guest's address */
+    CLAIM_SECOND,  /* its tag, but the marks of another machine */
     CLAIM_ERROR,
 };
 enum claim_verdict core_claim(struct core *c, const struct caller *who, enum token_purpose purpose,
@@ -208,6 +220,8 @@ bool sight_alarm_due(struct core *c, const struct guest *g, enum event_kind k);
 bool ration_take(struct ration *r, int64_t now_boot_ms, unsigned per_minute);
 const char *sight_tag(const struct sight *s);
 bool sight_token_ok(const struct sight *s, const struct token *t);
+/* Somebody speaks for it by its claim alone: was that another one lately? From where goes to `was`. */
+bool sight_claimed(struct sight *s, const struct caller *who, char was[IP_TEXT]);
 struct report;
 void sight_add(struct sight *s, struct instant now, const struct report *r);
 void sights_flush(struct core *c, bool all); /* writes timelines that changed; lazy */
@@ -219,7 +233,7 @@ void sight_boot(struct core *c, const struct guest *g); /* a new boot begins: a 
 int unknown_new(struct core *c, struct err *e);
 void unknown_free(struct core *c);
 void unknown_seen(struct core *c, const struct caller *who, const char *why);
-void unknown_forget(struct core *c, const char *tag); /* it is known now */
+void unknown_forget(struct core *c, const struct instance *i); /* it is known now */
 json_t *unknown_json(const struct core *c);
 size_t unknown_count(const struct core *c);
 

@@ -128,22 +128,21 @@ static void refuse(struct core *c, uint32_t id, uint16_t status, uint16_t retry_
     reply(c, id, &r);
 }
 
-static void record_refusal(struct core *c, struct guest *g, const struct caller *who,
-                           const char *why)
+static void record_alarm(struct core *c, struct guest *g, const struct caller *who,
+                         enum event_kind k, const char *why)
 {
     char agent[96];
     struct err e;
 
-    c->refused++;
     /* A flood of wrong guesses is one event a minute, not a full disk. */
-    if (!sight_alarm_due(c, g, EV_SEED_REFUSED))
+    if (!sight_alarm_due(c, g, k))
         return;
     core_agent(who, agent);
     if (core_write(c, false, &e) < 0 ||
-        core_event(c, g, EV_SEED_REFUSED, agent, &e, "%s, user agent \"%s\"", why, who->agent) <
+        core_event(c, g, k, agent, &e, "%s, user agent \"%s\"", why, who->agent) <
             0 ||
         core_guest_save(c, g, &e) < 0)
-        core_fault(c, "refusal could not be recorded: %s", e.text);
+        core_fault(c, "alarm could not be recorded: %s", e.text);
 }
 
 static bool worth_an_event(struct core *c, const struct guest *g)
@@ -198,6 +197,21 @@ static int fetch(struct core *c, const struct guest *g, struct seed_docs *ret, s
     return store_seed_get(c->store, g->id, ret, e);
 }
 
+/* A claim is all that a machine without a token has: two that make the same one are told apart by
+ * where they ask from, and each is served, as the network's policy says. */
+static void watch_claimants(struct core *c, struct guest *g, const struct caller *who)
+{
+    struct sight *s = who->has_token ? NULL : sight_open(c, g);
+    char was[IP_TEXT], is[IP_TEXT], text[200];
+
+    if (!s || !sight_claimed(s, who, was))
+        return;
+    snprintf(text, sizeof text, "two machines claim tag %s: one at %s, one at %s%s%s", g->tag.s, was,
+             ip_format(&who->peer.ip, is), who->marks.uuid.s[0] ? " with uuid " : "",
+             who->marks.uuid.s);
+    record_alarm(c, g, who, EV_SECOND_CLAIMANT, text);
+}
+
 static void serve(struct core *c, uint32_t id, struct guest *g, const struct seed_get *m)
 {
     struct seed_reply r = { .status = 200, .keep_ms = c->config.cache_keep };
@@ -213,8 +227,13 @@ static void serve(struct core *c, uint32_t id, struct guest *g, const struct see
         r.doc[d].data = docs.doc[d].data;
         r.doc[d].len = docs.doc[d].len;
     }
+    /* Front forgets by tag, and was asked by another name. */
+    if (m->caller.claim == CLAIM_TAG && strcmp(m->caller.tag.s, g->tag.s) &&
+        !marks_any(&m->caller.marks))
+        r.keep_ms = 0;
     reply(c, id, &r);
     g->seed_stale = false;
+    watch_claimants(c, g, &m->caller);
     if (!m->head)
         record_served(c, g, &m->caller);
 }
@@ -233,7 +252,13 @@ void core_seed_get(struct core *c, uint32_t id, const struct seed_get *m)
         refuse(c, id, 503, c->config.hold_retry / 1000);
         break;
     case CLAIM_REFUSED:
-        record_refusal(c, &g, &m->caller, e.text);
+        c->refused++;
+        record_alarm(c, &g, &m->caller, EV_SEED_REFUSED, e.text);
+        refuse(c, id, 403, 0);
+        break;
+    case CLAIM_SECOND:
+        c->refused++;
+        record_alarm(c, &g, &m->caller, EV_SECOND_CLAIMANT, e.text);
         refuse(c, id, 403, 0);
         break;
     case CLAIM_ERROR:

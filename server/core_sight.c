@@ -18,7 +18,8 @@
 #define ALARMS_A_MINUTE 120 /* of all guests together */
 
 /* Kinds of events that a guest, or who claims to be one, can cause at will. */
-static const enum event_kind alarms[] = { EV_SEED_REFUSED, EV_KEY_MISMATCH, EV_WRONG_ID };
+static const enum event_kind alarms[] = { EV_SEED_REFUSED, EV_KEY_MISMATCH, EV_WRONG_ID,
+                                          EV_SECOND_CLAIMANT };
 #define ALARMS ARRAY_SIZE(alarms)
 
 struct span {
@@ -34,6 +35,8 @@ struct sight {
     int64_t id;
     uint32_t boot;
     struct token post;
+    struct ip claimant; /* who spoke for it last by its claim alone; family 0: nobody */
+    struct uuid claimant_uuid;
     int64_t minute, used_ms;  /* CLOCK_BOOTTIME */
     int64_t alarm_ms[ALARMS]; /* the last of each kind, 0 none */
     unsigned in_minute;
@@ -294,6 +297,19 @@ void sight_boot(struct core *c, const struct guest *g)
 const char *sight_tag(const struct sight *s)
 {
     return s->tag.s;
+}
+
+bool sight_claimed(struct sight *s, const struct caller *who, char was[IP_TEXT])
+{
+    const char *uuid = who->marks.uuid.s;
+    bool other = s->claimant.family &&
+                 (!ip_equal(&s->claimant, &who->peer.ip) ||
+                  (*uuid && s->claimant_uuid.s[0] && strcmp(uuid, s->claimant_uuid.s) != 0));
+
+    ip_format(&s->claimant, was);
+    s->claimant = who->peer.ip;
+    s->claimant_uuid = who->marks.uuid;
+    return other;
 }
 
 bool sight_token_ok(const struct sight *s, const struct token *t)

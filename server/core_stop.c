@@ -104,7 +104,10 @@ static int stop(struct core *c, const struct guest *g, bool force, const char *a
     struct machine *m = machine_find(c, g->id);
 
     if (g->launcher != LAUNCHER_ROOST)
-        return err_set(e, ERR_CONFLICT, "instance %s is stopped by whoever launched it", g->name.s);
+        return err_set(e, ERR_CONFLICT,
+                       "instance %s is stopped by whoever launched it (launcher: external): shut it "
+                       "down there, such as by virsh shutdown or qm shutdown, or log in: roost ssh %s",
+                       g->name.s, g->name.s);
     if (!m && !c->ready)
         return err_set(e, ERR_BUSY, "roost is just looking which guests run; try again");
     if (!m)

@@ -196,6 +196,7 @@ static void caller_of(const struct conn *c, struct caller *ret)
 
     *ret = (struct caller){ .peer = c->peer,
                             .claim = c->route.claim,
+                            .marks = c->route.marks,
                             .has_token = c->route.has_token };
     if (c->route.claim == CLAIM_TAG)
         ret->tag = c->route.tag;

@@ -48,7 +48,26 @@ struct front_table {
 
 /* --- keys ---------------------------------------------------------------------------------- */
 
-_Static_assert(sizeof(struct front_key) == 64 + 32 + 16 + 4, "keys are compared as bytes");
+_Static_assert(sizeof(struct front_key) == 64 + 32 + 16 + 16 + 4, "keys are compared as bytes");
+
+/* Callers with marks are kept under no tag: which instance they were taken for only core knows. */
+static void marks_digest(const struct route *r, uint8_t out[16])
+{
+    struct {
+        struct tag tag;
+        struct marks marks;
+    } all;
+    uint8_t digest[SHA256_SIZE];
+
+    memset(&all, 0, sizeof all);
+    if (r->claim == CLAIM_TAG)
+        strcpy(all.tag.s, r->tag.s);
+    strcpy(all.marks.uuid.s, r->marks.uuid.s);
+    strcpy(all.marks.serial.s, r->marks.serial.s);
+    all.marks.mac = r->marks.mac;
+    sha256(&all, sizeof all, digest);
+    memcpy(out, digest, 16);
+}
 
 void front_key(const struct peer *p, const struct route *r, struct front_key *ret)
 {
@@ -57,7 +76,9 @@ void front_key(const struct peer *p, const struct route *r, struct front_key *re
     ret->family = p->ip.family;
     memcpy(ret->ip, p->ip.b, p->ip.family == 4 ? 4 : 16);
     ret->claim = (uint8_t)r->claim;
-    if (r->claim == CLAIM_TAG)
+    if (marks_any(&r->marks))
+        marks_digest(r, ret->marks);
+    else if (r->claim == CLAIM_TAG)
         memcpy(ret->tag, r->tag.s, strlen(r->tag.s));
     if (r->has_token)
         memcpy(ret->token, r->token.s, TOKEN_LEN);

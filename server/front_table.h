@@ -12,8 +12,9 @@ struct front_table;
 
 /* All bytes count, there is no padding. */
 struct front_key {
-    char tag[TAG_MAX_LEN + 1];
+    char tag[TAG_MAX_LEN + 1]; /* empty also where there are marks: it is in their digest */
     char token[TOKEN_LEN];
+    uint8_t marks[16]; /* first half of their SHA-256 with the tag's; zeros: there are none */
     uint8_t ip[16];
     uint16_t listener;
     uint8_t family;

@@ -75,6 +75,7 @@ struct caller {
     enum claim claim;
     struct tag tag;   /* CLAIM_TAG */
     char claimed[64]; /* as sent, for the list of unknown callers */
+    struct marks marks;
     bool has_token;
     struct token token;
     char agent[80]; /* User-Agent, printable, cut */

@@ -35,12 +35,49 @@ static void peer_decode(struct msg_cur *c, struct peer *ret)
         memcpy(ret->ip.b, b, len);
 }
 
+static void marks_encode(const struct marks *m, struct buf *out)
+{
+    bool any = marks_any(m);
+
+    msg_put_u8(out, any);
+    if (!any)
+        return;
+    msg_put_str(out, m->uuid.s);
+    msg_put_str(out, m->serial.s);
+    msg_put_bytes(out, m->mac.b, sizeof(m->mac.b));
+}
+
+/* Each of the form that it is compared in. */
+static void marks_decode(struct msg_cur *c, struct marks *ret)
+{
+    struct marks m = { 0 }, again = { 0 };
+    const void *mac;
+    size_t len;
+
+    if (!msg_get_bool(c))
+        return;
+    msg_get_str(c, m.uuid.s, sizeof(m.uuid.s));
+    msg_get_str(c, m.serial.s, sizeof(m.serial.s));
+    mac = msg_get_bytes(c, &len);
+    if (mac && len == sizeof(m.mac.b))
+        memcpy(m.mac.b, mac, len);
+    else
+        c->failed = true;
+    marks_read_uuid(&again, m.uuid.s, strlen(m.uuid.s));
+    marks_read_serial(&again, m.serial.s, strlen(m.serial.s));
+    again.mac = m.mac;
+    if (!marks_equal(&m, &again) || !marks_any(&m) || m.mac.b[0] & 1)
+        c->failed = true;
+    *ret = m;
+}
+
 static void caller_encode(const struct caller *w, struct buf *out)
 {
     peer_encode(&w->peer, out);
     msg_put_u8(out, (uint8_t)w->claim);
     msg_put_str(out, w->tag.s);
     msg_put_str(out, w->claimed);
+    marks_encode(&w->marks, out);
     msg_put_u8(out, w->has_token);
     msg_put_str(out, w->token.s);
     msg_put_str(out, w->agent);
@@ -52,6 +89,7 @@ static void caller_read(struct msg_cur *c, struct caller *w, uint8_t *ret_claim)
     *ret_claim = msg_get_u8(c);
     msg_get_str(c, w->tag.s, sizeof(w->tag.s));
     msg_get_str(c, w->claimed, sizeof(w->claimed));
+    marks_decode(c, &w->marks);
     w->has_token = msg_get_bool(c);
     msg_get_str(c, w->token.s, sizeof(w->token.s));
     msg_get_str(c, w->agent, sizeof(w->agent));

@@ -104,13 +104,16 @@ int store_guest_by_tag(struct store *s, const char *tag, struct guest *ret, stru
 int store_guest_by_id(struct store *s, int64_t id, struct guest *ret, struct err *e);
 /* 1, 0 none, -1. */
 int store_guest_by_mac(struct store *s, const struct mac *mac, struct guest *ret, struct err *e);
+int store_guest_by_uuid(struct store *s, const struct uuid *u, struct guest *ret, struct err *e);
+int store_guest_by_serial(struct store *s, const struct serial *serial, struct guest *ret,
+                          struct err *e);
 /* Changes the fields that live: launch_id, address, standing, seed_stale, sealed, boots,
  * generation, iid, epoch, stop_wanted; and what store_event_add() changed. */
 int store_guest_update(struct store *s, const struct guest *g, struct err *e);
 
 /* The whole instance with its spec (to be released with instance_done). */
 int store_instance_get(struct store *s, int64_t id, struct instance *ret, struct err *e);
-/* Inserts; sets i->id. A name, tag, uuid or MAC that is taken: ERR_CONFLICT naming which. */
+/* Inserts; sets i->id. A name, tag, uuid, serial or MAC that is taken: ERR_CONFLICT naming which. */
 int store_instance_insert(struct store *s, struct instance *i, struct err *e);
 /* Replaces the spec (and network column) of i->id; marks its seed stale. */
 int store_instance_set_spec(struct store *s, int64_t id, const struct spec *spec, struct err *e);
@@ -132,6 +135,14 @@ int store_guests_launched(struct store *s, store_guest_fn *fn, void *arg, struct
 int store_guests_overdue(struct store *s, store_guest_fn *fn, void *arg, struct err *e);
 /* Counts by phase, and how many are overdue. O(phases), not O(instances). */
 int store_counts(struct store *s, uint64_t by_phase[PHASES], uint64_t *ret_overdue, struct err *e);
+
+/* --- grants (store_grant.c): who was adopted reads its seed from there until it is home --- */
+int store_grant_put(struct store *s, int64_t instance, const struct ip *ip, struct err *e);
+int store_grant_remove(struct store *s, int64_t instance, struct err *e); /* none: fine */
+/* 1, 0 none (of that instance; of that address, or of more than one there), -1. */
+int store_grant_of(struct store *s, int64_t instance, struct ip *ret, struct err *e);
+int store_grant_at(struct store *s, const struct ip *ip, int64_t *ret_instance, struct err *e);
+int store_grants_count(struct store *s, int64_t *ret, struct err *e);
 
 /* --- definitions: networks, identities, images, groups; tasks by number (server/core_task.h) --- */
 enum def_kind { DEF_NETWORK, DEF_IDENTITY, DEF_IMAGE, DEF_GROUP, DEF_TASK };

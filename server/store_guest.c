@@ -137,6 +137,25 @@ int store_guest_by_mac(struct store *s, const struct mac *mac, struct guest *ret
     return take(s, found, st, ret, e) < 0 ? -1 : 1;
 }
 
+int store_guest_by_uuid(struct store *s, const struct uuid *u, struct guest *ret, struct err *e)
+{
+    sqlite3_stmt *st = NULL;
+    int found = store_row(s, S_GUEST_BY_UUID, &st, e, "t", u->s);
+    if (found <= 0)
+        return found;
+    return take(s, found, st, ret, e) < 0 ? -1 : 1;
+}
+
+int store_guest_by_serial(struct store *s, const struct serial *serial, struct guest *ret,
+                          struct err *e)
+{
+    sqlite3_stmt *st = NULL;
+    int found = store_row(s, S_GUEST_BY_SERIAL, &st, e, "t", serial->s);
+    if (found <= 0)
+        return found;
+    return take(s, found, st, ret, e) < 0 ? -1 : 1;
+}
+
 int store_guest_by_id(struct store *s, int64_t id, struct guest *ret, struct err *e)
 {
     sqlite3_stmt *st = NULL;

@@ -56,7 +56,7 @@ int store_instance_get(struct store *s, int64_t id, struct instance *ret, struct
     return 0;
 }
 
-/* Which of the four names of an instance is taken, and by whom. */
+/* Which of the names of an instance is taken, and by whom. */
 static int taken(struct store *s, const struct instance *i, struct err *e)
 {
     char mac[MAC_TEXT];
@@ -69,6 +69,7 @@ static int taken(struct store *s, const struct instance *i, struct err *e)
         { S_TAKEN_TAG, "tag", "t", i->tag.s, i->tag.s },
         { S_TAKEN_UUID, "uuid", "t", i->uuid.s, i->uuid.s },
         { S_TAKEN_MAC, "MAC address", "b", mac_format(&i->mac, mac), i->mac.b },
+        { S_TAKEN_SERIAL, "serial", "t", i->spec.serial.s, i->spec.serial.s },
     };
     for (size_t k = 0; k < ARRAY_SIZE(rows); k++) {
         sqlite3_stmt *st;
@@ -95,7 +96,9 @@ int store_instance_insert(struct store *s, struct instance *i, struct err *e)
                     sizeof(i->mac.b), (int64_t)i->spec.launcher, i->spec.network.s) < 0)
         return -1;
     int64_t id = sqlite3_last_insert_rowid(s->db);
-    if (spec_save(s, id, &i->spec, e) < 0)
+    if (spec_save(s, id, &i->spec, e) < 0 ||
+        (i->spec.serial.s[0] &&
+         store_write(s, S_SERIAL_PUT, e, "ti", i->spec.serial.s, id) < 0))
         return -1;
     s->mirror.counts[PHASE_DEFINED * 2]++;
     i->id = id;

@@ -53,6 +53,7 @@ enum stmt {
     S_TAKEN_TAG,
     S_TAKEN_UUID,
     S_TAKEN_MAC,
+    S_TAKEN_SERIAL,
     S_SPEC_GET,
     S_SPEC_PUT,
     S_DEF_GET,
@@ -111,6 +112,14 @@ enum stmt {
     S_RESERVED_OF,
     S_RESERVED_AT,
     S_RESERVED_AFTER,
+    S_GUEST_BY_UUID,
+    S_GUEST_BY_SERIAL,
+    S_SERIAL_PUT,
+    S_GRANT_PUT,
+    S_GRANT_GET,
+    S_GRANT_AT,
+    S_GRANT_REMOVE,
+    S_GRANT_COUNT,
     STMTS
 };
 

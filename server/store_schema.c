@@ -22,7 +22,8 @@ _Static_assert(EV_DEFINED == 0 && EV_CHANGED == 1 && EV_LAUNCHING == 2 && EV_LAU
                    EV_CONFIGURED == 16 && EV_CONFIG_FAILED == 17 && EV_OVERDUE == 18 &&
                    EV_STOPPING == 19 && EV_STOPPED == 20 && EV_FAILED == 21 && EV_RESTARTED == 22 &&
                    EV_REBUILT == 23 && EV_REMOVED == 24 && EV_FAULT == 25 && EV_LEASED == 26 &&
-                   EV_NETWORK_UP == 27 && EV_NETWORK_DOWN == 28 && EV_NETWORK_FAULT == 29,
+                   EV_NETWORK_UP == 27 && EV_NETWORK_DOWN == 28 && EV_NETWORK_FAULT == 29 &&
+                   EV_SECOND_CLAIMANT == 30,
                "event kinds are stored by number; new ones go to the end");
 _Static_assert(LAUNCHER_ROOST == 0 && LAUNCHER_EXTERNAL == 1, "launchers are stored by number");
 _Static_assert(DEF_NETWORK == 0 && DEF_IDENTITY == 1 && DEF_IMAGE == 2 && DEF_GROUP == 3 &&
@@ -156,11 +157,24 @@ static const char schema_4[] =
     " WHERE seq = (SELECT max(seq) FROM events);"
     "DROP TABLE counts_of_old;";
 
+/* serials: of machines that others launch, where the operator told it. grants: a caller that was
+ * adopted may read its seed from that address without a token until it is home. */
+static const char schema_5[] =
+    "CREATE TABLE serials("
+    " serial TEXT PRIMARY KEY,"
+    " instance INTEGER NOT NULL UNIQUE REFERENCES guests(id) ON DELETE CASCADE"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE grants("
+    " instance INTEGER PRIMARY KEY REFERENCES guests(id) ON DELETE CASCADE,"
+    " ip TEXT NOT NULL"
+    ") STRICT;";
+
 const struct migration store_migrations[] = {
     { 1, schema_1 },
     { 2, schema_2 },
     { 3, schema_3 },
     { 4, schema_4 },
+    { 5, schema_5 },
 };
 const int store_migrations_n = ARRAY_SIZE(store_migrations);
 _Static_assert(ARRAY_SIZE(store_migrations) == STORE_SCHEMA, "one step per schema");

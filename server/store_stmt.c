@@ -76,6 +76,8 @@ static const char *const sql[STMTS] = {
     [S_TAKEN_TAG] = "SELECT name FROM guests WHERE tag = ?1",
     [S_TAKEN_UUID] = "SELECT name FROM guests WHERE uuid = ?1",
     [S_TAKEN_MAC] = "SELECT name FROM guests WHERE mac = ?1",
+    [S_TAKEN_SERIAL] = "SELECT name FROM guests WHERE id = (SELECT instance FROM serials "
+                       "WHERE serial = ?1)",
     [S_SPEC_GET] = "SELECT json FROM specs WHERE instance = ?1",
     [S_SPEC_PUT] = "INSERT INTO specs VALUES(?1, ?2) ON CONFLICT(instance) DO UPDATE SET json = ?2",
 
@@ -172,6 +174,15 @@ static const char *const sql[STMTS] = {
                 "FROM hostkeys) ON key_of = id "
                 "CROSS JOIN (SELECT instance AS spec_of, json FROM specs) ON spec_of = id "
                 "WHERE ever_home OR sealed ORDER BY name",
+
+    [S_GUEST_BY_UUID] = GUEST_SELECT "uuid = ?1",
+    [S_GUEST_BY_SERIAL] = GUEST_SELECT "id = (SELECT instance FROM serials WHERE serial = ?1)",
+    [S_SERIAL_PUT] = "INSERT INTO serials VALUES(?1, ?2)",
+    [S_GRANT_PUT] = "INSERT INTO grants VALUES(?1, ?2)",
+    [S_GRANT_GET] = "SELECT ip FROM grants WHERE instance = ?1",
+    [S_GRANT_AT] = "SELECT min(instance), count(*) FROM grants WHERE ip = ?1",
+    [S_GRANT_REMOVE] = "DELETE FROM grants WHERE instance = ?1",
+    [S_GRANT_COUNT] = "SELECT count(*) FROM grants",
 };
 
 const char *store_sql(enum stmt id)

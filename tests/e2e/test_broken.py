@@ -86,11 +86,11 @@ def test_micro_guests_that_do_not_come_home_are_named(micros):
 
 def test_the_guest_with_a_wrong_tag_is_listed_as_an_unknown_caller(micros):
     roost = micros[0]
-    callers = roost.json("unknown")
+    callers = roost.json("unknown", "list")
     caller = next(c for c in callers if c["tag"] == "wrong-wrongtag")
     assert caller["user-agent"] == "Wget" and caller["peer"].startswith("127.0.0.1"), caller
     assert caller["count"] > 1
-    assert "wrong-wrongtag" in roost.cli("unknown").stdout
+    assert "wrong-wrongtag" in roost.cli("unknown", "list").stdout
 
 
 def test_a_guest_that_floods_its_console_fills_nothing(micros):

@@ -30,6 +30,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if ((unsigned char)*p < 0x20 || *p == 0x7f)
             abort();
     }
+    struct marks again = { .mac = r.marks.mac };
+    marks_read_uuid(&again, r.marks.uuid.s, strlen(r.marks.uuid.s));
+    marks_read_serial(&again, r.marks.serial.s, strlen(r.marks.serial.s));
+    if (!marks_equal(&again, &r.marks))
+        abort();
     if (r.has_token && strlen(r.token.s) != TOKEN_LEN)
         abort();
     return 0;

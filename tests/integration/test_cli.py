@@ -72,6 +72,7 @@ def home(roost):
 
 VOLATILE = {"for-ms", "note", "counters", "uptime-ms", "made"}
 OPERANDS = {"instance show": ["old"], "wait": ["old"], "console": ["--log", "old"],
+            "seed url": ["--for", "qemu", "old"],
             "network show": ["wired"], "network plan": ["wired"], "network forward list": ["wired"],
             "network export": ["--format", "ip", "wired"], "network check": ["user"], "store backup": ["b.tar"]}
 WIRED = {"networks": {"wired": {"kind": "shared", "cidr": "198.18.77.0/24", "forwards": [":8080 old:80"]}}}
@@ -386,7 +387,7 @@ def test_a_table_holds_no_terminal_codes(played):
     run, answers = played
     answers["/v1/unknown"] = [{"tag": "a\x1b[31mb\x9b", "peer": "10.0.0.1", "user-agent": "x\ny",
                                "asked-for": "", "first": "", "last": "", "count": 1, "advice": ""}]
-    out = run("unknown").stdout
+    out = run("unknown", "list").stdout
     assert "\x1b" not in out and "\x9b" not in out and len(out.splitlines()) == 2
 
 

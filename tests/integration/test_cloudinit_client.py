@@ -232,9 +232,9 @@ def test_unknown_tag_is_held(server):
     row, = [row for row in server.api("GET", "/v1/unknown").json if row["tag"] == "never-heard-of"]
     assert row["peer"] == "127.0.0.1" and row["count"] == 2 and row["advice"]
     assert row["first"] <= row["last"]
-    row = next(row for row in server.json("unknown") if row["tag"] == "never-heard-of")
+    row = next(row for row in server.json("unknown", "list") if row["tag"] == "never-heard-of")
     assert row["asked-for"] == "phone-home"
-    assert "never-heard-of" in server.cli("unknown").stdout
+    assert "never-heard-of" in server.cli("unknown", "list").stdout
 
     define(server, fleet(["never-heard-of"]))
     assert Guest(server, "never-heard-of").get().status == 200

@@ -153,9 +153,40 @@ static void test_long_claim(void **state)
     assert_int_equal(strlen(r.claimed), sizeof r.claimed - 1);
 }
 
+/* What a machine says of itself beside its tag; placeholders that nobody expanded say nothing. */
+static void test_marks(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *query, *marks;
+    } rows[] = {
+        { "/seed", "tag=Default+string&uuid=4C4C4544-0042-3510-8031-B4C04F4E3732&serial=&f=meta-data",
+          "uuid 4c4c4544-0042-3510-8031-b4c04f4e3732" },
+        { "/seed", "tag=web1&uuid=x&serial=CZC%201&mac=52:54:00:aa:bb:cc&f=meta-data",
+          "serial CZC 1, MAC 52:54:00:aa:bb:cc" },
+        { "/seed", "tag=web1&serial=CZC1meta-data", "serial CZC1" },
+        { "/seed",
+          "tag=web1&uuid=__dmi.system-uuid__&serial=__dmi.system-serial-number__&f=meta-data", "" },
+        { "/VMware-42%201a/meta-data", NULL, "serial VMware-42 1a" },
+        { "/52:54:00:aa:bb:cc/meta-data", NULL, "MAC 52:54:00:aa:bb:cc" },
+        { "/Default%20string/meta-data", NULL, "" },
+        { "/__dmi.chassis-asset-tag__/meta-data", NULL, "" },
+        { "/web1/meta-data", NULL, "" },
+    };
+    char text[MARKS_TEXT];
+    struct route r;
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        assert_int_equal(route_parse(rows[i].path, rows[i].query, &r, NULL), 0);
+        assert_int_equal(r.kind, ROUTE_SEED);
+        assert_string_equal(marks_format(&r.marks, text), rows[i].marks);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_marks),
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_long_claim),

@@ -221,6 +221,33 @@ void core_apply(struct core *c, const json_t *tree, bool dry_run, const struct a
     op("apply", who, done, arg);
 }
 
+void core_create(struct core *c, const json_t *tree, bool dry_run, const struct actor *who,
+                 core_op_fn *done, void *arg)
+{
+    (void)c, (void)tree, (void)dry_run;
+    op("create", who, done, arg);
+}
+
+void core_adopt_caller(struct core *c, const char *caller, const char *name, const char *network,
+                       const struct actor *who, core_op_fn *done, void *arg)
+{
+    (void)c, (void)name, (void)network;
+    op(caller, who, done, arg);
+}
+
+int core_forget_caller(struct core *c, const char *caller, struct err *e)
+{
+    (void)c;
+    return err_set(e, ERR_NOT_FOUND, "no caller %s", caller);
+}
+
+json_t *core_seed_url(struct core *c, const char *name, const char *form, struct err *e)
+{
+    (void)c;
+    (void)e;
+    return json_pack("{s:s,s:s}", "name", name, "for", form);
+}
+
 /* --- the other end --- */
 
 static struct loop *loop;

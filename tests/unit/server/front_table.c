@@ -42,6 +42,27 @@ static struct front_key key_of(const char *tag, const char *ip, const char *toke
     return k;
 }
 
+/* Marks tell callers apart that share an address and a filler tag; which instance they are taken for
+ * front does not know. */
+static void marks_are_in_the_key(void **state)
+{
+    static const char *const uuids[] = { "4c4c4544-0042-3510-8031-b4c04f4e3732",
+                                         "4c4c4544-0042-3510-8031-b4c04f4e3733" };
+    struct peer p = { .listener = 0 };
+    struct front_key k[3];
+
+    (void)state;
+    assert_int_equal(ip_parse("127.0.0.1", &p.ip, NULL), 0);
+    for (int i = 0; i < 3; i++) {
+        struct route r = { .kind = ROUTE_SEED, .claim = CLAIM_TAG, .tag.s[0] = i ? 'a' : 'b' };
+        marks_read_uuid(&r.marks, uuids[i == 2], 36);
+        front_key(&p, &r, &k[i]);
+        assert_string_equal(k[i].tag, "");
+    }
+    assert_memory_not_equal(&k[0], &k[1], sizeof k[0]);
+    assert_memory_not_equal(&k[1], &k[2], sizeof k[1]);
+}
+
 #define TOKEN_A "00112233445566778899aabbccddeeff"
 #define TOKEN_B "00112233445566778899aabbccddeefe"
 
@@ -294,6 +315,7 @@ static void test_shared(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(marks_are_in_the_key),
         cmocka_unit_test(test_key),      cmocka_unit_test(test_expiry),
         cmocka_unit_test(test_cap),      cmocka_unit_test(test_nothing_is_kept),
         cmocka_unit_test(test_replaces), cmocka_unit_test(test_drop),

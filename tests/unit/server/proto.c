@@ -20,6 +20,8 @@ static struct caller a_caller(void)
     strcpy(w.claimed, "web1");
     strcpy(w.token.s, "0123456789abcdef0123456789abcdef");
     strcpy(w.agent, "Cloud-Init/22.4.2");
+    marks_read_uuid(&w.marks, "4c4c4544-0042-3510-8031-b4c04f4e3732", 36);
+    marks_read_serial(&w.marks, "CZC 1", 5);
     return w;
 }
 
@@ -282,6 +284,18 @@ static void spoil_agent(struct seed_get *m)
 {
     strcpy(m->caller.agent, "a\nb");
 }
+static void spoil_serial(struct seed_get *m)
+{
+    strcpy(m->caller.marks.serial.s, "None");
+}
+static void spoil_uuid(struct seed_get *m)
+{
+    m->caller.marks.uuid.s[0] = 'x';
+}
+static void spoil_mac(struct seed_get *m)
+{
+    m->caller.marks.mac.b[0] = 1;
+}
 static void spoil_claimed(struct seed_get *m)
 {
     strcpy(m->caller.claimed, "\033[2J");
@@ -300,7 +314,8 @@ static void test_refused(void **state)
     (void)state;
     void (*const spoils[])(struct seed_get *) = { spoil_tag,     spoil_no_tag,   spoil_claim,
                                                   spoil_token,   spoil_no_token, spoil_agent,
-                                                  spoil_claimed, spoil_peer,     spoil_doc };
+                                                  spoil_claimed, spoil_peer,     spoil_doc,
+                                                  spoil_serial,  spoil_uuid,     spoil_mac };
     for (size_t i = 0; i < ARRAY_SIZE(spoils); i++)
         refuse_get(spoils[i]);
 }

@@ -1,0 +1,190 @@
+/* roost instance create: a fleet of one instance (or of so many), from options. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/parse.h"
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/inline.h"
+#include "cli/out.h"
+#include "model/fleet.h"
+
+/* What an option becomes in the instance's definition; NULL: its form is wrong. */
+typedef json_t *convert_fn(const struct args *a, const char *option, struct err *e);
+
+static json_t *text(const struct args *a, const char *option, struct err *e)
+{
+    (void)e;
+    return json_string(args_option(a, option));
+}
+
+static json_t *number(const struct args *a, const char *option, struct err *e)
+{
+    uint64_t n;
+
+    return args_number(a, option, 0, UINT32_MAX, 0, &n, e) < 0 ? NULL : json_integer((json_int_t)n);
+}
+
+static json_t *sure(const struct args *a, const char *option, struct err *e)
+{
+    (void)a, (void)option, (void)e;
+    return json_true();
+}
+
+static json_t *external(const struct args *a, const char *option, struct err *e)
+{
+    (void)a, (void)option, (void)e;
+    return json_string(launcher_name(LAUNCHER_EXTERNAL));
+}
+
+static json_t *list(const struct args *a, const char *option, struct err *e)
+{
+    const char *said[ARGS_SAID_MAX];
+    int n = args_list(a, option, said);
+    json_t *l = json_array();
+
+    (void)e;
+    for (int i = 0; i < n; i++)
+        json_array_append_new(l, json_string(said[i]));
+    return l;
+}
+
+/* "0" is a number in the fleet file: a size has a unit. */
+static json_t *size(const struct args *a, const char *option, struct err *e)
+{
+    const char *s = args_option(a, option);
+    uint64_t n;
+
+    (void)e;
+    return parse_u64(s, 0, INT64_MAX, &n, NULL) == 0 ? json_integer((json_int_t)n) : json_string(s);
+}
+
+static const struct {
+    const char *option, *word; /* in the fleet file */
+    convert_fn *convert;
+} table[] = {
+    { "external", "launcher", external },
+    { "tag", "tag", text },
+    { "uuid", "uuid", text },
+    { "serial", "serial", text },
+    { "mac", "mac", text },
+    { "image", "image", text },
+    { "network", "network", text },
+    { "identity", "identities", list },
+    { "group", "groups", list },
+    { "address", "address", text },
+    { "cpus", "cpus", number },
+    { "memory", "memory", size },
+    { "disk", "disk", size },
+    { "bootstrapper", "bootstrapper", text },
+    { "user-data", "user-data", text },
+    { "domain", "domain", text },
+    { "autostart", "autostart", sure },
+    { "count", "count", number },
+};
+
+/* "/instances/web1/memory: …" is about what was said as --memory. */
+static int in_options(const char *name, struct err *e)
+{
+    char at[NAME_MAX_LEN + 16];
+    int len = snprintf(at, sizeof at, "/instances/%s", name);
+    struct err whole = *e;
+    const char *colon = strstr(whole.text, ": ");
+
+    if (strncmp(whole.text, at, (size_t)len) != 0 || !colon)
+        return err_wrap(e, "instance create");
+    const char *word = whole.text + len + (whole.text[len] == '/');
+    size_t n = strcspn(word, "/:");
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+        if (strlen(table[i].word) == n && strncmp(table[i].word, word, n) == 0)
+            return err_set(e, whole.kind, "instance create: --%s: %s", table[i].option, colon + 2);
+    return err_set(e, whole.kind, "instance create: %s", colon + 2);
+}
+
+static int words_of(const struct args *a, json_t *words, struct err *e)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        json_t *v = NULL;
+        if (!args_option(a, table[i].option))
+            continue;
+        *e = (struct err){ .kind = ERR_NONE };
+        if (!(v = table[i].convert(a, table[i].option, e)))
+            return e->kind == ERR_NONE ? err_set(e, ERR_INVALID, "--%s: not UTF-8", table[i].option)
+                                       : -1;
+        json_object_set_new(words, table[i].word, v);
+    }
+    return 0;
+}
+
+/* The server's defaults are not known here, and none of them can make a right word wrong. */
+static int check(const json_t *tree, struct err *e)
+{
+    const struct spec_defaults d = {
+        .cpus = 1, .memory = 1u << 30, .disk = 0, .network = { "user" }
+    };
+    struct fleet f;
+
+    if (fleet_parse(tree, NULL, NULL, &d, &f, e) < 0)
+        return -1;
+    fleet_done(&f);
+    return 0;
+}
+
+/* The fleet that the command line describes. New reference. */
+static json_t *fleet_of(const struct args *a, struct err *e)
+{
+    json_t *words = json_object(),
+           *tree = json_pack("{s:{s:o}}", "instances", a->operand[0], words);
+    char dir[PATH_SIZE];
+
+    if (!tree)
+        err_set(e, ERR_INTERNAL, "out of memory");
+    else if (!getcwd(dir, sizeof dir))
+        err_sys(e, "the working directory");
+    else if (words_of(a, words, e) == 0 && fleet_inline(tree, NULL, NULL, dir, e) == 0 &&
+             check(tree, e) == 0)
+        return tree;
+    json_decref(tree);
+    in_options(a->operand[0], e);
+    return NULL;
+}
+
+static int print(const json_t *tree, const char *done)
+{
+    size_t i;
+    json_t *row;
+
+    print_warnings(tree);
+    json_array_foreach(json_object_get(tree, "plan"), i, row)
+        printf("instance %s %s\n", out_text(row, "name"), done);
+    return 0;
+}
+
+static int print_created(struct cli *c, const json_t *tree, struct err *e)
+{
+    (void)c, (void)e;
+    return print(tree, "is defined");
+}
+
+static int print_checked(struct cli *c, const json_t *tree, struct err *e)
+{
+    (void)c, (void)e;
+    return print(tree, "would be defined; nothing was changed (--dry-run)");
+}
+
+int run_instance_create(struct cli *c, const struct args *a, struct err *e)
+{
+    bool dry_run = args_option(a, "dry-run") != NULL;
+    json_t *tree = fleet_of(a, e), *body, *answer;
+
+    if (!tree)
+        return -1;
+    body = json_pack("{s:o, s:b, s:b}", "fleet", tree, "dry-run", dry_run, "create", true);
+    answer = client_send(cli_client(c, e), "POST", "/v1/apply", body, e);
+    json_decref(body);
+    if (!answer)
+        return in_options(a->operand[0], e);
+    return out_tree(c, answer, dry_run ? print_checked : print_created, e);
+}

@@ -1,0 +1,51 @@
+/* Guests that others launch: what leads them here, and callers that nobody knows. */
+#include "base/cleanup.h"
+#include "server/api_priv.h"
+
+int api_get_seed_url(struct api_req *r, struct err *e)
+{
+    const char *form = api_query(r, "for");
+    json_t *tree = core_seed_url(r->api->core, r->name, form ? form : "", e);
+
+    if (!tree)
+        return -1;
+    api_answer_json(r, MHD_HTTP_OK, tree);
+    json_decref(tree);
+    return 0;
+}
+
+int api_post_adopt(struct api_req *r, struct err *e)
+{
+    const char *as, *network = "";
+    json_t *body = api_body(r, e);
+    struct api_ticket *t;
+    json_error_t why;
+
+    if (!body)
+        return -1;
+    if (json_unpack_ex(body, &why, JSON_STRICT, "{s:s, s?s}", "as", &as, "network", &network)) {
+        json_decref(body);
+        return err_set(e, ERR_INVALID,
+                       "body: %s; {\"as\": NAME, \"network\": NETWORK or left out} is wanted",
+                       why.text);
+    }
+    if (!(t = api_ticket_new(r, e))) {
+        json_decref(body);
+        return -1;
+    }
+    t->keep = body;
+    core_adopt_caller(r->api->core, r->name, as, network, &r->who, api_ticket_done, t);
+    return api_await(r);
+}
+
+int api_delete_unknown(struct api_req *r, struct err *e)
+{
+    json_t *empty;
+
+    if (core_forget_caller(r->api->core, r->name, e) < 0)
+        return -1;
+    empty = json_object();
+    api_answer_json(r, MHD_HTTP_OK, empty);
+    json_decref(empty);
+    return 0;
+}
