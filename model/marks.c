@@ -95,6 +95,19 @@ void marks_read_mac(struct marks *m, const char *s, size_t len)
         m->mac = mac;
 }
 
+void marks_with_tag(const struct marks *said, const char *tag, struct marks *ret)
+{
+    size_t len = strlen(tag);
+
+    *ret = *said;
+    if (!ret->uuid.s[0])
+        marks_read_uuid(ret, tag, len);
+    if (!mac_is_set(&ret->mac))
+        marks_read_mac(ret, tag, len);
+    if (!ret->serial.s[0])
+        marks_read_serial(ret, tag, len);
+}
+
 const char *marks_format(const struct marks *m, char out[MARKS_TEXT])
 {
     char mac[MAC_TEXT];

@@ -33,6 +33,10 @@ void marks_read_uuid(struct marks *m, const char *s, size_t len);
 void marks_read_serial(struct marks *m, const char *s, size_t len);
 void marks_read_mac(struct marks *m, const char *s, size_t len);
 
+/* What was said, and the tag read as a mark where none of that kind was: "/__dmi.system-uuid__/" asks
+ * by a uuid, which has the form of a tag; so has a MAC with hyphens, and many a serial. */
+void marks_with_tag(const struct marks *said, const char *tag, struct marks *ret);
+
 /* "uuid 4c4c…, serial ABC, MAC 52:54:…"; "" none. */
 #define MARKS_TEXT 192
 const char *marks_format(const struct marks *m, char out[MARKS_TEXT]);

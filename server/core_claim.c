@@ -18,28 +18,13 @@ static int find_by_address(struct core *c, const struct caller *who, struct gues
                      : err_set(e, ERR_NOT_FOUND, "nobody is identified by \"%s\"", who->claimed);
 }
 
-/* "/__dmi.system-uuid__/" asks by a uuid, which has the form of a tag; so has a MAC with hyphens,
- * and many a serial. */
-void core_marks(const struct caller *who, struct marks *ret)
-{
-    size_t len = strlen(who->tag.s);
-
-    *ret = who->marks;
-    if (!ret->uuid.s[0])
-        marks_read_uuid(ret, who->tag.s, len);
-    if (!mac_is_set(&ret->mac))
-        marks_read_mac(ret, who->tag.s, len);
-    if (!ret->serial.s[0])
-        marks_read_serial(ret, who->tag.s, len);
-}
-
 /* 1, 0 none, -1. */
 static int find_by_marks(struct core *c, const struct caller *who, struct guest *ret, struct err *e)
 {
     struct marks m;
     int n = 0;
 
-    core_marks(who, &m);
+    marks_with_tag(&who->marks, who->tag.s, &m);
     if (m.uuid.s[0])
         n = store_guest_by_uuid(c->store, &m.uuid, ret, e);
     if (n == 0 && m.serial.s[0])

@@ -182,8 +182,6 @@ bool grant_holds(struct core *c, const struct guest *g, const struct caller *who
 int grant_find(struct core *c, const struct caller *who, struct guest *ret, struct err *e);
 
 /* --- core_claim.c: who is it, and may he? --- */
-/* What a caller says of itself, its claim read as a mark too. */
-void core_marks(const struct caller *who, struct marks *ret);
 enum claim_verdict {
     CLAIM_OK,
     CLAIM_UNKNOWN, /* no such tag: hold */
@@ -236,6 +234,16 @@ void unknown_seen(struct core *c, const struct caller *who, const char *why);
 void unknown_forget(struct core *c, const struct instance *i); /* it is known now */
 json_t *unknown_json(const struct core *c);
 size_t unknown_count(const struct core *c);
+/* What one of them sent. */
+struct stranger {
+    char id[9]; /* by which people name it; random, so that a new list reuses none */
+    char claimed[64];
+    struct tag tag; /* when what it claimed is one */
+    struct marks marks;
+    struct ip ip;
+};
+int unknown_get(struct core *c, const char *id, struct stranger *ret, struct err *e);
+int unknown_drop(struct core *c, const char *id, struct err *e);
 
 /* --- core_verdict.c --- */
 int verdict_new(struct core *c, struct err *e);

@@ -4,17 +4,14 @@
 #include <string.h>
 
 #include "base/encode.h"
-#include "server/core_apply.h"
+#include "server/core_priv.h"
 
 #define LOGGED_A_MINUTE 30    /* anybody can make up tags */
 #define GIVES_UP_MS     15000 /* cloud-init before 25.1: 11 requests, 1 s apart */
 
 struct row {
-    char id[9]; /* by which people name it; random, so that a new list reuses none */
-    char claimed[64], agent[80], why[16];
-    struct tag tag; /* when what it claimed is one */
-    struct marks marks;
-    struct ip ip;
+    struct stranger who;
+    char agent[80], why[16];
     int64_t first_ms, last_ms;
     uint64_t count;
 };
@@ -47,8 +44,8 @@ static struct row *row_for(struct unknown *u, const char *claimed, const struct 
 
     for (size_t i = 0; i < u->n; i++) {
         struct row *r = &u->row[i];
-        if (!strcmp(r->claimed, claimed) && ip_equal(&r->ip, &who->peer.ip) &&
-            marks_equal(&r->marks, &who->marks))
+        if (!strcmp(r->who.claimed, claimed) && ip_equal(&r->who.ip, &who->peer.ip) &&
+            marks_equal(&r->who.marks, &who->marks))
             return r;
         if (!stalest || r->last_ms < stalest->last_ms)
             stalest = r;
@@ -65,12 +62,12 @@ static void row_begin(struct row *r, const char *claimed, const struct caller *w
     uint8_t id[4];
 
     random_bytes(id, sizeof id);
-    hex_encode(id, sizeof id, r->id);
-    r->ip = who->peer.ip;
-    r->marks = who->marks;
+    hex_encode(id, sizeof id, r->who.id);
+    r->who.ip = who->peer.ip;
+    r->who.marks = who->marks;
     if (who->claim == CLAIM_TAG)
-        r->tag = who->tag;
-    snprintf(r->claimed, sizeof r->claimed, "%s", claimed);
+        r->who.tag = who->tag;
+    snprintf(r->who.claimed, sizeof r->who.claimed, "%s", claimed);
 }
 
 void unknown_seen(struct core *c, const struct caller *who, const char *why)
@@ -89,7 +86,7 @@ void unknown_seen(struct core *c, const struct caller *who, const char *why)
             log_warn("unknown caller \"%s\" from %s (%s%s%s) asks for its %s: held; see: roost "
                      "unknown list",
                      claimed, ip_format(&who->peer.ip, ip), who->agent,
-                     marks_any(&r->marks) ? "; " : "", marks_format(&r->marks, marks), why);
+                     marks_any(&r->who.marks) ? "; " : "", marks_format(&r->who.marks, marks), why);
     }
     snprintf(r->agent, sizeof r->agent, "%s", who->agent);
     snprintf(r->why, sizeof r->why, "%s", why);
@@ -100,11 +97,10 @@ void unknown_seen(struct core *c, const struct caller *who, const char *why)
 /* Is the row's caller the instance that was just defined? */
 static bool is_now(const struct row *r, const struct instance *i)
 {
-    struct caller who = { .tag = r->tag, .marks = r->marks };
     struct marks m;
 
-    core_marks(&who, &m);
-    return !strcmp(r->claimed, i->tag.s) || (m.uuid.s[0] && !strcmp(m.uuid.s, i->uuid.s)) ||
+    marks_with_tag(&r->who.marks, r->who.tag.s, &m);
+    return !strcmp(r->who.claimed, i->tag.s) || (m.uuid.s[0] && !strcmp(m.uuid.s, i->uuid.s)) ||
            (m.serial.s[0] && !strcmp(m.serial.s, i->spec.serial.s)) ||
            (mac_is_set(&m.mac) && !memcmp(m.mac.b, i->mac.b, sizeof m.mac.b));
 }
@@ -153,18 +149,18 @@ static const char *advice(const struct core *c, const struct row *r)
 static json_t *row_json(const struct core *c, const struct row *r)
 {
     char first[25], last[25], ip[IP_TEXT], mac[MAC_TEXT];
-    json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:s}", "caller", r->id,
-                          "tag", r->claimed, "peer", ip_format(&r->ip, ip), "user-agent", r->agent,
-                          "asked-for", r->why, "first", clock_rfc3339(r->first_ms, first), "last",
-                          clock_rfc3339(r->last_ms, last), "count", (json_int_t)r->count, "held",
-                          is_held(c, r), "advice", advice(c, r));
+    json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:s}", "caller", r->who.id,
+                          "tag", r->who.claimed, "peer", ip_format(&r->who.ip, ip), "user-agent",
+                          r->agent, "asked-for", r->why, "first", clock_rfc3339(r->first_ms, first),
+                          "last", clock_rfc3339(r->last_ms, last), "count", (json_int_t)r->count,
+                          "held", is_held(c, r), "advice", advice(c, r));
 
-    if (r->marks.uuid.s[0])
-        json_object_set_new(j, "uuid", json_string(r->marks.uuid.s));
-    if (r->marks.serial.s[0])
-        json_object_set_new(j, "serial", json_string(r->marks.serial.s));
-    if (mac_is_set(&r->marks.mac))
-        json_object_set_new(j, "mac", json_string(mac_format(&r->marks.mac, mac)));
+    if (r->who.marks.uuid.s[0])
+        json_object_set_new(j, "uuid", json_string(r->who.marks.uuid.s));
+    if (r->who.marks.serial.s[0])
+        json_object_set_new(j, "serial", json_string(r->who.marks.serial.s));
+    if (mac_is_set(&r->who.marks.mac))
+        json_object_set_new(j, "mac", json_string(mac_format(&r->who.marks.mac, mac)));
     return j;
 }
 
@@ -177,90 +173,32 @@ json_t *unknown_json(const struct core *c)
     return list;
 }
 
-/* ---- what is done about them ---- */
-
 static struct row *row_by_id(struct core *c, const char *id, struct err *e)
 {
     for (size_t i = 0; i < c->unknown->n; i++)
-        if (!strcmp(c->unknown->row[i].id, id))
+        if (!strcmp(c->unknown->row[i].who.id, id))
             return &c->unknown->row[i];
     err_set(e, ERR_NOT_FOUND, "there is no unknown caller %.40s (any more): see roost unknown list",
             id);
     return NULL;
 }
 
-int core_forget_caller(struct core *c, const char *caller, struct err *e)
+int unknown_get(struct core *c, const char *id, struct stranger *ret, struct err *e)
 {
-    struct row *r = row_by_id(c, caller, e);
+    const struct row *r = row_by_id(c, id, e);
+
+    if (!r)
+        return -1;
+    *ret = r->who;
+    return 0;
+}
+
+int unknown_drop(struct core *c, const char *id, struct err *e)
+{
+    struct row *r = row_by_id(c, id, e);
 
     if (!r)
         return -1;
     *r = c->unknown->row[--c->unknown->n];
     return 0;
-}
-
-/* Known from now on by all that it sent; where that is nothing, by its address until it is home. */
-static json_t *definition(const struct row *r, const char *network, struct err *e)
-{
-    struct caller who = { .tag = r->tag, .marks = r->marks };
-    char mac[MAC_TEXT], ip[IP_TEXT];
-    struct marks m;
-    json_t *j;
-
-    core_marks(&who, &m);
-    if (!r->tag.s[0] && !marks_any(&m) && ip_is_loopback(&r->ip)) {
-        err_set(
-            e, ERR_CONFLICT,
-            "caller %s tells nothing of itself, and every guest of a user network asks from %s: "
-            "define it and give it a seed URL of its own (roost seed url)",
-            r->id, ip_format(&r->ip, ip));
-        return NULL;
-    }
-    j = json_pack("{s:s}", "launcher", "external");
-    if (r->tag.s[0])
-        json_object_set_new(j, "tag", json_string(r->tag.s));
-    if (m.uuid.s[0])
-        json_object_set_new(j, "uuid", json_string(m.uuid.s));
-    if (r->marks.serial.s[0])
-        json_object_set_new(j, "serial", json_string(r->marks.serial.s));
-    if (mac_is_set(&m.mac))
-        json_object_set_new(j, "mac", json_string(mac_format(&m.mac, mac)));
-    if (*network)
-        json_object_set_new(j, "network", json_string(network));
-    return j;
-}
-
-static int adopt(struct core *c, const char *caller, const char *name, const char *network,
-                 const struct actor *who, core_op_fn *done, void *arg, struct err *e)
-{
-    const struct row *r = row_by_id(c, caller, e);
-    struct adoption adoption;
-    struct name checked;
-    struct guest g;
-    json_t *j, *tree;
-    char ip[IP_TEXT];
-
-    if (!r || instance_name_parse(name, &checked, e) < 0)
-        return -1;
-    if (store_guest_by_name(c->store, name, &g, NULL) == 0)
-        return err_set(e, ERR_CONFLICT, "instance %s is there already: adopt it as another name",
-                       name);
-    if (!(j = definition(r, network, e)))
-        return -1;
-    adoption.ip = r->ip;
-    snprintf(adoption.text, sizeof adoption.text, "adopted: \"%s\" from %s", r->claimed,
-             ip_format(&r->ip, ip));
-    tree = json_pack("{s:{s:o}}", "instances", name, j);
-    core_apply_adopted(c, tree, &adoption, who, done, arg);
-    json_decref(tree); /* read by now */
-    return 0;
-}
-
-void core_adopt_caller(struct core *c, const char *caller, const char *name, const char *network,
-                       const struct actor *who, core_op_fn *done, void *arg)
-{
-    struct err e;
-
-    if (adopt(c, caller, name, network, who, done, arg, &e) < 0)
-        done(NULL, &e, arg);
 }
