@@ -21,8 +21,9 @@
      BIT(LAUNCHED))
 #define CHECKPOINT_COMMITS 256   /* at once when there were so many … */
 #define CHECKPOINT_TICKS   30    /* … and after so many seconds at any rate */
-#define COALESCE_TIMES     20    /* not again before so many times the last duration … */
-#define COALESCE_MAX       60000 /* … at most, ms */
+/* Not again before so many times the last duration, and so long for an end of the changes … */
+#define COALESCE_TIMES 20
+#define COALESCE_MAX   60000 /* … at most, ms */
 #define RETRY_MS           5000
 #define FILE_MAX_SIZE      (1u << 30)
 
@@ -55,6 +56,7 @@ struct wire {
     int dir;
     bool running, again;
     int64_t last_run_ms, last_took_ms; /* CLOCK_BOOTTIME */
+    int64_t marked_ms, wanted_ms;      /* the last mark; since when a run is wanted */
     bool marked_since[REACTORS];       /* marked again since the run began */
     char fault[300];
     struct all *all;
@@ -74,8 +76,10 @@ struct wire {
 
 static int mark(struct core *c, size_t i, struct err *e)
 {
-    if (c->wire)
+    if (c->wire) {
         c->wire->marked_since[i] = true;
+        c->wire->marked_ms = loop_now(c->loop).boot_ms;
+    }
     return store_dirty_mark(c->store, reactors[i].name, e);
 }
 
@@ -238,11 +242,30 @@ static void start(struct wire *w)
         core_fault(w->c, "generated files: %s", e.text);
 }
 
+static int64_t coalesce_ms(const struct wire *w)
+{
+    int64_t ms = COALESCE_TIMES * w->last_took_ms;
+
+    return ms < COALESCE_MAX ? ms : COALESCE_MAX;
+}
+
+/* In the midst of a storm the files would be out of date before they are written. */
+static bool more_to_come(const struct wire *w)
+{
+    int64_t now = loop_now(w->c->loop).boot_ms;
+
+    return now - w->marked_ms < w->c->config.coalesce && now - w->wanted_ms < coalesce_ms(w);
+}
+
 static void timer(void *arg)
 {
     struct wire *w = arg;
 
-    if (!w->running)
+    if (w->running)
+        return;
+    if (more_to_come(w))
+        loop_timer_set(w->timer, w->c->config.coalesce);
+    else
         start(w);
 }
 
@@ -254,10 +277,10 @@ void wire_arm(struct core *c)
     if (!w || w->running || loop_timer_armed(w->timer) || !c->ready || !any_dirty(c))
         return;
     now = loop_now(c->loop).boot_ms;
-    wait = COALESCE_TIMES * w->last_took_ms;
-    wait = w->last_run_ms + (wait < COALESCE_MAX ? wait : COALESCE_MAX) - now;
+    wait = w->last_run_ms + coalesce_ms(w) - now;
     if (w->fault[0] && wait < RETRY_MS)
         wait = RETRY_MS;
+    w->wanted_ms = now;
     loop_timer_set(w->timer, wait > c->config.coalesce ? wait : c->config.coalesce);
 }
 
