@@ -296,7 +296,7 @@ size_t utf8_next(const char *s, size_t len, uint32_t *ret)
 bool utf8_valid(const char *s, size_t len)
 {
     while (len > 0) {
-        size_t n = utf8_next(s, len, NULL);
+        size_t n = (uint8_t)*s < 0x80 ? 1 : utf8_next(s, len, NULL);
         if (n == 0)
             return false;
         s += n;

@@ -98,6 +98,12 @@ static bool blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\0';
 }
 
+/* Each request asks: most words differ in the first letter already. */
+static bool is_word(const char *s, size_t len, const char *word)
+{
+    return (s[0] | 0x20) == (word[0] | 0x20) && strlen(word) == len && !strncasecmp(s, word, len);
+}
+
 bool tag_is_filler(const char *s, size_t len)
 {
     while (len && blank(s[0]))
@@ -107,7 +113,7 @@ bool tag_is_filler(const char *s, size_t len)
     if (!len || is_padding(s, len))
         return true;
     for (size_t i = 0; i < ARRAY_SIZE(fillers); i++)
-        if (strlen(fillers[i]) == len && !strncasecmp(s, fillers[i], len))
+        if (is_word(s, len, fillers[i]))
             return true;
     return false;
 }
