@@ -1,16 +1,12 @@
 /* dnsmasq of a network: started, watched, started again with back-off, found again after roostd was
  * away. It is told by its argument vector, which names its own configuration. */
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -31,8 +27,9 @@ struct dns {
     int pidfd;           /* found; -1 */
     struct loop_fd *watch;
     pid_t pid;
+    struct probe *probe;      /* somebody else's server is looked for first; NULL */
     struct loop_timer *timer; /* settles, starts again, kills */
-    enum { DNS_SETTLING, DNS_RUNNING, DNS_WAITING, DNS_STOPPING, DNS_CHANGING } state;
+    enum { DNS_PROBING, DNS_SETTLING, DNS_RUNNING, DNS_WAITING, DNS_STOPPING, DNS_CHANGING } state;
     uint32_t id; /* who is answered; 0 nobody */
     int64_t started_ms;
     unsigned failures;
@@ -58,6 +55,7 @@ void dns_forget(struct net *t)
         return;
     t->dns = NULL;
     unwatch(d);
+    probe_free(d->probe);
     loop_timer_free(d->timer);
     free(d);
     leases_unneeded(t->nets);
@@ -224,52 +222,47 @@ static void timer_cb(void *arg)
     case DNS_CHANGING:
         send_signal(d, SIGKILL);
         break;
+    case DNS_PROBING:
     case DNS_RUNNING:
         break;
     }
 }
 
+/* --- is there a server already? ------------------------------------------------------------- */
+
+static void probed(const struct ip *server, void *arg)
+{
+    struct dns *d = arg;
+    struct net *t = d->net;
+    char text[IP_TEXT];
+    struct err e = { 0 };
+
+    probe_free(steal_ptr(d->probe));
+    if (!server && launch(d, &e) == 0)
+        return;
+    if (server)
+        err_set(&e, ERR_CONFLICT,
+                "%s answers DHCP on %s already, and two servers would give guests now the one's "
+                "and now the other's addresses: leave dhcp out of network %s, or end that one",
+                ip_format(server, text), t->plan.bridge, t->name.s);
+    answer(d, &e);
+    dns_forget(t);
+}
+
+/* On networks of roost's own nobody else is. */
+static int begin(struct dns *d, struct err *e)
+{
+    struct net *t = d->net;
+
+    if (t->up.network.kind != NETWORK_BRIDGED || !t->up.network.dhcp)
+        return launch(d, e);
+    if (!d->probe)
+        d->probe = probe_new(t->nets->loop, t->plan.bridge, probed, d, e);
+    d->state = DNS_PROBING;
+    return d->probe ? 0 : -1;
+}
+
 /* --- one that runs already ----------------------------------------------------------------- */
-
-static bool same_words(pid_t pid, const struct argv *a)
-{
-    auto_buf struct buf want = BUF_INIT, have = BUF_INIT;
-    char path[32];
-
-    for (int i = 1; i < a->n; i++)
-        buf_put(&want, a->v[i], strlen(a->v[i]) + 1);
-    snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-    return file_read(AT_FDCWD, path, 4096, &have, NULL) == 0 && have.len > want.len &&
-           memcmp(have.data + have.len - want.len, want.data, want.len) == 0;
-}
-
-/* Whoever may run a dnsmasq of ours; anybody can choose the words of a program of his own. */
-static bool right_owner(const struct nets *n, pid_t pid)
-{
-    const struct passwd *pw = getpwnam(n->o.config->dnsmasq_user);
-    char path[32];
-    struct stat st;
-
-    snprintf(path, sizeof(path), "/proc/%d", (int)pid);
-    return stat(path, &st) == 0 && (st.st_uid == geteuid() || (pw && st.st_uid == pw->pw_uid));
-}
-
-/* 0: none. */
-static pid_t find_running(const struct nets *n, const struct argv *a)
-{
-    DIR *proc = opendir("/proc");
-    struct dirent *entry;
-    pid_t found = 0;
-
-    while (proc && !found && (entry = readdir(proc))) {
-        pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
-        if (pid > 0 && right_owner(n, pid) && same_words(pid, a))
-            found = pid;
-    }
-    if (proc)
-        closedir(proc);
-    return found;
-}
 
 /* 1: watched now, 0: none runs, -1. */
 static int adopt(struct dns *d, struct err *e)
@@ -279,7 +272,7 @@ static int adopt(struct dns *d, struct err *e)
     uint64_t start;
 
     argv_of(t, &a);
-    pid_t pid = find_running(t->nets, &a);
+    pid_t pid = dnsmasq_find(t->nets->o.config, &a);
     if (!pid)
         return 0;
     d->pidfd = proc_start_time(pid, &start, e) < 0 ? -1 : proc_open(pid, start, e);
@@ -357,7 +350,7 @@ int dns_start(struct net *t, uint32_t id, struct err *e)
         return -1;
     r = d->pid ? 1 : adopt(d, e);
     if (r == 0)
-        r = launch(d, e);
+        r = begin(d, e);
     else if (r == 1 && changed) {
         d->state = DNS_CHANGING;
         loop_timer_set(d->timer, STOP_MS);

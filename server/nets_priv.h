@@ -95,6 +95,18 @@ void rules_free(struct nets *n);
 int net_files_write(const struct net *t, struct err *e);
 int net_files_remove(const struct net *t, struct err *e);
 
+/* --- nets_probe.c --- */
+struct probe;
+/* Once: who answers DHCP there, NULL nobody. The probe is still to be freed, there or later. */
+typedef void probe_done_fn(const struct ip *server, void *arg);
+struct probe *probe_new(struct loop *l, const char *device, probe_done_fn *done, void *arg,
+                        struct err *e);
+void probe_free(struct probe *p); /* NULL is fine */
+
+/* --- nets_dnsmasq_find.c --- */
+/* A dnsmasq of ours with this argument vector that an earlier roostd started; 0: none. */
+pid_t dnsmasq_find(const struct config *c, const struct argv *a);
+
 /* --- nets_dnsmasq.c --- */
 /* Writes the configuration, starts dnsmasq or finds the one that runs. 1: `id` is answered when it
  * has come up. */
