@@ -17,6 +17,11 @@ void netlink_close(struct netlink *n); /* NULL is fine */
 /* All links, addresses and routes of the main table. facts_done() releases. */
 int link_facts(struct netlink *n, struct facts *ret, struct err *e);
 
+/* The MAC that answers for an address on a device, as far as the kernel knows: 1, 0 not known (not
+ * on that link, or nobody there), -1. Takes no privilege. */
+int link_neighbour(struct netlink *n, const char *device, const struct ip *ip, struct mac *ret,
+                   struct err *e);
+
 /* Before a step is recorded: what undoing it must know, one line ("" nothing) of words that link_do
  * and link_undo parse again with all checks. MOVE: the parent's addresses and routes, and whether
  * it was up; PORT and VLAN: whether the parent was up. Never changes anything. ERR_CONFLICT: routes

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "netcfg/link.h"
 #include "server/core_ansible.h"
 #include "server/core_network.h"
 #include "server/core_survey.h"
@@ -146,6 +147,7 @@ void core_free(struct core *c)
     netruns_free(c);
     plan_asks_free(c);
     net_doctors_free(c);
+    netlink_close(c->netlink);
     hostfiles_free(c);
     machines_waiting_free(c);
     core_turn_free(c);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "netcfg/link.h"
 #include "server/core_network.h"
 
 /* Who holds the address on the bridge that the request came over. */
@@ -105,11 +106,52 @@ static bool may(struct core *c, const struct caller *who, enum token_purpose pur
     return policy == POLICY_TAG || (policy == POLICY_ADDRESS && n && holds_address(c, g, n, who));
 }
 
+/* ---- the machine behind the address ---- */
+
+/* Of a machine of somebody else's roost knows the MAC only when its definition says it. */
+static bool mac_is_known(struct core *c, const struct guest *g)
+{
+    struct instance i = { 0 };
+    bool known = g->launcher == LAUNCHER_ROOST;
+
+    if (!known && store_instance_get(c->store, g->id, &i, NULL) == 0) {
+        known = i.spec.mac_set;
+        instance_done(&i);
+    }
+    return known;
+}
+
+static bool neighbour(struct core *c, const char *device, const struct ip *ip, struct mac *ret)
+{
+    struct err e = { .kind = ERR_NONE };
+    int found = -1;
+
+    if (c->netlink || (c->netlink = netlink_open(&e)))
+        found = link_neighbour(c->netlink, device, ip, ret, &e);
+    if (found < 0)
+        log_debug("claim", "%s", e.text);
+    return found > 0;
+}
+
+/* On a bridge the frames tell whose machine it is: one with another MAC than the instance's is
+ * another machine, whatever it knows (a copied disk, an address that somebody took). From beyond a
+ * router, and on networks that are not the instance's own, nothing can be told. */
+static bool is_second_mac(struct core *c, const struct caller *who, const struct guest *g,
+                          struct mac *ret)
+{
+    const struct network *via = network_of_listener(c, who->peer.listener);
+
+    return via && !strcmp(via->name.s, g->network.s) &&
+           neighbour(c, network_device(c, via->name.s), &who->peer.ip, ret) &&
+           memcmp(ret, &g->mac, sizeof *ret) != 0 && mac_is_known(c, g);
+}
+
 enum claim_verdict core_claim(struct core *c, const struct caller *who, enum token_purpose purpose,
                               struct guest *ret, struct err *e)
 {
     struct guest other;
-    char marks[MARKS_TEXT];
+    char marks[MARKS_TEXT], theirs[MAC_TEXT], its[MAC_TEXT];
+    struct mac mac;
 
     if (find(c, who, ret, e) < 0)
         return e->kind == ERR_NOT_FOUND ? CLAIM_UNKNOWN : CLAIM_ERROR;
@@ -120,6 +162,11 @@ enum claim_verdict core_claim(struct core *c, const struct caller *who, enum tok
             return CLAIM_SECOND;
         }
         *ret = other;
+    }
+    if (is_second_mac(c, who, ret, &mac)) {
+        err_set(e, ERR_DENIED, "a second MAC, %s, asks as instance %s, which has %s",
+                mac_format(&mac, theirs), ret->name.s, mac_format(&ret->mac, its));
+        return CLAIM_SECOND;
     }
     if (may(c, who, purpose, ret))
         return CLAIM_OK;

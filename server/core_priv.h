@@ -98,6 +98,7 @@ struct core {
     struct nets *nets;
     struct groupdefs *groups;
     struct plan_ask *plan_asks; /* core_network_plan.c: plans that were asked for */
+    struct netlink *netlink;    /* core_claim.c: who is behind an address; opened when needed */
     struct net_doctor *doctors; /* core_network_check.c: checks that were asked for */
     struct netrun *netruns;   /* core_network.c: networks that are or were up */
     struct hostfiles *hostfiles; /* core_hosts.c: reservations as dnsmasq reads them */

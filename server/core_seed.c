@@ -50,6 +50,17 @@ static int render_all(const struct seed_input *in, struct buf docs[SEED_DOCS], s
     return 0;
 }
 
+/* Its address on the network that it is on; none: a foreign server or QEMU gives it one. */
+static int reserved_address(struct core *c, const struct instance *i, struct ip *ret, struct err *e)
+{
+    struct reserved at;
+    int found = store_reservation_of(c->store, i->id, &at, e);
+
+    if (found > 0)
+        *ret = at.ip;
+    return found < 0 ? -1 : 0;
+}
+
 static int render(struct core *c, const struct instance *i, const struct guest *g, struct err *e)
 {
     const struct network *n = core_network(c, i->spec.network.s);
@@ -71,7 +82,8 @@ static int render(struct core *c, const struct instance *i, const struct guest *
     core_base_url(c, n, base_url);
     in.base_url = base_url;
     core_token(c, TOKEN_POST, g, &in.post);
-    if (userdata_inspect(i->spec.user_data, i->spec.user_data_len, &in.facts, e) == 0 &&
+    if (reserved_address(c, i, &in.reserved, e) == 0 &&
+        userdata_inspect(i->spec.user_data, i->spec.user_data_len, &in.facts, e) == 0 &&
         accounts_load(c, &i->spec, &a, e) == 0) {
         in.identities = a.ptr;
         in.n_identities = a.n;
