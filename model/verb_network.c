@@ -123,6 +123,7 @@ void net_up_encode(const struct net_up *v, struct buf *out)
     put_network(out, &v->network);
     msg_put_bytes(out, v->salt, sizeof v->salt);
     msg_put_u16(out, v->seed_port);
+    msg_put_u8(out, v->made);
     for (int i = 0; i < v->network.n_forwards && i < NETWORK_FORWARDS_MAX; i++)
         verb_put_ip(out, &v->forward_to[i]);
     put_names(out, v->allow_up, v->n_allow_up, NETWORK_ALLOW_MAX);
@@ -172,6 +173,7 @@ static void get_up(struct msg_cur *c, struct net_up *v)
     get_network(c, &v->network);
     get_salt(c, v->salt);
     v->seed_port = msg_get_u16(c);
+    v->made = msg_get_bool(c);
     for (int i = 0; i < v->network.n_forwards; i++)
         verb_get_ip(c, &v->forward_to[i]);
     v->n_allow_up = get_names(c, v->allow_up, NETWORK_ALLOW_MAX);

@@ -14,6 +14,7 @@ struct net_up {
     struct network network;
     uint8_t salt[16];   /* of the bridge's MAC */
     uint16_t seed_port; /* 0: none */
+    bool made;          /* the ledger has its bridge */
     /* Addresses of the forwards' instances, by the forward's place; family 0: not known yet. */
     struct ip forward_to[NETWORK_FORWARDS_MAX];
     struct name allow_up[NETWORK_ALLOW_MAX]; /* of network.allow, those that are up; sorted */

@@ -48,6 +48,8 @@ int plan_check_bridge_device(const struct planner *pl, struct err *e)
         return 0;
     if (strcmp(l->kind, "bridge") != 0 || (l->alias[0] && strcmp(l->alias, pl->alias) != 0))
         return plan_not_ours(pl, l, e);
+    if (pl->o->made && strcmp(l->alias, pl->alias) == 0)
+        return 0;
     /* Another roost of this host can have a network of this name; its MAC hangs on its own salt. */
     if (memcmp(&l->mac, &pl->mac, sizeof(pl->mac)) != 0)
         return plan_not_ours(pl, l, e);

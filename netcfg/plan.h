@@ -21,6 +21,8 @@ struct plan_opts {
     uint16_t seed_port;
     bool resolved;    /* systemd-resolved runs here */
     bool launch_seed; /* a socket for seeds on the bridge's address */
+    bool made; /* the ledger says that we made the bridge: one that is marked as ours is ours,
+                  whatever MAC somebody has given it since */
 };
 /* The order is VLAN, BRIDGE, MOVE, ADDRESS, PORT, SYSCTL…, RULES, LISTEN, DNSMASQ, RESOLVED.
  * ERR_CONFLICT: its range is taken, a device of its name belongs to somebody else, the parent is a

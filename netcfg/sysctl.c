@@ -106,9 +106,15 @@ int sysctl_write(const char *key, const char *value, struct err *e)
 
     if (sysctl_check(key, value, e) < 0)
         return -1;
-    auto_close int fd = key_open(key, O_WRONLY, e);
-    if (fd < 0)
+    struct err why = { 0 };
+    auto_close int fd = key_open(key, O_WRONLY, &why);
+    if (fd < 0 && why.kind == ERR_NOT_FOUND && !strncmp(key, "net.ipv6.", 9))
+        return 0; /* ipv6.disable=1: there is nothing to be kept from */
+    if (fd < 0) {
+        if (e)
+            *e = why;
         return -1;
+    }
     const int len = snprintf(text, sizeof text, "%s\n", value);
     if (write(fd, text, (size_t)len) != len)
         return err_sys(e, "sysctl %s = %s", key, value);

@@ -15,6 +15,7 @@
 
 int child_confine(struct err *e)
 {
+    umask(022); /* modes are said where files are made; dnsmasq's user reads some of them */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return err_sys(e, "cannot give up new privileges");
     /* Also keeps other processes of the same user from tracing it. */

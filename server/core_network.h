@@ -32,6 +32,8 @@ int network_values(struct core *c, const struct network *n, struct net_up *ret, 
 const struct network *network_of_listener(const struct core *c, uint16_t listener);
 /* Definition or forwards' addresses changed: an up one is brought to its new plan. */
 void network_changed(struct core *c, const char *name);
+/* So are those that publish ports of this instance: it came, went, or has another address. */
+void network_forwards_follow(struct core *c, const struct name *instance);
 
 /* What roostd tells. */
 void network_step(struct core *c, uint32_t id, const struct net_step *m);

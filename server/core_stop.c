@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/parse.h"
 #include "server/core_machine.h"
+#include "server/core_network.h"
 
 #define POWERDOWN_EVERY_MS 5000 /* a guest that is still booting does not hear the first ones */
 #define QUIT_MS            3000
@@ -299,7 +300,7 @@ static int forget_guest(struct core *c, const char *name, const char *actor, str
         return -1;
     sight_boot(c, &g);
     if (core_event(c, &g, EV_REMOVED, actor, e, "%s", g.iid) < 0 || disk_forget(c, g.id, e) < 0 ||
-        store_instance_remove(c->store, g.id, e) < 0)
+        network_unreserve(c, &g, e) < 0 || store_instance_remove(c->store, g.id, e) < 0)
         return -1;
     core_invalidate(c, g.tag.s);
     return 0;
@@ -314,6 +315,8 @@ static void removed(bool committed, void *arg)
     struct err e = { .kind = ERR_IO,
                      .text = "the removal could not be recorded: nothing was removed" };
 
+    if (committed && !f->c->ending)
+        network_forwards_follow(f->c, &f->name);
     snprintf(path, sizeof path, "%s/%s", f->c->config.state, DIR_INSTANCES);
     dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     /* Unless another one of that name is being started in this very turn. */

@@ -168,7 +168,8 @@ static int make_plan(struct nets *n, uint32_t id, const struct net_up *up, struc
 {
     struct plan_opts o = { .salt = up->salt,
                            .seed_port = up->seed_port,
-                           .launch_seed = up->seed_port != 0 };
+                           .launch_seed = up->seed_port != 0,
+                           .made = up->made };
     struct facts f = { 0 };
 
     if (!nets_netlink(n, e) || link_facts(n->netlink, &f, e) < 0)

@@ -39,6 +39,17 @@ static int open_own_dir(const char *path, int flags, struct err *e)
 
 /* --- state --------------------------------------------------------------------------------- */
 
+/* dnsmasq reads its network's files as its own user: others may pass, and list nothing. What else
+ * lies there is 0600 or 0700. */
+static int let_through(int dir, struct err *e)
+{
+    struct stat st;
+
+    if (fstat(dir, &st) < 0 || fchmod(dir, (st.st_mode & 07777) | S_IXGRP | S_IXOTH) < 0)
+        return err_sys(e, "[roost] state");
+    return 0;
+}
+
 static int open_state(const struct config *c, struct place *p, struct err *e)
 {
     if (dir_make_all(c->state, 0700, e) < 0)
@@ -48,7 +59,7 @@ static int open_state(const struct config *c, struct place *p, struct err *e)
     p->state = open_own_dir(c->state, 0, e);
     if (p->state < 0)
         return err_wrap(e, "[roost] state");
-    return 0;
+    return c->mode == MODE_SYSTEM ? let_through(p->state, e) : 0;
 }
 
 static int open_parts(struct place *p, struct err *e)

@@ -22,7 +22,7 @@ static struct ip ip(const char *s)
 /* A network with all that one can have. */
 static struct net_up sample(void)
 {
-    struct net_up v = { .salt = { 1, 2, 3 }, .seed_port = 10200, .n_allow_up = 1 };
+    struct net_up v = { .salt = { 1, 2, 3 }, .seed_port = 10200, .made = true, .n_allow_up = 1 };
     struct network *n = &v.network;
     struct err e;
     json_t *j =
@@ -92,6 +92,7 @@ static void test_up(void **state)
         assert_string_equal(got.network.name.s, all[i].network.name.s);
         assert_memory_equal(got.salt, all[i].salt, sizeof got.salt);
         assert_int_equal(got.seed_port, all[i].seed_port);
+        assert_int_equal(got.made, all[i].made);
         assert_int_equal(got.n_allow_up, all[i].n_allow_up);
         assert_true(ip_equal(&got.forward_to[0], &all[i].forward_to[0]));
         assert_int_equal(got.forward_to[1].family, 0);
@@ -187,7 +188,8 @@ static void test_bytes_of_wrong_length(void **state)
     struct net_up v = bridged(), got;
 
     net_up_encode(&v, &b);
-    char *salt = b.data + b.len - 1 - 2 - 16 - 4; /* its length; then itself, the port, a count */
+    /* Its length; then itself, the port, whether the bridge was made, a count. */
+    char *salt = b.data + b.len - 1 - 1 - 2 - 16 - 4;
     assert_int_equal(salt[0], 16);
     salt[0] = 15;
     assert_int_equal(decode_up(&b, b.len, &got, NULL), -1);
