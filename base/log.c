@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -20,7 +22,10 @@
 /* PIPE_BUF: what is gathered goes out whole lines at a time and mixes with nobody's either. */
 #define GATHER_BYTES 4096
 
-enum form { FORM_PLAIN, FORM_JOURNAL, FORM_COLOUR };
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
+
+/* FORM_FIELDS: the journal itself, by its native protocol; FORM_JOURNAL: a stream to it. */
+enum form { FORM_PLAIN, FORM_JOURNAL, FORM_FIELDS, FORM_COLOUR };
 
 static const struct {
     const char *name;   /* as in --log-level */
@@ -39,7 +44,8 @@ static struct {
     const char *topic;
     enum log_level level;
     enum form form;
-} logger = { .level = LOG_INFO_ };
+    int journal;
+} logger = { .level = LOG_INFO_, .journal = -1 };
 
 /* Of one thread: a worker's lines go out one by one. */
 static __thread struct {
@@ -75,6 +81,26 @@ void log_open(const char *process, enum log_level level)
     logger.process = process;
     logger.level = level;
     logger.form = is_journal() ? FORM_JOURNAL : is_colour() ? FORM_COLOUR : FORM_PLAIN;
+    if (logger.form == FORM_JOURNAL)
+        log_journal(JOURNAL_SOCKET);
+}
+
+void log_journal(const char *path)
+{
+    struct sockaddr_un un = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    strncat(un.sun_path, path, sizeof(un.sun_path) - 1);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&un, sizeof(un)) < 0) {
+        close(fd);
+        fd = -1;
+    }
+    if (fd < 0)
+        return;
+    if (logger.journal >= 0)
+        close(logger.journal);
+    logger.journal = fd;
+    logger.form = FORM_FIELDS;
 }
 
 int log_level_parse(const char *s, enum log_level *ret, struct err *e)
@@ -122,6 +148,8 @@ static char *put_head(char *out, const char *last, enum log_level level)
     case FORM_JOURNAL:
         snprintf(out, (size_t)(last - out), "<%c>", levels[level].priority);
         out += strlen(out);
+        break;
+    case FORM_FIELDS:
         break;
     case FORM_COLOUR:
         snprintf(out, (size_t)(last - out), "\033[2m%s\033[0m \033[%sm%s\033[0m ", stamp,
@@ -182,6 +210,24 @@ static void put_line(enum log_level level, const char *line, size_t len)
         log_flush();
 }
 
+/* One datagram a line (systemd.journal-fields(7); systemd's "Native Journal Protocol"). Values are
+ * one line each, so that none can pose as another field. */
+static void send_fields(enum log_level level, const char *instance, const char *topic,
+                        const char *text)
+{
+    char out[LINE_MAX_BYTES + 512];
+    const char *process = logger.process ? logger.process : program_invocation_short_name;
+    int n = snprintf(out, sizeof(out),
+                     "PRIORITY=%c\nSYSLOG_IDENTIFIER=%.32s\n%s%.64s%s%s%.64s%sMESSAGE=%s%.64s%s%s\n",
+                     levels[level].priority, process, instance ? "ROOST_INSTANCE=" : "",
+                     instance ? instance : "", instance ? "\n" : "", topic ? "ROOST_TOPIC=" : "",
+                     topic ? topic : "", topic ? "\n" : "", instance ? "[" : "",
+                     instance ? instance : "", instance ? "] " : "", text);
+
+    if (n > 0 && (size_t)n < sizeof(out))
+        (void)send(logger.journal, out, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 void log_line(enum log_level level, const char *instance, const char *topic, const char *fmt, ...)
 {
     char line[LINE_MAX_BYTES];
@@ -190,6 +236,15 @@ void log_line(enum log_level level, const char *instance, const char *topic, con
 
     if (!is_wanted(level, topic))
         return;
+    if (logger.form == FORM_FIELDS) {
+        va_start(ap, fmt);
+        vsnprintf(line, sizeof(line), fmt, ap);
+        va_end(ap);
+        control_mask(line);
+        send_fields(level, instance, topic, line);
+        errno = errno_kept;
+        return;
+    }
     char *text = put_head(line, line + sizeof(line) / 2, level);
     char *end = text;
     if (instance) {

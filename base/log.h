@@ -1,6 +1,6 @@
 /* The log: one line per fact. To a terminal in colours; to anything else
- * "<rfc3339> LEVEL process [instance] text", or with "<N>" priorities under systemd
- * (JOURNAL_STREAM). Control bytes of whatever is logged become `?`: a guest cannot forge a line.
+ * "<rfc3339> LEVEL process [instance] text"; under systemd (JOURNAL_STREAM) to its journal, with the
+ * fields PRIORITY, SYSLOG_IDENTIFIER, ROOST_INSTANCE and ROOST_TOPIC. Control bytes of whatever is logged become `?`: a guest cannot forge a line.
  * Secrets never come here. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -11,6 +11,9 @@ enum log_level { LOG_ERROR_, LOG_WARN_, LOG_INFO_, LOG_DEBUG_ };
 
 /* `process` ("roostd") must outlive the log. Output goes to descriptor 2. */
 void log_open(const char *process, enum log_level level);
+/* From now on datagrams to the journal's socket at that path, if somebody is there: log_open() does
+ * so by itself. */
+void log_journal(const char *path);
 int log_level_parse(const char *s, enum log_level *ret, struct err *e);
 /* Debug lines only of one topic (a source file's noun), NULL: all. */
 void log_topic(const char *topic);

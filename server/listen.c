@@ -9,15 +9,19 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/parse.h"
+#include "server/handover.h"
 
 #define CONTROL_GROUP   "roost"
 #define CONTROL_BACKLOG 128
+#define HANDOVER_SEED    "seed"
+#define HANDOVER_CONTROL "control"
 #define PORT_WAIT_MS    1000
 #define PORT_POLL_MS    20
 
@@ -142,13 +146,16 @@ int listen_seed(const struct config *c, int state_dir, struct endpoint *ret_at, 
     if (choose && kept_port(state_dir, &at.port, e) < 0)
         return -1;
     bool chosen = choose && at.port == 0;
-    auto_close int fd = bind_seed_soon(&at, (int)c->backlog, e);
+    int kept = handover_take_at(HANDOVER_SEED, &at, NULL);
+    auto_close int fd = kept >= 0 ? kept : bind_seed_soon(&at, (int)c->backlog, e);
     if (fd < 0 && choose && !chosen)
         return err_wrap(e, "the port of %s, which guests know", FILE_SEED_PORT);
     if (fd < 0 || port_of(fd, &at.port, e) < 0)
         return -1;
     if (chosen && keep_port(state_dir, at.port, e) < 0)
         return -1;
+    if (kept < 0)
+        handover_keep(HANDOVER_SEED, fd);
     *ret_at = at;
     return steal_fd(&fd);
 }
@@ -180,6 +187,25 @@ static int open_to_group(const char *path, struct err *e)
     return 0;
 }
 
+/* The one that was handed over, if its name still leads to it. */
+static int kept_control(const struct sockaddr_un *want)
+{
+    int fd = handover_take(HANDOVER_CONTROL);
+    struct sockaddr_un is = { 0 };
+    socklen_t len = sizeof is;
+    struct stat st;
+
+    if (fd < 0)
+        return -1;
+    if (getsockname(fd, (struct sockaddr *)&is, &len) == 0 && is.sun_family == AF_UNIX &&
+        strncmp(is.sun_path, want->sun_path, sizeof is.sun_path) == 0 &&
+        lstat(want->sun_path, &st) == 0 && S_ISSOCK(st.st_mode))
+        return fd;
+    close(fd);
+    handover_drop(HANDOVER_CONTROL);
+    return -1;
+}
+
 int listen_control(const struct config *c, struct err *e)
 {
     struct sockaddr_un un = { .sun_family = AF_UNIX };
@@ -188,6 +214,9 @@ int listen_control(const struct config *c, struct err *e)
     if (len >= sizeof(un.sun_path))
         return err_set(e, ERR_INVALID, "control socket %.120s: path too long", c->control);
     memcpy(un.sun_path, c->control, len);
+    int kept = kept_control(&un);
+    if (kept >= 0)
+        return kept;
     if (remove_stale(c->control, e) < 0)
         return -1;
     auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -200,5 +229,6 @@ int listen_control(const struct config *c, struct err *e)
         return err_sys(e, "control socket %.120s", c->control);
     if (c->mode == MODE_SYSTEM && open_to_group(c->control, e) < 0)
         return -1;
+    handover_keep(HANDOVER_CONTROL, fd);
     return steal_fd(&fd);
 }

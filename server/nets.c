@@ -353,6 +353,7 @@ static int step_undo(struct nets *n, const struct step *s, const struct net_step
     case STEP_LISTEN:
         if (t)
             net_unlisten(t);
+        net_listen_forget(s->device);
         return 0;
     case STEP_DNSMASQ:
         t = net_get(n, &m->network, e);

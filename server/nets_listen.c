@@ -2,11 +2,13 @@
  * another way reaches them. */
 #include <arpa/inet.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "server/handover.h"
 #include "server/nets_priv.h"
 
 static int bound(const struct endpoint *at, const char *device, int backlog, struct err *e)
@@ -25,6 +27,34 @@ static int bound(const struct endpoint *at, const char *device, int backlog, str
     return steal_fd(&fd);
 }
 
+static void kept_name(const char *device, char ret[32])
+{
+    snprintf(ret, 32, "net-%.15s", device);
+}
+
+void net_listen_forget(const char *device)
+{
+    char name[32];
+
+    kept_name(device, name);
+    handover_drop(name);
+}
+
+/* From the roostd before this one, or made. */
+static int listening(const struct endpoint *at, const char *device, int backlog, struct err *e)
+{
+    char name[32];
+
+    kept_name(device, name);
+    int fd = handover_take_at(name, at, device);
+    if (fd >= 0)
+        return fd;
+    fd = bound(at, device, backlog, e);
+    if (fd >= 0)
+        handover_keep(name, fd);
+    return fd;
+}
+
 int net_listen(struct net *t, const struct step *s, struct err *e)
 {
     struct nets *n = t->nets;
@@ -39,7 +69,7 @@ int net_listen(struct net *t, const struct step *s, struct err *e)
         return 0;
     }
     net_unlisten(t);
-    t->listen_fd = bound(&at, s->device, (int)n->o.config->backlog, e);
+    t->listen_fd = listening(&at, s->device, (int)n->o.config->backlog, e);
     if (t->listen_fd < 0)
         return -1;
     t->listen_at = at;

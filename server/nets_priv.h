@@ -119,6 +119,8 @@ int dns_reload(struct net *t, struct err *e);
 /* --- nets_listen.c --- */
 int net_listen(struct net *t, const struct step *s, struct err *e);
 void net_unlisten(struct net *t);
+/* No later roostd gets that one either. */
+void net_listen_forget(const char *device);
 
 /* --- nets_lease.c --- */
 int leases_open(struct nets *n, struct err *e);

@@ -10,9 +10,12 @@
 #include "base/cleanup.h"
 #include "server/build_id.h"
 #include "server/child.h"
+#include "server/handover.h"
 #include "server/listen.h"
+#include "server/notify.h"
 
 #define LOCK_WAIT_MS 5000
+#define UNCLAIMED_MS 30000
 
 static const char usage[] =
     "usage: roostd [options]\n"
@@ -26,7 +29,8 @@ static const char usage[] =
     "      --log-level LEVEL   error, warn, info, debug\n"
     "      --debug TOPIC       debug lines of one topic only\n"
     "      --single            all in one process, for debuggers; not for service\n"
-    "      --libexec DIR       where roost-core and roost-front are (default: beside roostd)\n"
+    "      --libexec DIR       where roost-core and roost-front are (default: beside roostd, or\n"
+    "                          ../lib/roost from there)\n"
     "  -V, --version           the version\n"
     "  -h, --help              this\n";
 
@@ -39,6 +43,8 @@ struct run {
     int seed_fd, control_fd;
     struct endpoint seed_at;
     struct supervisor *supervisor;
+    struct watchdog *watchdog;
+    struct loop_timer *unclaimed; /* sockets that were handed over and that nobody wants */
 };
 
 static void done_cb(void *arg)
@@ -87,6 +93,28 @@ static int open_sockets(struct run *r, struct err *e)
     return 0;
 }
 
+static void unclaimed_cb(void *arg)
+{
+    (void)arg;
+    handover_end();
+}
+
+static int watch(struct run *r, struct err *e)
+{
+    struct err why = { .kind = ERR_NONE };
+
+    r->watchdog = watchdog_new(r->d->loop, &why);
+    if (why.kind != ERR_NONE) {
+        *e = why;
+        return -1;
+    }
+    r->unclaimed = loop_timer_new(r->d->loop, unclaimed_cb, NULL, e);
+    if (!r->unclaimed)
+        return -1;
+    loop_timer_set(r->unclaimed, UNCLAIMED_MS);
+    return 0;
+}
+
 static int supervise(struct run *r, struct err *e)
 {
     struct supervisor_opts o = { .config = &r->d->config,
@@ -101,7 +129,7 @@ static int supervise(struct run *r, struct err *e)
     if (!r->supervisor)
         return -1;
     r->kind->attach(r->roles, r->supervisor);
-    return catch_signals(r, e) < 0 ? -1 : loop_run(r->d->loop, e);
+    return catch_signals(r, e) < 0 || watch(r, e) < 0 ? -1 : loop_run(r->d->loop, e);
 }
 
 static void run_end(struct run *r)
@@ -111,8 +139,11 @@ static void run_end(struct run *r)
     supervisor_free(r->supervisor);
     if (r->roles)
         r->kind->free(r->roles);
+    watchdog_free(r->watchdog);
+    loop_timer_free(r->unclaimed);
     if (r->control_fd >= 0) {
-        unlink(r->d->config.control);
+        if (!notify_wanted()) /* else who comes meanwhile waits for the next roostd */
+            unlink(r->d->config.control);
         close(r->control_fd);
     }
     if (r->seed_fd >= 0)
@@ -129,6 +160,7 @@ static int serve(struct roostd *d, const struct roostd_roles *kind, struct err *
     struct run r = { .d = d, .kind = kind, .place = PLACE_INIT, .seed_fd = -1, .control_fd = -1 };
     int code = 0;
 
+    handover_begin();
     int rc = child_confine(e);
     if (rc == 0) {
         child_files();

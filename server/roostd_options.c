@@ -126,16 +126,28 @@ static int read_config(struct config *c, const struct words *w, struct err *e)
     return config_finish(c, e);
 }
 
-static int beside_self(char ret[PATH_SIZE], struct err *e)
+/* As built: beside this program. As installed: PREFIX/lib/roost, this one being PREFIX/sbin/roostd.
+ */
+static int find_libexec(char ret[PATH_SIZE], struct err *e)
 {
-    ssize_t n = readlink("/proc/self/exe", ret, PATH_SIZE - 1);
+    char self[PATH_SIZE], installed[PATH_SIZE];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 32);
 
     if (n < 0)
         return err_sys(e, "cannot find this program's directory: give --libexec");
-    ret[n] = '\0';
-    char *slash = strrchr(ret, '/');
-    if (slash)
-        *slash = '\0';
+    self[n] = '\0';
+    for (int up = 0; up < 2; up++) {
+        char *slash = strrchr(self, '/');
+        if (slash)
+            *slash = '\0';
+        if (up == 0)
+            memcpy(ret, self, sizeof(self));
+    }
+    if (snprintf(installed, sizeof(installed), "%.4000s/lib/roost/roost-core", self) > 0 &&
+        access(installed, X_OK) == 0) {
+        *strrchr(installed, '/') = '\0';
+        memcpy(ret, installed, sizeof(installed));
+    }
     return 0;
 }
 
@@ -156,7 +168,7 @@ int roostd_options(int argc, char **argv, struct roostd *ret, struct err *e)
                        argv[optind]);
     if (ret->version || ret->help || ret->print_defaults)
         return 0;
-    if (!ret->libexec[0] && beside_self(ret->libexec, e) < 0)
+    if (!ret->libexec[0] && find_libexec(ret->libexec, e) < 0)
         return -1;
     return read_config(&ret->config, &w, e);
 }

@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -254,6 +256,36 @@ static void test_gathered(void **state)
     assert_string_equal(text + strlen(text) - 5, "last\n");
 }
 
+/* The journal's own form: what a guest says stays within its field. */
+static void test_journal_fields(void **state)
+{
+    struct sockaddr_un un = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    ssize_t n;
+
+    (void)state;
+    snprintf(un.sun_path, sizeof(un.sun_path), "/tmp/roost-journal.%d", (int)getpid());
+    assert_int_equal(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+    log_open("roost-core", LOG_INFO_);
+    log_journal(un.sun_path);
+    log_of(LOG_WARN_, "web1", "key-mismatch: %s", "a\nPRIORITY=0\nMESSAGE=all is well");
+    n = read(fd, got, sizeof(got) - 1);
+    assert_true(n > 0);
+    got[n] = '\0';
+    assert_string_equal(got, "PRIORITY=4\nSYSLOG_IDENTIFIER=roost-core\nROOST_INSTANCE=web1\n"
+                             "MESSAGE=[web1] key-mismatch: a?PRIORITY=0?MESSAGE=all is well\n");
+    log_info("plain");
+    n = read(fd, got, sizeof(got) - 1);
+    got[n > 0 ? n : 0] = '\0';
+    assert_string_equal(got, "PRIORITY=6\nSYSLOG_IDENTIFIER=roost-core\nMESSAGE=plain\n");
+    for (int i = 0; i < 2000; i++) /* nobody reads: nobody waits */
+        log_info("%d", i);
+    close(fd);
+    unlink(un.sun_path);
+    log_open("test", LOG_INFO_);
+    log_journal("/nonexistent/socket"); /* stays as it was */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +299,7 @@ int main(void)
         cmocka_unit_test(test_level_parse),
         cmocka_unit_test_setup(test_gathered, setup), /* the last that captures: it stays on */
         cmocka_unit_test(test_clock),
+        cmocka_unit_test_setup(test_journal_fields, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
