@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "netcfg/export.h"
+#include "netcfg/link.h"
 #include "netcfg/step.h"
 #include "server/core_network.h"
 
@@ -224,6 +225,7 @@ struct exporting {
     char allow[NETWORK_ALLOW_MAX][IFNAME_SIZE];
     struct reservation *list;
     size_t n;
+    struct facts facts; /* the parent's addresses and routes, which go over to the bridge */
 };
 
 static int plan_of(const struct net_step *steps, int n, const struct net_state *m, struct plan *ret,
@@ -260,6 +262,15 @@ static void wall_of(struct core *c, struct exporting *x)
     }
 }
 
+static int look(struct facts *ret, struct err *e)
+{
+    struct netlink *n = netlink_open(e);
+    int r = n ? link_facts(n, ret, e) : -1;
+
+    netlink_close(n);
+    return r;
+}
+
 static int render(struct asker *k, struct exporting *x, const struct net_step *steps, int n,
                   const struct net_state *m, struct buf *out, struct err *e)
 {
@@ -268,14 +279,15 @@ static int render(struct asker *k, struct exporting *x, const struct net_step *s
     if (!network)
         return err_set(e, ERR_NOT_FOUND, "it was removed meanwhile");
     if (network_values(k->c, network, &x->up, e) < 0 || plan_of(steps, n, m, &x->plan, e) < 0 ||
-        network_reservations(k->c, k->name.s, &x->list, &x->n, e) < 0)
+        network_reservations(k->c, k->name.s, &x->list, &x->n, e) < 0 || look(&x->facts, e) < 0)
         return -1;
     wall_of(k->c, x);
     const struct export_input in = { .network = network,
                                      .plan = &x->plan,
                                      .firewall = &x->wall,
                                      .reservations = x->list,
-                                     .n_reservations = x->n };
+                                     .n_reservations = x->n,
+                                     .facts = &x->facts };
     if (export_render(k->format, &in, out, e) < 0)
         return -1;
     return buf_check(out, e);
@@ -291,8 +303,10 @@ static void exported(const struct net_step *steps, int n, const struct net_state
 
     if (!err && (!x || render(k, x, steps, n, m, &text, &e) < 0))
         err = &e;
-    if (x)
+    if (x) {
         free(x->list);
+        facts_done(&x->facts);
+    }
     answer(k, err ? NULL : json_pack("{s:s%}", "text", buf_str(&text), text.len), err);
 }
 
