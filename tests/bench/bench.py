@@ -20,16 +20,17 @@ from urllib.parse import quote_plus
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from peers import Nginx, bare_flush, commits_per_second, cpu_ns, memory  # noqa: E402
 from harness.roost import BUILD, READY, Roost  # noqa: E402
+import reserve  # noqa: E402
 
 GROUP = 10_000  # instances of one name
 SIZES = {
     # boots of a round, rounds, posts of one client, of 64, of 512, guests of a storm, reports, instances
-    "quick": dict(boots=2500, rounds=3, posts=300, some=5000, crowd=10_000, storm=5000, reports=10,
+    "quick": dict(boots=2500, rounds=3, posts=300, some=5000, crowd=10_000, storm=5000, reports=10, adds=20,
                   fleet=60_000),
     "normal": dict(boots=5000, rounds=5, posts=1000, some=20_000, crowd=30_000, storm=10_000,
-                   reports=100, fleet=100_000),
+                   reports=100, adds=50, fleet=100_000),
     "full": dict(boots=5000, rounds=7, posts=1000, some=20_000, crowd=30_000, storm=10_000,
-                 reports=100, fleet=1_000_000),
+                 reports=100, adds=50, fleet=1_000_000),
 }
 DOCUMENTS = ("network-config", "meta-data", "user-data", "vendor-data")
 CONF = {"roost": {"log-level": "info"}, "launch": {"enabled": "no", "accelerator": "tcg"}}
@@ -327,8 +328,13 @@ def starts(b):
     b.table.row(f"start to first answer, {b.many.n} instances", took[1], "ms", limit=100)
 
 
+def reservations(b):
+    """One more guest on a network of roost's own."""
+    reserve.chapter(b.table, lambda ns: Drained(CONF, inside=ns), b.size["adds"])
+
+
 CHAPTERS = {"starts": starts, "memory": memory_use, "seeds": seeds, "homes": homes,
-            "growth": growth, "storms": storms}
+            "growth": growth, "storms": storms, "reservations": reservations}
 
 
 def main(size="normal", *chapters):
