@@ -75,6 +75,10 @@ static const struct option adopt_options[] = {
     { "network", 0, "NETWORK", "the network that it counts to" },
     { NULL, 0, NULL, NULL },
 };
+static const struct option seed_explain_options[] = {
+    { "as", 0, "CLIENT", "the client, such as cloud-init/22.4 (cloud-init/25.1)" },
+    { NULL, 0, NULL, NULL },
+};
 static const struct option seed_url_options[] = {
     { "for", 0, "LAUNCHER", "qemu, libvirt, proxmox, kernel or cidata" },
     { NULL, 0, NULL, NULL },
@@ -205,6 +209,10 @@ static const struct command table[] = {
       "make an unknown caller an instance, which then gets its seed from there without a token until it is home", run_adopt },
     { "unknown forget", "CALLER…", 1, -1, NULL, 0,
       "take callers off the list", run_forget },
+    { "seed show", "NAME [DOCUMENT]", 1, 2, NULL, COMMAND_READ,
+      "print the documents that a guest gets, or one of them byte for byte", run_seed_show },
+    { "seed explain", "NAME", 1, 1, seed_explain_options, COMMAND_READ,
+      "list what a client asks for, in order, and warn of traps in what it gets", run_seed_explain },
     { "seed url", "[NAME]", 0, 1, seed_url_options, COMMAND_READ,
       "print what to paste where a guest is launched by others; without NAME a URL by which any machine says itself who it is", run_seed_url },
     { "network create", "NETWORK", 1, 1, network_create_options, 0,

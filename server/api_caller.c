@@ -14,6 +14,32 @@ int api_get_seed_url(struct api_req *r, struct err *e)
     return 0;
 }
 
+int api_get_seed(struct api_req *r, struct err *e)
+{
+    auto_buf struct buf b = { .cap = (size_t)1 << 24 };
+    const char *document = api_query(r, "document");
+    size_t len;
+
+    if (core_seed_document(r->api->core, r->name, document ? document : "", &b, e) < 0)
+        return -1;
+    buf_puts(&b, ""); /* an empty one is a text too */
+    len = b.len;
+    api_answer_text(r, MHD_HTTP_OK, "application/octet-stream", buf_steal(&b), len);
+    return 0;
+}
+
+int api_get_seed_explain(struct api_req *r, struct err *e)
+{
+    const char *client = api_query(r, "client");
+    json_t *tree = core_seed_explain(r->api->core, r->name, client ? client : "", e);
+
+    if (!tree)
+        return -1;
+    api_answer_json(r, MHD_HTTP_OK, tree);
+    json_decref(tree);
+    return 0;
+}
+
 int api_post_adopt(struct api_req *r, struct err *e)
 {
     const char *as, *network = "";

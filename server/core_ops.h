@@ -30,6 +30,12 @@ json_t *core_console_tail(struct core *c, const char *name, unsigned lines, stru
 json_t *core_events(struct core *c, const char *name, int64_t after, int limit, bool newest,
                     struct err *e); /* {"events": […], "last": SEQ} */
 json_t *core_unknown(struct core *c, struct err *e);
+/* The bytes of one document ("user-data") as the guest gets them. */
+int core_seed_document(struct core *c, const char *name, const char *document, struct buf *ret,
+                       struct err *e);
+/* {"client", "requests": [{method, url, note}], "warnings": […]}: what such a client asks, in order;
+ * URLs have words in place of tokens. */
+json_t *core_seed_explain(struct core *c, const char *name, const char *client, struct err *e);
 /* {"for", "text", "notes": […]}: what to paste where somebody else launches it (seeds/paste.h); name
  * "": a URL that fits any machine. It holds the seed token. */
 json_t *core_seed_url(struct core *c, const char *name, const char *form, struct err *e);

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/parse.h"
+#include "seeds/lint.h"
 #include "seeds/userdata.h"
 #include "server/core_ansible.h"
 #include "server/core_apply.h"
@@ -375,6 +376,18 @@ static int check_minimums(struct apply *a, const struct fleet_instance *f, struc
     return 0;
 }
 
+struct linting {
+    struct apply *a;
+    const char *instance;
+};
+
+static void found(const char *text, void *arg)
+{
+    const struct linting *l = arg;
+
+    apply_warn(l->a, "instance %s: user-data: %s", l->instance, text);
+}
+
 static int check_user_data(struct apply *a, const struct fleet_instance *f, struct err *e)
 {
     struct userdata_facts facts;
@@ -383,6 +396,8 @@ static int check_user_data(struct apply *a, const struct fleet_instance *f, stru
         return err_wrap(e, "instance %s: user-data", f->name.s);
     if (facts.warning[0])
         apply_warn(a, "instance %s: user-data: %s", f->name.s, facts.warning);
+    lint_user_data(f->spec.user_data, f->spec.user_data_len, f->spec.vars, found,
+                   &(struct linting){ a, f->name.s });
     return 0;
 }
 

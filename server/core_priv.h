@@ -202,6 +202,8 @@ void core_home(struct core *c, uint32_t id, const struct guest_post *m);
 void core_report(struct core *c, const struct guest_post *m);
 /* Renders and stores an instance's documents; inside a transaction. */
 int core_render(struct core *c, int64_t id, struct err *e);
+/* As they are served, rendered if they were not; the texts are valid until the next ones are read. */
+int core_seed_docs(struct core *c, const struct guest *g, struct seed_docs *ret, struct err *e);
 void core_invalidate(struct core *c, const char *tag);
 /* User-data as the operator wrote it, looked at: refusals at apply. */
 void core_agent(const struct caller *who, char out[96]); /* "guest 127.0.0.1" */

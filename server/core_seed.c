@@ -224,6 +224,11 @@ static void watch_claimants(struct core *c, struct guest *g, const struct caller
     record_alarm(c, g, who, EV_SECOND_CLAIMANT, text);
 }
 
+int core_seed_docs(struct core *c, const struct guest *g, struct seed_docs *ret, struct err *e)
+{
+    return fetch(c, g, ret, e);
+}
+
 static void serve(struct core *c, uint32_t id, struct guest *g, const struct seed_get *m)
 {
     struct seed_reply r = { .status = 200, .keep_ms = c->config.cache_keep };

@@ -241,6 +241,21 @@ int core_forget_caller(struct core *c, const char *caller, struct err *e)
     return err_set(e, ERR_NOT_FOUND, "no caller %s", caller);
 }
 
+int core_seed_document(struct core *c, const char *name, const char *document, struct buf *ret,
+                       struct err *e)
+{
+    (void)c;
+    buf_printf(ret, "%s of %s", document, name);
+    return buf_check(ret, e);
+}
+
+json_t *core_seed_explain(struct core *c, const char *name, const char *client, struct err *e)
+{
+    (void)c;
+    (void)e;
+    return json_pack("{s:s,s:s}", "name", name, "client", client);
+}
+
 json_t *core_seed_url(struct core *c, const char *name, const char *form, struct err *e)
 {
     (void)c;
