@@ -42,6 +42,10 @@ struct spawn_opts {
                              outputs that others still hold are not waited for */
     rlim_t max_file_size; /* 0: none (RLIMIT_FSIZE); set in the child before exec, as the next */
     rlim_t max_memory;    /* 0: none (RLIMIT_AS) */
+    bool limit_caps;      /* of this process's capabilities only those of `caps` are kept (bits by
+                             CAP_…); root's program gets no others either, once this process can
+                             gain no privileges (PR_SET_NO_NEW_PRIVS) */
+    uint64_t caps;
 };
 #define SPAWN_OPTS_INIT ((struct spawn_opts){ .in = -1, .out = -1, .err = -1 })
 

@@ -9,4 +9,7 @@
  * nothing is left of the child. */
 pid_t spawn_exec(const struct argv *a, const struct spawn_opts *o, const int std[3], struct err *e);
 
+/* In the child, before exec: spawn_opts.caps. -1 with errno. */
+int spawn_keep_caps(uint64_t keep);
+
 #endif

@@ -235,6 +235,7 @@ static int run(struct probe *p, struct err *e)
     o.n_fds = 1;
     o.capture = true;
     o.own_session = true;
+    o.limit_caps = true; /* to none */
     o.limit_ms = left_ms(p);
     run_argv(p->qemu, &a);
     p->child = child_spawn(p->loop, &a, &o, run_done, p, e);
@@ -292,6 +293,7 @@ static int ask_version(struct probe *p, struct err *e)
     struct spawn_opts o = SPAWN_OPTS_INIT;
     o.capture = true;
     o.own_session = true;
+    o.limit_caps = true; /* to none */
     o.limit_ms = left_ms(p);
     argv_add(&a, p->qemu);
     argv_add(&a, "--version");

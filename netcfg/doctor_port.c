@@ -1,12 +1,14 @@
 /* Who holds a port: proc_pid_net(5)'s socket tables, then the processes' descriptors. */
 #include "netcfg/doctor_read.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/cleanup.h"
 #include "base/parse.h"
@@ -99,6 +101,15 @@ static void socket_owner(int root, unsigned long inode, char owner[32])
         break;
     }
     closedir(dir);
+}
+
+bool doctor_port_apart(unsigned port)
+{
+    auto_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+
+    return fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", sizeof "lo") == 0 &&
+           bind(fd, (const struct sockaddr *)&at, sizeof at) == 0;
 }
 
 bool doctor_port_held(int root, unsigned port, bool tcp_too, char owner[32])

@@ -141,6 +141,9 @@ void doctor_read(struct doctor_facts *ret)
     auto_close int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     doctor_read_below(root, ret);
+    /* Whose port it is cannot be seen of other users' processes without CAP_SYS_PTRACE. */
+    if (ret->port67 && doctor_port_apart(67))
+        ret->port67 = false;
 }
 
 bool doctor_program(const char *name)

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "server/guests_priv.h"
 #include "server/nets.h"
+#include "server/powers.h"
 
 #define FD_FIRST   10 /* QEMU's descriptors are FD_FIRST + role */
 #define TICK_MS    10000
@@ -162,6 +163,8 @@ static struct child *start(struct running *r, const struct argv *a, const struct
     }
     o.out = o.err = f->log;
     o.own_session = true;
+    o.limit_caps = true;
+    o.caps = POWERS_QEMU;
     return child_spawn(r->guests->loop, a, &o, child_done, r, e);
 }
 

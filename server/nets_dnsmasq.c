@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/parse.h"
 #include "server/nets_priv.h"
+#include "server/powers.h"
 
 #define SETTLE_MS      300 /* a dnsmasq that cannot bind is gone by then */
 #define BACKOFF_MS     200 /* doubles */
@@ -176,6 +177,8 @@ static int launch(struct dns *d, struct err *e)
     argv_of(t, &a);
     o.out = o.err = log;
     o.own_session = true;
+    o.limit_caps = true;
+    o.caps = POWERS_DNSMASQ;
     o.max_file_size = 64u << 20;
     (void)setenv(LEASE_SOCKET_ENV, n->lease_path, 1);
     d->child = child_spawn(n->loop, &a, &o, child_ended, d, e);

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "server/nets_priv.h"
+#include "server/powers.h"
 
 #define LIMIT_MS  15000
 #define SAVE_MAX  (16u << 20)
@@ -89,6 +90,8 @@ static int restore(struct rules_job *j, const struct buf *text, struct err *e)
     o.in = in;
     o.capture = true;
     o.limit_ms = LIMIT_MS;
+    o.limit_caps = true;
+    o.caps = POWERS_IPTABLES;
     argv_addf(&a, "%s-restore", j->nets->o.config->iptables);
     argv_add(&a, "--noflush");
     argv_add(&a, "--wait");
@@ -157,6 +160,8 @@ static int save(struct rules_job *j, struct err *e)
     o.capture = true;
     o.capture_cap = SAVE_MAX;
     o.limit_ms = LIMIT_MS;
+    o.limit_caps = true;
+    o.caps = POWERS_IPTABLES;
     argv_addf(&a, "%s-save", j->nets->o.config->iptables);
     j->nets->iptables = child_spawn(j->nets->loop, &a, &o, saved, j, e);
     if (j->nets->iptables)

@@ -13,6 +13,7 @@
 #include "server/handover.h"
 #include "server/listen.h"
 #include "server/notify.h"
+#include "server/powers.h"
 
 #define LOCK_WAIT_MS 5000
 #define UNCLAIMED_MS 30000
@@ -168,6 +169,8 @@ static int serve(struct roostd *d, const struct roostd_roles *kind, struct err *
     }
     if (rc == 0)
         rc = open_sockets(&r, e);
+    if (rc == 0) /* the control socket has its group by now */
+        rc = powers_limit(e);
     if (rc == 0)
         rc = supervise(&r, e);
     if (rc == 0) {

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/spawn.h"
 #include "server/child.h"
+#include "server/powers.h"
 #include "server/supervise.h"
 
 struct process {
@@ -52,6 +53,8 @@ static int start(enum role r, int channel_fd, void *arg, struct err *e)
     o.n_fds = (int)ARRAY_SIZE(fds);
     o.out = STDOUT_FILENO;
     o.err = STDERR_FILENO;
+    o.limit_caps = true;
+    o.caps = r == ROLE_CORE ? POWERS_CORE : POWERS_NONE;
     p->child = child_spawn(all->loop, &a, &o, done_cb, p, e);
     return p->child ? 0 : err_wrap(e, "cannot start %s (see --libexec)", role_program(r));
 }

@@ -130,9 +130,8 @@ def test_ports_in_use(host, port, kind):
         return s
     with Roost(CONF, inside=host) as r:
         define(r)
-        me = open("/proc/self/comm").read().strip()
         with host.enter(hold):
-            fault(r, "error", f"port-{port}", f"{me} holds port {port} on all addresses", f"have {me} listen")
+            fault(r, "error", f"port-{port}", f"holds port {port} on all addresses", "listen on the addresses")
         fine(r, f"port-{port}")
         change(r, "up")  # what holds them now is roost's own
         fine(r, f"port-{port}")

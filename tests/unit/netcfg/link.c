@@ -122,7 +122,7 @@ static char *snapshot(void)
 {
     FILE *p = popen("(ip -d addr; ip route show table all; ip -6 route show table all; "
                     "ip -d link) | sed -E 's/_lft [0-9]+sec/_lft SEC/g; s/expires [0-9]+sec//; "
-                    "s/[a-z]+_timer +[0-9.]+//g; /^(local|anycast) [0-9a-f]*:.* proto kernel /d'",
+                    "s/[a-z]+_timer +[0-9.]+//g; /^(local|anycast|multicast) [0-9a-f]*:.* proto kernel /d'",
                     "r");
     auto_buf struct buf b = BUF_INIT;
     char line[4096];
