@@ -100,8 +100,8 @@ static int set_pragmas(struct store *s, const char *const *list, size_t n, struc
 static int connect_db(struct store *s, struct err *e)
 {
     int64_t version;
-    if (sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
-        SQLITE_OK) {
+    if (sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                        s->reader ? NULL : store_vfs()) != SQLITE_OK) {
         return s->db ? store_fail(s, e) : err_set(e, ERR_INTERNAL, "out of memory");
     }
     sqlite3_extended_result_codes(s->db, 1);

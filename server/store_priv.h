@@ -207,6 +207,11 @@ int store_db_fail(sqlite3 *db, struct err *e, const char *path, const char *what
 /* All pages of one snapshot into the file `to`. stop may be NULL. */
 int store_copy_pages(sqlite3 *db, const char *to, const atomic_bool *stop, struct err *e);
 
+/* --- store_vfs.c --- */
+/* The name of the VFS for the connection that writes; NULL, the default one, when it cannot be
+ * made. */
+const char *store_vfs(void);
+
 /* --- store_log.c --- */
 /* Makes the log grow in large steps. For the writer, when its pragmas are set; never fails. */
 void store_log_watch(struct store *s);
