@@ -36,8 +36,7 @@ void core_base_url(const struct core *c, const struct network *n, char ret[BASE_
 
     if (n->advertise[0])
         snprintf(ret, BASE_URL_MAX + 1, "%s", n->advertise);
-    else if (n->kind != NETWORK_USER && (n->host.family || !c->config.advertise[0]) &&
-             network_address(c, n, &at.ip))
+    else if (n->kind != NETWORK_USER && network_address(c, n, &at.ip))
         snprintf(ret, BASE_URL_MAX + 1, "http://%s", endpoint_format(&at, text));
     else
         snprintf(ret, BASE_URL_MAX + 1, "%s", c->base_url);
@@ -47,8 +46,7 @@ static bool finds_roost(const struct core *c, const struct network *n)
 {
     struct ip ip;
 
-    return n->kind == NETWORK_USER || n->advertise[0] || c->config.advertise[0] ||
-           network_address(c, n, &ip);
+    return n->kind == NETWORK_USER || n->advertise[0] || network_address(c, n, &ip);
 }
 
 static int fill(struct core *c, const struct guest *g, const struct instance *i, struct launch *l,

@@ -274,8 +274,8 @@ int machine_launch_values(struct core *c, const struct guest *g, struct launch *
 void machines_autostart(struct core *c);
 /* A network has come up or has not: who waited for it starts, or is told. */
 void machines_waiting_free(struct core *c);
-/* Where guests of a network find roost: as it says, else the host on its bridge (of a bridged one
- * without host-address: [seed] advertise first), else as on user networks. */
+/* Where guests of a network find roost: as it says, else the host on its bridge, else as on user
+ * networks. */
 void core_base_url(const struct core *c, const struct network *n, char ret[BASE_URL_MAX + 1]);
 void machines_network(struct core *c, const char *network, bool up);
 

@@ -110,7 +110,7 @@ def lines(state):
     return [f"{kind}: {json.dumps(row, sort_keys=True)}" for kind, rows in state.items() for row in rows]
 
 
-def the_same(what, want, look, timeout=10):
+def the_same(what, want, look, timeout=30):
     """Soon: links of IPv6 and processes take a moment to be gone. Else what differs, line by line."""
     last = [None]
 

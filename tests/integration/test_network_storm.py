@@ -57,16 +57,16 @@ def kill_each(host, r):  # noqa: F811
     """dnsmasq, roost-core and roostd one after another, and then all at once."""
     was = dnsmasq(host)
     os.kill(was[0], signal.SIGKILL)
-    until("another dnsmasq", lambda: dnsmasq(host) and dnsmasq(host) != was)
+    until("another dnsmasq", lambda: dnsmasq(host) and dnsmasq(host) != was, 60)
     core = r.pid("core")
     r.kill("core")
-    until("another core", lambda: pid_of(r, "core") not in (None, core))
-    until("up", lambda: standing(r) == "up")
+    until("another core", lambda: pid_of(r, "core") not in (None, core), 60)
+    until("up", lambda: standing(r) == "up", 60)
     for victim in ("roostd", "all"):
         r.kill(victim)
         r.process.wait(30)
         r.start()
-        until("up", lambda: standing(r) == "up")
+        until("up", lambda: standing(r) == "up", 60)
 
 
 def pid_of(r, role):

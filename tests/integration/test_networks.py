@@ -116,14 +116,27 @@ class Machine:
 
     def resolve(self, name):
         """By a resolver that knows nothing but the network's."""
-        def run():
-            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        return resolve(self.ns, name)
+
+
+def resolve(ns, name, kind=1):
+    """What the network's dnsmasq says in a namespace, of A records (or of PTR, 12); None: there is no such name."""
+    def run():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             s.settimeout(5)
-            question = b"".join(bytes([len(p)]) + p.encode() for p in name.split(".")) + b"\0\0\1\0\1"
+            question = b"".join(bytes([len(p)]) + p.encode() for p in name.split(".")) + bytes([0, 0, kind, 0, 1])
             s.sendto(b"\x12\x34\1\0\0\1\0\0\0\0\0\0" + question, (HOST, 53))
             data = s.recv(4096)
-            return socket.inet_ntoa(data[-4:]) if data[7] else None
-        return self.ns.enter(run)
+        if not data[7]:
+            return None
+        if kind == 1:
+            return socket.inet_ntoa(data[-4:])
+        labels, at = [], 12 + len(question) + 12  # behind the name (a pointer), type, class, life and length
+        while data[at]:
+            labels.append(data[at + 1:at + 1 + data[at]].decode())
+            at += 1 + data[at]
+        return ".".join(labels)
+    return ns.enter(run)
 
 
 # --- stories ---
@@ -183,6 +196,10 @@ def test_a_guest_by_cable(host):
         assert address in known
         assert web.resolve("web1.lab.internal") == address
         assert web.resolve("nobody.lab.internal") is None
+        # The host, and backward.
+        assert resolve(host, "web1.lab.internal") == address
+        back = ".".join(reversed(address.split("."))) + ".in-addr.arpa"
+        assert resolve(host, back, 12) == resolve(web.ns, back, 12) == "web1.lab.internal"
         db = Machine(host, r, "db1")
         other = db.lease()
         assert other != address and web.resolve("db1.lab.internal") == other
