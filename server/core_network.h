@@ -46,6 +46,7 @@ void network_state(struct core *c, const struct net_state *m);
  * was up last. False: none is known. */
 bool network_address(const struct core *c, const struct network *n, struct ip *ret);
 void network_address_told(struct core *c, const char *name, const struct ip *now);
+int network_address_forget(struct core *c, const char *name, struct err *e); /* it is removed */
 
 /* --- core_network_plan.c: plans that are only looked at --- */
 /* What `up` would do now; nothing is changed, and a network that is up not disturbed. `fn` once:

@@ -26,6 +26,14 @@ bool network_address(const struct core *c, const struct network *n, struct ip *r
            ip_parse(text, ret, NULL) == 0;
 }
 
+int network_address_forget(struct core *c, const char *name, struct err *e)
+{
+    char key[KEY_SIZE];
+
+    key_of(name, key);
+    return store_meta_remove(c->store, key, e);
+}
+
 static int keep(struct core *c, const struct network *n, const struct ip *now, struct err *e)
 {
     char key[KEY_SIZE], text[IP_TEXT];

@@ -197,7 +197,8 @@ static int remove_record(struct core *c, const char *name, const struct actor *w
     snprintf(ev.actor, sizeof ev.actor, "%s", who->text);
     if (core_write(c, true, e) < 0 || store_savepoint(c->store, e) < 0)
         return -1;
-    if (store_event_add(c->store, NULL, &ev, e) < 0 || core_network_drop(c, name, e) < 0) {
+    if (store_event_add(c->store, NULL, &ev, e) < 0 || network_address_forget(c, name, e) < 0 ||
+        core_network_drop(c, name, e) < 0) {
         store_rollback_to(c->store);
         return -1;
     }

@@ -230,6 +230,27 @@ def test_a_bridged_network_tells_guests_the_hosts_own_address(host):
         change(r, "down", "lan")
 
 
+@pytest.mark.skipif(not shutil.which("qemu-img"), reason="qemu-img is not installed")
+def test_a_guest_that_could_not_find_roost_is_not_started(host):
+    """The host has no address on that bridge, and nobody said another."""
+    host.lab.bridge(host, "br0")
+    with Roost({"launch": {"accelerator": "tcg"}}, inside=host) as r:
+        disk = r.dir / "disk.raw"
+        disk.write_bytes(bytes(510) + b"\x55\xaa")
+        r.apply({"networks": {"lan": {"kind": "bridged", "parent": "br0"}}, "images": {"disk": {"file": str(disk)}},
+                 "instances": {"web1": {"image": "disk", "network": "lan"}}})
+        change(r, "up", "lan")
+        refused = r.cli("instance", "start", "web1", check=False)
+        assert refused.returncode != 0
+        assert re.search(r"network lan: the host has no address there .*host-address.*advertise", refused.stderr)
+        r.apply({"networks": {"lan": {"kind": "bridged", "parent": "br0", "advertise": "http://192.0.2.1:10200"}}})
+        r.cli("instance", "start", "web1")
+        r.cli("instance", "stop", "web1", "--force")
+        change(r, "down", "lan")
+        r.cli("instance", "remove", "web1")
+        r.cli("network", "remove", "lan")
+
+
 def test_another_guests_seed_is_refused(host):
     """Policy address: a request counts by where it comes from, whatever it claims to be."""
     with Roost(CONF, inside=host) as r:
