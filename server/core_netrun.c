@@ -2,137 +2,12 @@
  * recorded step at a time. */
 #include "server/core_netrun.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 
-#define RETRY_MAX_MS 300000
-
-static void undo_next(struct netrun *r);
 static void do_next(struct netrun *r);
-
-/* ---- events ---- */
-
-void netrun_tell(struct netrun *r, enum event_kind k, const char *fmt, ...)
-{
-    struct core *c = r->c;
-    struct event ev = { .real_ms = loop_now(c->loop).real_ms, .kind = k, .actor = "roost" };
-    char text[sizeof ev.detail];
-    struct err e;
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    event_detail(&ev, "network %s: %s", r->name.s, text);
-    if (event_kind_level(k) == 'e')
-        log_error("%s", ev.detail);
-    else
-        log_info("%s", ev.detail);
-    if (core_write(c, false, &e) == 0)
-        store_event_add(c->store, NULL, &ev, &e);
-}
-
-/* ---- the end of a run ---- */
-
-static void settle(struct netrun *r)
-{
-    bool was_up = r->up;
-
-    r->up = r->wanted && r->failure.kind == ERR_NONE;
-    if (r->failure.kind != ERR_NONE) {
-        snprintf(r->note, sizeof r->note, "%.255s", r->failure.text);
-        netrun_tell(r, EV_NETWORK_FAULT, "%s", r->failure.text);
-    } else if (r->up && !was_up) {
-        r->retry_ms = NETRUN_RETRY_MS;
-        netrun_tell(r, EV_NETWORK_UP, "%s", r->bridge);
-    } else if (!r->up && was_up) {
-        netrun_tell(r, EV_NETWORK_DOWN, "%s", r->bridge);
-    }
-    if (!r->wanted && r->failure.kind == ERR_NONE)
-        r->note[0] = r->bridge[0] = '\0';
-}
-
-/* A person's `up` that failed leaves nothing behind; others go on trying. */
-static bool take_back(struct netrun *r)
-{
-    struct err e;
-
-    if (!r->asked || r->failure.kind == ERR_NONE || !r->wanted)
-        return false;
-    r->asked = r->wanted = false;
-    r->n = 0;
-    if (core_write(r->c, true, &e) < 0 || store_network_want(r->c->store, r->name.s, false, &e) < 0)
-        return false;
-    r->state = RUN_UNDOING;
-    r->before = INT64_MAX;
-    undo_next(r);
-    return true;
-}
-
-/* Others may reach it, or may not any more. */
-static int allows(const struct network *n, void *arg)
-{
-    const struct netrun *r = arg;
-
-    for (int i = 0; i < n->n_allow; i++)
-        if (!strcmp(n->allow[i].s, r->name.s))
-            network_changed(r->c, n->name.s);
-    return 0;
-}
-
-/* Who asked wants to know of which network it is, and what to do where roost lacks the right. */
-static void tell_waiters(struct netrun *r, const struct err *failure)
-{
-    struct err e = *failure;
-
-    if (e.kind == ERR_DENIED)
-        err_set(&e, ERR_DENIED,
-                "%s; only a roostd that root or the system started has the right (networks of "
-                "kind user need none)",
-                failure->text);
-    if (e.kind != ERR_NONE)
-        network_wrap(r->name.s, &e);
-    waiters_call(&r->waiters, NULL, e.kind == ERR_NONE ? NULL : &e);
-}
-
-static void run_end(struct netrun *r)
-{
-    struct err failure = r->failure;
-    bool was_up = r->up;
-
-    if (take_back(r))
-        return;
-    r->state = RUN_IDLE;
-    r->asked = false;
-    settle(r);
-    tell_waiters(r, &failure);
-    if (r->again) {
-        r->again = false;
-        netrun_begin(r);
-    } else if (failure.kind != ERR_NONE && r->wanted) {
-        loop_timer_set(r->retry, r->retry_ms);
-        r->retry_ms = 2 * r->retry_ms < RETRY_MAX_MS ? 2 * r->retry_ms : RETRY_MAX_MS;
-    }
-    if (r->up != was_up) {
-        core_networks_each(r->c, allows, r);
-        machines_network(r->c, r->name.s, r->up);
-    }
-}
-
-static void failed(struct netrun *r, const struct err *e)
-{
-    if (r->failure.kind == ERR_NONE)
-        r->failure = *e;
-}
-
-static void run_fail(struct netrun *r, const struct err *e)
-{
-    failed(r, e);
-    run_end(r);
-}
 
 /* ---- verbs ---- */
 
@@ -170,7 +45,7 @@ static void resumed(bool committed, void *arg)
     if (committed)
         fn(r);
     else
-        run_fail(r, &e);
+        netrun_fail(r, &e);
 }
 
 static int after_commit(struct netrun *r, void (*fn)(struct netrun *r), struct err *e)
@@ -221,12 +96,12 @@ void netrun_begin(struct netrun *r)
     r->before = INT64_MAX;
     if (!r->wanted) {
         r->state = RUN_UNDOING;
-        undo_next(r);
+        netrun_undo_next(r);
         return;
     }
     r->state = RUN_PLANNING;
     if (send_plan(r, &e) < 0)
-        run_fail(r, &e);
+        netrun_fail(r, &e);
 }
 
 static struct netrun *of_verb(struct core *c, uint32_t id, enum run_state state)
@@ -258,7 +133,7 @@ void network_planned(struct core *c, uint32_t id, const struct net_state *m)
     memcpy(r->bridge, m->bridge, sizeof r->bridge);
     memcpy(r->note, m->problem, sizeof r->note);
     r->state = RUN_UNDOING;
-    undo_next(r);
+    netrun_undo_next(r);
 }
 
 /* ---- taking back what is not planned (any more), the last first ---- */
@@ -278,7 +153,7 @@ static int hand_over(struct netrun *r, const struct ledger_row *row, struct err 
                 ? -1
                 : store_ledger_hand_over(r->c->store, r->name.s, row->number, e);
 
-    if (n > 0 && after_commit(r, undo_next, e) < 0)
+    if (n > 0 && after_commit(r, netrun_undo_next, e) < 0)
         return -1;
     return n;
 }
@@ -295,7 +170,7 @@ static int undo(struct netrun *r, const struct ledger_row *row, struct err *e)
     return send_step(r, P_NET_UNDO, e);
 }
 
-static void undo_next(struct netrun *r)
+void netrun_undo_next(struct netrun *r)
 {
     struct ledger_row row;
     struct err e;
@@ -306,15 +181,15 @@ static void undo_next(struct netrun *r)
         if (is_planned(r, row.line))
             continue;
         if (undo(r, &row, &e) < 0)
-            run_fail(r, &e);
+            netrun_fail(r, &e);
         return;
     }
     if (n < 0) {
-        run_fail(r, &e);
+        netrun_fail(r, &e);
         return;
     }
     if (r->failure.kind != ERR_NONE || !r->wanted) {
-        run_end(r);
+        netrun_end(r);
         return;
     }
     r->state = RUN_DOING;
@@ -326,14 +201,14 @@ static void undone(struct netrun *r, const struct err *err)
     struct err e;
 
     if (err) { /* its row stays; the others are taken back all the same */
-        failed(r, err);
-        undo_next(r);
+        netrun_failed(r, err);
+        netrun_undo_next(r);
         return;
     }
     if (core_write(r->c, true, &e) < 0 ||
         store_ledger_remove(r->c->store, r->name.s, r->step.number, &e) < 0 ||
-        after_commit(r, undo_next, &e) < 0)
-        run_fail(r, &e);
+        after_commit(r, netrun_undo_next, &e) < 0)
+        netrun_fail(r, &e);
 }
 
 /* ---- doing what is planned, the first first ---- */
@@ -343,7 +218,7 @@ static void do_recorded(struct netrun *r)
     struct err e;
 
     if (send_step(r, P_NET_DO, &e) < 0)
-        run_fail(r, &e);
+        netrun_fail(r, &e);
 }
 
 /* What was remembered first counts: by now the host looks as roost has made it. */
@@ -368,9 +243,9 @@ static void do_next(struct netrun *r)
     struct err e;
 
     if (r->at == r->n)
-        run_end(r);
+        netrun_end(r);
     else if (record(r, &e) < 0)
-        run_fail(r, &e);
+        netrun_fail(r, &e);
 }
 
 void network_done(struct core *c, uint32_t id, const struct error_msg *m)
@@ -385,7 +260,7 @@ void network_done(struct core *c, uint32_t id, const struct error_msg *m)
     if (r->state == RUN_UNDOING) {
         undone(r, m->kind == ERR_NONE ? NULL : &e);
     } else if (m->kind != ERR_NONE) {
-        run_fail(r, &e);
+        netrun_fail(r, &e);
     } else if (r->state == RUN_DOING) {
         r->at++;
         do_next(r);

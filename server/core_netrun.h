@@ -41,6 +41,14 @@ struct netrun *netrun_get(struct core *c, const char *name,
 /* --- core_netrun.c --- */
 /* From the start; after the one that is under way, where one is. */
 void netrun_begin(struct netrun *r);
+/* What the ledger has and the plan does not is taken back, then the plan is done. */
+void netrun_undo_next(struct netrun *r);
+
+/* --- core_netrun_end.c --- */
+void netrun_end(struct netrun *r);
+/* It did not go well, in this point (the first one counts); and that is its end. */
+void netrun_failed(struct netrun *r, const struct err *e);
+void netrun_fail(struct netrun *r, const struct err *e);
 /* An event, and a line of the log. */
 void netrun_tell(struct netrun *r, enum event_kind k, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

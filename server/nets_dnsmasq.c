@@ -308,37 +308,6 @@ static struct dns *dns_get(struct net *t, struct err *e)
     return d;
 }
 
-/* Left to itself a dnsmasq of root's becomes nobody, who may not read a private state directory. */
-static const char *user_of(const struct nets *n)
-{
-    if (geteuid() != 0)
-        return NULL;
-    return n->o.config->mode == MODE_SYSTEM && n->o.config->dnsmasq_user[0]
-               ? n->o.config->dnsmasq_user
-               : "root";
-}
-
-/* --- files --------------------------------------------------------------------------------- */
-
-static int write_files(struct net *t, bool *ret_changed, struct err *e)
-{
-    const struct nets *n = t->nets;
-    auto_buf struct buf conf = BUF_INIT;
-    char script[PATH_SIZE];
-    struct dnsmasq_place p = { .bridge = t->plan.bridge, .dir = t->path, .script = script };
-
-    snprintf(script, sizeof(script), "%.*s/roost-lease", PATH_SIZE - 16, n->o.libexec);
-    p.user = user_of(n);
-    p.group = p.user && strcmp(p.user, "root") == 0 ? "root" : NULL;
-    if (dnsmasq_render(&t->up.network, &p, &conf, e) < 0 || buf_check(&conf, e) < 0)
-        return -1;
-    auto_close int dhcp = dir_open_make(t->dir, DIR_DHCP_HOSTS, 0755, e);
-    auto_close int hosts = dhcp < 0 ? -1 : dir_open_make(t->dir, DIR_DNS_HOSTS, 0755, e);
-    if (hosts < 0)
-        return -1;
-    return file_replace(t->dir, FILE_DNSMASQ_CONF, conf.data, conf.len, 0644, ret_changed, e);
-}
-
 /* --- verbs --------------------------------------------------------------------------------- */
 
 int dns_start(struct net *t, uint32_t id, struct err *e)
@@ -346,7 +315,7 @@ int dns_start(struct net *t, uint32_t id, struct err *e)
     bool changed = false;
     int r;
 
-    if (leases_open(t->nets, e) < 0 || write_files(t, &changed, e) < 0)
+    if (leases_open(t->nets, e) < 0 || dns_conf_write(t, &changed, e) < 0)
         return -1;
     struct dns *d = dns_get(t, e);
     if (!d)

@@ -19,6 +19,7 @@
 #define FILE_LINKS        "links" /* the same in the form of `ip -batch`; the kernel got netlink */
 #define FILE_SYSCTL       "sysctl.conf"
 #define FILE_DNSMASQ_LOG  "dnsmasq.log"
+#define NETS_TICK_MS      5000 /* between looks for drift */
 #define FILE_LEASE_SOCKET "lease.sock" /* in RUN */
 
 struct dns; /* nets_dnsmasq.c */
@@ -74,11 +75,15 @@ struct nets {
 
 /* --- nets.c --- */
 struct net *net_find(const struct nets *n, const struct name *name); /* NULL: none */
+struct net *net_get(struct nets *n, const struct name *name, struct err *e); /* made when new */
 struct net *net_of_bridge(const struct nets *n, const char *bridge);
 /* Answers a verb: how a step ended. err NULL: well. */
 void nets_answer(struct nets *n, uint32_t id, const struct name *network, const struct err *err);
 /* P_NET_STATE: something about a network that core did not ask for, "" when all is well. */
 void net_state(struct net *t, uint32_t id, enum proto_type type, const char *problem);
+/* "roost NETWORK INSTANCE": whose tap it is, whoever runs it. */
+#define TAP_ALIAS_SIZE (2 * NAME_MAX_LEN + 8)
+void net_tap_alias(const struct name *network, const char *instance, char ret[TAP_ALIAS_SIZE]);
 /* Opened once; NULL with e. */
 struct netlink *nets_netlink(struct nets *n, struct err *e);
 
@@ -106,6 +111,9 @@ void probe_free(struct probe *p); /* NULL is fine */
 /* --- nets_dnsmasq_find.c --- */
 /* A dnsmasq of ours with this argument vector that an earlier roostd started; 0: none. */
 pid_t dnsmasq_find(const struct config *c, const struct argv *a);
+
+/* --- nets_dnsmasq_conf.c --- */
+int dns_conf_write(struct net *t, bool *ret_changed, struct err *e);
 
 /* --- nets_dnsmasq.c --- */
 /* Writes the configuration, starts dnsmasq or finds the one that runs. 1: `id` is answered when it

@@ -7,7 +7,8 @@ import pytest
 from harness.netns import Lab
 from harness.roost import Roost
 from roostd_rig import until
-from test_networks import CONF, Machine, change, define, network, processes, snapshot, steps_of
+from test_network_kills import steps_of
+from test_networks import CONF, Machine, change, define, network, processes, snapshot
 
 pytestmark = pytest.mark.skipif(not (shutil.which("dnsmasq") and shutil.which("iptables-save")),
                                 reason="dnsmasq or iptables is not installed")
