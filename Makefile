@@ -53,7 +53,7 @@ $(BUILD)/%.o: %.c
 	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -ffunction-sections -fdata-sections -MMD -MP -c -o $@ $<
 
 # The build id: programs of different builds refuse to talk to each other.
-ID_SOURCES := $(sort $(foreach r,$(ROOMS),$(wildcard $(r)/*.c $(r)/*.h))) ansible/roost_outcome.py Makefile
+ID_SOURCES := $(sort $(foreach r,$(ROOMS),$(wildcard $(r)/*.c $(r)/*.h))) ansible/roost_outcome.py ansible/site.yaml Makefile
 $(BUILD)/build_id.c: $(ID_SOURCES)
 	@mkdir -p $(@D)
 	@id=$$(cat $(ID_SOURCES) | sha256sum | cut -d ' ' -f 1) && \
@@ -71,6 +71,7 @@ $(call archive,server): $(BUILD)/build_id.o
 # Embedded by .incbin, which the compiler's dependency list does not see.
 $(BUILD)/server/api_read.o: server/openapi.yaml
 $(BUILD)/ansible/plugin.o: ansible/roost_outcome.py
+$(BUILD)/ansible/init.o: ansible/site.yaml
 
 rooms    = $(foreach r,$(1),$(call archive,$(r)))
 link     = $(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)

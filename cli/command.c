@@ -129,6 +129,10 @@ static const struct option identity_modify_options[] = {
     { NULL, 0, NULL, NULL },
 };
 
+static const struct option ansible_init_options[] = {
+    { "instance", 0, "NAME", "into the directory of this instance, for it alone" },
+    { NULL, 0, NULL, NULL },
+};
 static const struct option restore_options[] = {
     { "replace", 0, NULL, "put aside the store that is there (nothing of it is deleted)" },
     { NULL, 0, NULL, NULL },
@@ -197,8 +201,10 @@ static const struct command table[] = {
       "print entries for ssh_config(5)", run_ssh_config },
     { "inventory", "", 0, 0, NULL, COMMAND_READ,
       "print the Ansible inventory", run_inventory },
-    { "known-hosts", "[NAME]", 0, 1, NULL, COMMAND_READ,
-      "print the host keys in the form of known_hosts", run_known_hosts },
+    { "known-hosts", "[HOST]", 0, 1, NULL, COMMAND_READ,
+      "print host keys as known_hosts has them: all, or of a name or address, for ssh", run_known_hosts },
+    { "ansible init", "", 0, 0, ansible_init_options, 0,
+      "write what Ansible needs, once, for people to edit; nothing that is there is changed", run_ansible_init },
     { "sync", "", 0, 0, NULL, 0,
       "write all generated files anew", run_sync },
     { "paths", "", 0, 0, NULL, COMMAND_READ,

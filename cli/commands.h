@@ -15,6 +15,9 @@ void print_warnings(const json_t *answer);
 /* status.c: of "ok", "warn", "error" */
 enum tint tint_of_level(const char *level);
 
+/* ansible.c */
+command_fn run_ansible_init;
+
 command_fn run_apply;                                                 /* apply.c */
 command_fn run_instance_list, run_instance_show;                      /* instance.c */
 command_fn run_start, run_stop, run_restart, run_remove, run_rebuild; /* operate.c */

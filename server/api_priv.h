@@ -116,6 +116,7 @@ int api_peer(int fd, bool system_mode, struct actor *ret, struct err *e);
 int api_peer_owner(const struct api_req *r, const char *what, struct err *e);
 
 /* --- api_read.c, api_events.c, api_op.c: the handlers --- */
+api_fn api_post_ansible_init; /* api_ansible.c */
 api_fn api_get_metrics;
 api_fn api_get_status, api_get_check, api_get_paths, api_get_instances, api_get_instance,
     api_get_console, api_get_unknown, api_get_networks, api_get_identities, api_get_images,

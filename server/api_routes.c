@@ -53,6 +53,7 @@ static const struct api_route routes[] = {
     { "GET", "/v1/openapi", { NULL }, 0, api_get_openapi },
     { "GET", "/v1/store/backup", { NULL }, 0, api_get_backup },
     { "POST", "/v1/store/check", { NULL }, API_BODY_MAX, api_post_store_check },
+    { "POST", "/v1/ansible/init", { NULL }, API_BODY_MAX, api_post_ansible_init },
     { "POST", "/v1/apply", { NULL }, API_APPLY_MAX, api_post_apply },
     { "POST", "/v1/instances/{name}/start", { NULL }, API_BODY_MAX, api_post_start },
     { "POST", "/v1/instances/{name}/stop", { NULL }, API_BODY_MAX, api_post_stop },

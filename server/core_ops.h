@@ -135,6 +135,11 @@ void core_image_remove(struct core *c, const char *name, const struct actor *who
 void core_image_gc(struct core *c, bool all, bool dry_run, const struct actor *who,
                    core_op_fn *done, void *arg);
 
+/* --- Ansible --- */
+/* Writes the documents of ansible/init.h where there are none: {"directory", "files": [{"file", "is":
+ * "written" "unchanged" "kept"}]}. instance NULL: the fleet's. */
+json_t *core_ansible_init(struct core *c, const char *instance, struct err *e);
+
 /* --- tasks: work that outlives who asked for it --- */
 /* [{id, kind, object, what, state: "running" "done" "failed" "cancelled" "interrupted", by, begun,
  * ended, error: {kind, message}}], in order; running ones with step, bytes, total, version. */

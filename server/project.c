@@ -250,13 +250,24 @@ int project(struct store *s, const struct config *c, enum projection which, stru
     return r < 0 ? -1 : buf_check(out, e);
 }
 
+/* As it is, or as known_hosts has it for other ports than 22: "[127.0.0.1]:2222". The entries name
+ * their ports, so ssh takes those of its own. */
+static bool is_address(const char *host, const char *address)
+{
+    size_t len = strlen(address);
+
+    if (*host != '[')
+        return !strcmp(host, address);
+    return !strncmp(host + 1, address, len) && !strncmp(host + 1 + len, "]:", 2);
+}
+
 static int one_known_host(const struct store_host *sh, void *arg)
 {
     struct projecting *p = arg;
     char address[IP_TEXT];
 
     if (strcmp(p->only, sh->guest->name.s) &&
-        strcmp(p->only, ip_format(&sh->guest->address.ip, address)))
+        !is_address(p->only, ip_format(&sh->guest->address.ip, address)))
         return 0;
     return one(sh, arg);
 }

@@ -14,7 +14,7 @@ from harness.roost import BUILD, ROOT, Roost
 from roostd_rig import until
 
 MAN = ROOT / "contrib" / "man"
-PAGES = ("roost.1", "roostd.8", "roost.conf.5")
+PAGES = ("roost.1", "roost-inventory.1", "roostd.8", "roost.conf.5")
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKcjTgXOVxNTSJtAyzDbLxKDBBYsXz2GDDSYQZEhRKSv op@desk\n"
 
 # In place of what would need a real guest's sshd: it ends with 0 when told to check strictly, and the
@@ -325,7 +325,7 @@ def test_roostd_8_has_each_option():
 
 def test_each_program_tells_its_version():
     number = re.search(r"^VERSION +:= (.*)$", (ROOT / "Makefile").read_text(), re.M).group(1)
-    for name in ("roost", "roostd", "roost-core", "roost-front", "roost-single"):
+    for name in ("roost", "roostd", "roost-core", "roost-front", "roost-single", "roost-run", "roost-inventory"):
         done = subprocess.run([BUILD / name, "--version"], capture_output=True, text=True)
         assert done.returncode == 0 and done.stderr == ""
         assert re.fullmatch(rf"{name} {re.escape(number)}( \([0-9a-f]{{12}}\))?\n", done.stdout), done.stdout
@@ -380,7 +380,7 @@ def test_a_mistake_in_roost_conf_is_named(tmp_path, text, place, right):
     (2, ["apply", "-f", "/"], "regular file"),
     (3, ["apply", "-f", "none.yaml"], "none.yaml"),
     (3, ["instance", "rebuild", "none"], "roost instance list"),
-    (3, ["known-hosts", "none"], "roost instance list"),
+    (3, ["ansible", "init", "--instance", "none"], "roost instance list"),
     (3, ["events", "none"], "roost instance list"),
     (3, ["console", "none"], "roost instance list"),
     (6, ["--socket", "/none", "status"], "start roostd"),

@@ -164,7 +164,7 @@ static void test_names_of_networks(void **state)
 static void test_names_of_instances(void **state)
 {
     static const char *const lines[] = { "instance show Web", "instance stop ok a/../b",
-                                         "wait -- -x", "known-hosts a_b", "ssh UP ls" };
+                                         "wait -- -x", "console a_b", "ssh UP ls" };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
@@ -174,6 +174,7 @@ static void test_names_of_instances(void **state)
     }
     assert_int_equal(parse("ssh web1 Not-A/Name"), 0);
     assert_int_equal(parse("help UPPER"), 0);
+    assert_int_equal(parse("known-hosts [127.0.0.1]:2222"), 0); /* as ssh asks */
 }
 
 static void test_global_options_stand_anywhere(void **state)
