@@ -118,6 +118,7 @@ help:
 	@echo 'make check       all tests          make check-fast   without real guests'
 	@echo 'make asan        unit and corpus tests under address and undefined behaviour sanitizers'
 	@echo 'make bench       load drivers beside nginx           make fuzz   libFuzzer on each parser'
+	@echo 'make install     [DESTDIR= PREFIX=]  make uninstall   make deb   a Debian package in $(BUILD)/deb'
 	@echo 'make layers      the walls between the rooms         make format make clean'
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/deb -prune -o -type f -name '*.d' -print 2>/dev/null)

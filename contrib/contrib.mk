@@ -11,3 +11,5 @@ guest-debian:
 	sh contrib/guest/debian.sh $(BUILD)/guest/debian
 guest-micro:
 	sh contrib/guest/micro.sh $(BUILD)/guest/micro
+
+include contrib/install.mk

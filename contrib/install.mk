@@ -1,0 +1,60 @@
+# make install, uninstall, deb. One list: what is installed is what is uninstalled.
+DESTDIR    ?=
+SYSCONFDIR ?= /etc
+sbindir    := $(PREFIX)/sbin
+unitdir    := $(PREFIX)/lib/systemd
+
+# MODE FILE TARGET
+define INSTALLED
+0755 $(BUILD)/roost $(PREFIX)/bin/roost
+0755 $(BUILD)/roostd $(sbindir)/roostd
+0755 $(BUILD)/roost-inventory $(PREFIX)/bin/roost-inventory
+$(foreach p,$(filter-out roost-inventory,$(filter roost-%,$(PROGRAMS))),0755 $(BUILD)/$(p) $(PREFIX)/lib/roost/$(p)
+)
+$(foreach m,$(wildcard contrib/man/*.[1-8]),0644 $(m) $(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(m)))/$(notdir $(m))
+)
+0644 $(BUILD)/systemd/roost.service $(unitdir)/system/roost.service
+0644 $(BUILD)/systemd/roost-user.service $(unitdir)/user/roost.service
+0644 contrib/systemd/roost.sysusers $(PREFIX)/lib/sysusers.d/roost.conf
+0644 contrib/systemd/roost.tmpfiles $(PREFIX)/lib/tmpfiles.d/roost.conf
+0644 contrib/alerts/roost.yaml $(PREFIX)/share/doc/roost/alerts/roost.yaml
+0644 README.md $(PREFIX)/share/doc/roost/README.md
+$(foreach c,$(wildcard contrib/completions/roost.bash),0644 $(c) $(PREFIX)/share/bash-completion/completions/roost
+)
+$(foreach c,$(wildcard contrib/completions/_roost),0644 $(c) $(PREFIX)/share/zsh/vendor-completions/_roost
+)
+$(foreach c,$(wildcard contrib/completions/roost.fish),0644 $(c) $(PREFIX)/share/fish/vendor_completions.d/roost.fish
+)
+endef
+export INSTALLED
+
+$(BUILD)/systemd/%.service: contrib/systemd/%.service.in Makefile
+	@mkdir -p $(@D)
+	sed 's|@SBINDIR@|$(sbindir)|' $< >$@.tmp && mv $@.tmp $@
+
+# Depends on the prefix, which no file says: made anew each time.
+.PHONY: install uninstall deb systemd-units
+systemd-units:
+	@rm -rf $(BUILD)/systemd
+	@$(MAKE) --no-print-directory -s $(BUILD)/systemd/roost.service $(BUILD)/systemd/roost-user.service
+
+# roost.conf is only put where there is none: it is the operator's from then on.
+install: all systemd-units
+	@printf '%s\n' "$$INSTALLED" | while read -r mode file target; do \
+	    [ -z "$$mode" ] || install -D -m "$$mode" "$$file" "$(DESTDIR)$$target" || exit 1; done
+	@install -d -m 0755 "$(DESTDIR)$(SYSCONFDIR)/roost"
+	@[ -e "$(DESTDIR)$(SYSCONFDIR)/roost/roost.conf" ] || { \
+	    $(BUILD)/roostd --print-defaults >"$(DESTDIR)$(SYSCONFDIR)/roost/roost.conf" && \
+	    chmod 0644 "$(DESTDIR)$(SYSCONFDIR)/roost/roost.conf"; }
+	@echo "installed below $(DESTDIR)$(PREFIX); as a service: systemctl daemon-reload; systemctl enable --now roost"
+
+# State and configuration stay: rm -r /etc/roost /var/lib/roost, once no guest runs any more.
+uninstall:
+	@printf '%s\n' "$$INSTALLED" | while read -r mode file target; do \
+	    [ -z "$$mode" ] || rm -f "$(DESTDIR)$$target"; done
+	@rmdir "$(DESTDIR)$(PREFIX)/lib/roost" "$(DESTDIR)$(PREFIX)/share/doc/roost/alerts" \
+	    "$(DESTDIR)$(PREFIX)/share/doc/roost" 2>/dev/null || true
+
+# A Debian package in $(BUILD)/deb; DEB_BUILD_OPTIONS and CC as usual.
+deb:
+	CC='$(CC)' sh contrib/debian/build.sh $(BUILD)/deb $(VERSION)
