@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/parse.h"
 #include "cli/commands.h"
+#include "cli/select.h"
 #include "model/identity.h"
 #include "model/name.h"
 #include "model/words.h"
@@ -136,7 +137,8 @@ static const struct option *lettered(const struct option *o, char letter)
 static int set_output(struct cli *c, const char *value, struct err *e)
 {
     static const char *const names[] = {
-        [OUTPUT_TABLE] = "table", [OUTPUT_JSON] = "json", [OUTPUT_YAML] = "yaml"
+        [OUTPUT_TABLE] = "table", [OUTPUT_JSON] = "json", [OUTPUT_YAML] = "yaml",
+        [OUTPUT_CSV] = "csv",     [OUTPUT_NAME] = "name",
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -144,7 +146,8 @@ static int set_output(struct cli *c, const char *value, struct err *e)
             c->output = (enum output)i;
             return 0;
         }
-    return err_set(e, ERR_INVALID, "--output: \"%.40s\" is none of table, json, yaml", value);
+    return err_set(e, ERR_INVALID, "--output: \"%.40s\" is none of table, json, yaml, csv, name",
+                   value);
 }
 
 static int set_global(struct reading *r, const struct option *o, const char *value, struct err *e)
@@ -260,7 +263,8 @@ static int check_names(const struct args *a, struct err *e)
             continue;
         int n = strncmp(form + len, "…", strlen("…")) == 0 ? a->n : 1;
         for (int i = 0; i < n && i < a->n; i++)
-            if (kinds[k].parse(a->operand[i], &name, e) < 0)
+            if (!((a->command->flags & COMMAND_MANY) && is_pattern(a->operand[i])) &&
+                kinds[k].parse(a->operand[i], &name, e) < 0)
                 return err_wrap(e, "%s", a->command->words);
     }
     return 0;

@@ -9,7 +9,7 @@
 #include "cli/command.h"
 #include "model/layout.h"
 
-enum output { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_YAML };
+enum output { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_YAML, OUTPUT_CSV, OUTPUT_NAME };
 
 struct client;
 struct cli {

@@ -5,7 +5,7 @@
 #include "cli/commands.h"
 
 static const struct option globals[] = {
-    { "output", 'o', "FORMAT", "table (the default), json or yaml" },
+    { "output", 'o', "FORMAT", "table (the default), json, yaml, csv or name" },
     { "socket", 0, "PATH", "the control socket to talk to" },
     { "state", 0, "DIR", "the state directory of the roost to talk to" },
     { "help", 'h', NULL, "what a command does" },
@@ -18,12 +18,41 @@ static const struct option apply_options[] = {
     { "dry-run", 'n', NULL, "show the plan and change nothing" },
     { NULL, 0, NULL, NULL },
 };
+/* Of instances that are many (cli/select.h). */
+#define SELECT_OPTIONS                                                                             \
+    { "group", 'g', "GROUP", "those of a group" },                                                 \
+        { "state", 's', "STATE", "those in a state, such as homed or overdue" }
+#define SELECT_ALL { "all", 'a', NULL, "every instance" }
+#define SELECT_YES { "yes", 'y', NULL, "do not ask" }
+
+static const struct option instance_list_options[] = {
+    SELECT_OPTIONS,
+    { "sort", 0, "KEY", "by name (the default), state, since, address, image, …; -KEY downwards" },
+    { "columns", 0, "KEYS", "which ones, such as name,state,address" },
+    { NULL, 0, NULL, NULL },
+};
+static const struct option start_options[] = {
+    SELECT_OPTIONS,
+    SELECT_ALL,
+    { NULL, 0, NULL, NULL },
+};
+static const struct option rebuild_options[] = {
+    SELECT_OPTIONS,
+    SELECT_ALL,
+    SELECT_YES,
+    { NULL, 0, NULL, NULL },
+};
 static const struct option stop_options[] = {
     { "force", 0, NULL, "kill the guest at once" },
+    SELECT_OPTIONS,
+    SELECT_ALL,
     { NULL, 0, NULL, NULL },
 };
 static const struct option remove_options[] = {
     { "force", 0, NULL, "also when it runs" },
+    SELECT_OPTIONS,
+    SELECT_ALL,
+    SELECT_YES,
     { NULL, 0, NULL, NULL },
 };
 static const struct option wait_options[] = {
@@ -67,6 +96,23 @@ static const struct option instance_create_options[] = {
     { "domain", 0, "DOMAIN", "of its full name" },
     { "autostart", 0, NULL, "start it when the host has booted" },
     { "count", 0, "N", "that many: NAME-1 to NAME-N" },
+    { "dry-run", 'n', NULL, "check it and change nothing" },
+    { NULL, 0, NULL, NULL },
+};
+static const struct option instance_modify_options[] = {
+    { "image", 0, "IMAGE", "what its disk stands on" },
+    { "network", 0, "NETWORK", "where it lives" },
+    { "identity", 0, "IDENTITY…", "an account to make in it, in place of those that were said" },
+    { "group", 0, "GROUP…", "a group of the inventory, in place of those that were said" },
+    { "address", 0, "ADDRESS", "that it is to have" },
+    { "cpus", 0, "N", "virtual CPUs" },
+    { "memory", 0, "SIZE", "such as 2G" },
+    { "disk", 0, "SIZE", "such as 10G" },
+    { "bootstrapper", 0, "HOW", "how its seed reaches it: net or none" },
+    { "user-data", 0, "FILE", "its own user-data" },
+    { "domain", 0, "DOMAIN", "of its full name" },
+    { "autostart", 0, NULL, "start it when the host has booted" },
+    { "unset", 0, "OPTION…", "as if that option had never been said" },
     { "dry-run", 'n', NULL, "check it and change nothing" },
     { NULL, 0, NULL, NULL },
 };
@@ -169,19 +215,21 @@ static const struct command table[] = {
       "make the fleet as a file describes it", run_apply },
     { "instance create", "NAME", 1, 1, instance_create_options, 0,
       "define an instance, as apply does with a fleet file that holds nothing else", run_instance_create },
-    { "instance list", "", 0, 0, NULL, COMMAND_READ,
+    { "instance list", "[NAME…]", 0, -1, instance_list_options, COMMAND_READ | COMMAND_MANY,
       "list instances, their states and what they wait for", run_instance_list },
     { "instance show", "NAME", 1, 1, NULL, COMMAND_READ,
       "show all that is known of an instance", run_instance_show },
-    { "instance start", "NAME…", 1, -1, NULL, 0,
+    { "instance modify", "NAME", 1, 1, instance_modify_options, 0,
+      "change an instance's definition; it says what the change asks for", run_instance_modify },
+    { "instance start", "[NAME…]", 0, -1, start_options, COMMAND_MANY,
       "launch guests", run_start },
-    { "instance stop", "NAME…", 1, -1, stop_options, 0,
+    { "instance stop", "[NAME…]", 0, -1, stop_options, COMMAND_MANY,
       "shut guests down, and end those that do not", run_stop },
-    { "instance restart", "NAME…", 1, -1, NULL, 0,
+    { "instance restart", "[NAME…]", 0, -1, start_options, COMMAND_MANY,
       "stop guests and launch them again, changes of their definitions included", run_restart },
-    { "instance rebuild", "NAME…", 1, -1, NULL, 0,
+    { "instance rebuild", "[NAME…]", 0, -1, rebuild_options, COMMAND_MANY,
       "give guests a fresh disk and a new generation; those that ran are launched again", run_rebuild },
-    { "instance remove", "NAME…", 1, -1, remove_options, 0,
+    { "instance remove", "[NAME…]", 0, -1, remove_options, COMMAND_MANY,
       "forget instances and delete their disks", run_remove },
     { "wait", "NAME…", 1, -1, wait_options, COMMAND_READ,
       "wait until instances have come to a state", run_wait },

@@ -18,7 +18,7 @@ struct option {
     const char *help;
 };
 
-#define ARGS_OPTIONS_MAX 20
+#define ARGS_OPTIONS_MAX 24
 #define ARGS_SAID_MAX    32 /* of options that may be said again, all together */
 struct said {
     const struct option *option;
@@ -38,6 +38,7 @@ enum {
     COMMAND_READ = 1, /* changes nothing */
     COMMAND_RAW = 2,  /* hands a terminal or a stream over: no --output */
     COMMAND_TAIL = 4, /* from the first operand on nothing is an option */
+    COMMAND_MANY = 8, /* names may be patterns (cli/select.h) */
 };
 
 struct command {

@@ -19,9 +19,10 @@ enum tint tint_of_level(const char *level);
 command_fn run_ansible_init;
 
 command_fn run_apply;                                                 /* apply.c */
-command_fn run_instance_list, run_instance_show;                      /* instance.c */
+command_fn run_instance_list;                                         /* instance_list.c */
+command_fn run_instance_show;                                         /* instance.c */
 command_fn run_start, run_stop, run_restart, run_remove, run_rebuild; /* operate.c */
-command_fn run_instance_create;                                       /* instance_create.c */
+command_fn run_instance_create, run_instance_modify;                  /* instance_create.c */
 command_fn run_seed_show, run_seed_explain;                            /* seed.c */
 command_fn run_unknown_list, run_adopt, run_forget, run_seed_url;     /* external.c */
 command_fn run_wait;                                                  /* wait.c */

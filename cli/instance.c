@@ -1,4 +1,4 @@
-/* roost instance list, show. */
+/* roost instance show. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,48 +6,11 @@
 #include "base/parse.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/instance.h"
 #include "cli/out.h"
 
-static int print_list(struct cli *c, const json_t *tree, struct err *e)
-{
-    static const char *const columns[] = { "NAME",  "STATE", "SINCE", "ADDRESS",
-                                           "IMAGE", "NOTE",  NULL };
-    struct table *t;
-    size_t i;
-    json_t *row;
-
-    if (!json_array_size(tree)) {
-        puts("no instances; define some: roost apply -f fleet.yaml");
-        return 0;
-    }
-    t = table_new(c, columns, true);
-    json_array_foreach(tree, i, row)
-    {
-        char since[40];
-        const char *state = out_text(row, "state");
-        const char *cells[] = { out_text(row, "name"),
-                                state,
-                                when_ago(out_text(row, "since"), since),
-                                out_text(row, "address"),
-                                out_text(row, "image"),
-                                out_text(row, "note") };
-        table_row(t, tint_of_state(state), cells);
-    }
-    return table_print(t, e);
-}
-
-int run_instance_list(struct cli *c, const struct args *a, struct err *e)
-{
-    (void)a;
-    return out_tree(c, client_get(cli_client(c, e), "/v1/instances", e), print_list, e);
-}
-
-/* --- show --- */
-
-enum form { FORM_TEXT, FORM_NUMBER, FORM_SIZE, FORM_AGO, FORM_LIST, FORM_BOOL };
-
 /* A value as people read it; false: there is nothing to show. */
-static bool put_value(const json_t *v, enum form form, struct buf *out)
+bool put_value(const json_t *v, enum form form, struct buf *out)
 {
     char text[40];
 

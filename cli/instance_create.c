@@ -1,4 +1,4 @@
-/* roost instance create: a fleet of one instance (or of so many), from options. */
+/* roost instance create, modify: a fleet of one instance (or of so many), from options. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -86,21 +86,22 @@ static const struct {
 };
 
 /* "/instances/web1/memory: …" is about what was said as --memory. */
-static int in_options(const char *name, struct err *e)
+static int in_options(const struct args *a, struct err *e)
 {
+    const char *name = a->operand[0], *command = a->command->words;
     char at[NAME_MAX_LEN + 16];
     int len = snprintf(at, sizeof at, "/instances/%s", name);
     struct err whole = *e;
     const char *colon = strstr(whole.text, ": ");
 
     if (strncmp(whole.text, at, (size_t)len) != 0 || !colon)
-        return err_wrap(e, "instance create");
+        return err_wrap(e, "%s", command);
     const char *word = whole.text + len + (whole.text[len] == '/');
     size_t n = strcspn(word, "/:");
     for (size_t i = 0; i < ARRAY_SIZE(table); i++)
         if (strlen(table[i].word) == n && strncmp(table[i].word, word, n) == 0)
-            return err_set(e, whole.kind, "instance create: --%s: %s", table[i].option, colon + 2);
-    return err_set(e, whole.kind, "instance create: %s", colon + 2);
+            return err_set(e, whole.kind, "%s: --%s: %s", command, table[i].option, colon + 2);
+    return err_set(e, whole.kind, "%s: %s", command, colon + 2);
 }
 
 static int words_of(const struct args *a, json_t *words, struct err *e)
@@ -147,7 +148,7 @@ static json_t *fleet_of(const struct args *a, struct err *e)
              check(tree, e) == 0)
         return tree;
     json_decref(tree);
-    in_options(a->operand[0], e);
+    in_options(a, e);
     return NULL;
 }
 
@@ -185,6 +186,80 @@ int run_instance_create(struct cli *c, const struct args *a, struct err *e)
     answer = client_send(cli_client(c, e), "POST", "/v1/apply", body, e);
     json_decref(body);
     if (!answer)
-        return in_options(a->operand[0], e);
+        return in_options(a, e);
     return out_tree(c, answer, dry_run ? print_checked : print_created, e);
+}
+
+/* --- modify --- */
+
+static int unset(const struct args *a, json_t *spec, struct err *e)
+{
+    const char *said[ARGS_SAID_MAX];
+    int n = args_list(a, "unset", said);
+
+    for (int i = 0; i < n; i++) {
+        size_t k = 0;
+        while (k < ARRAY_SIZE(table) && strcmp(table[k].option, said[i]) != 0)
+            k++;
+        if (k == ARRAY_SIZE(table) || json_object_del(spec, table[k].word) < 0)
+            return err_set(e, ERR_INVALID, "instance modify: --unset %.40s: it is not set",
+                           said[i]);
+    }
+    return 0;
+}
+
+/* What is on record with the words of the command line over it. New reference. */
+static json_t *changed(struct cli *c, const struct args *a, struct err *e)
+{
+    auto_free char *path = path_instance(a->operand[0], "");
+    json_t *row = path ? client_get(cli_client(c, e), path, e) : NULL, *words, *tree, *ret = NULL;
+    json_t *spec = json_object_get(row, "spec");
+    char dir[PATH_SIZE];
+
+    if (!row)
+        return NULL;
+    words = json_object();
+    tree = json_pack("{s:{s:o}}", "instances", a->operand[0], words);
+    if (!getcwd(dir, sizeof dir))
+        err_sys(e, "the working directory");
+    else if (words_of(a, words, e) == 0 && fleet_inline(tree, NULL, NULL, dir, e) == 0 &&
+             unset(a, spec, e) == 0) {
+        json_object_update(spec, words);
+        ret = json_pack("{s:{s:O}}", "instances", a->operand[0], spec);
+    }
+    json_decref(tree);
+    json_decref(row);
+    return ret;
+}
+
+static int print_modified(struct cli *c, const json_t *tree, struct err *e)
+{
+    const json_t *row = json_array_get(json_object_get(tree, "plan"), 0);
+    const char *name = out_text(row, "name"), *class = out_text(row, "class");
+    auto_buf struct buf fields = BUF_INIT;
+
+    (void)c, (void)e;
+    print_warnings(tree);
+    if (!json_is_true(json_object_get(tree, "changed"))) {
+        printf("instance %s is as said; nothing changed\n", name);
+        return 0;
+    }
+    out_list(json_object_get(row, "fields"), &fields);
+    printf("instance %s: %s%s%s%s\n", name, buf_str(&fields), *class ? " (" : "", class,
+           *class ? ")" : "");
+    return 0;
+}
+
+int run_instance_modify(struct cli *c, const struct args *a, struct err *e)
+{
+    bool dry_run = args_option(a, "dry-run") != NULL;
+    json_t *tree = changed(c, a, e), *body, *answer = NULL;
+
+    if (tree && check(tree, e) == 0) {
+        body = json_pack("{s:O, s:b}", "fleet", tree, "dry-run", dry_run);
+        answer = client_send(cli_client(c, e), "POST", "/v1/apply", body, e);
+        json_decref(body);
+    }
+    json_decref(tree);
+    return answer ? out_tree(c, answer, print_modified, e) : in_options(a, e);
 }

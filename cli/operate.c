@@ -7,11 +7,13 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/out.h"
+#include "cli/select.h"
 
 struct operation {
     const char *method, *rest, *done;
     const char *force_rest;                            /* with --force; NULL: in the body */
     char *(*path)(const char *name, const char *rest); /* NULL: path_instance */
+    const char *destroys; /* "delete the disks of": it is asked for; NULL: nothing */
 };
 
 static json_t *results(const struct operation *op, const struct call *calls, const struct args *a)
@@ -51,12 +53,14 @@ static int report(struct cli *c, const struct operation *op, const struct call *
                   const struct args *a, struct err *e)
 {
     const struct call *bad = NULL;
+    int failed = 0;
 
     if (out_tree(c, results(op, calls, a), print_done, e) < 0)
         return -1;
     for (int i = 0; i < a->n; i++) {
         if (calls[i].result)
             continue;
+        failed++;
         if (bad)
             fprintf(stderr, "roost: %s\n", calls[i].err.text);
         else
@@ -65,10 +69,12 @@ static int report(struct cli *c, const struct operation *op, const struct call *
     if (!bad)
         return 0;
     *e = bad->err;
+    if (a->n > 1)
+        fprintf(stderr, "roost: %d of %d %s, %d failed\n", a->n - failed, a->n, op->done, failed);
     return -1;
 }
 
-static int operate(struct cli *c, const struct args *a, const struct operation *op, struct err *e)
+static int operate_on(struct cli *c, const struct args *a, const struct operation *op, struct err *e)
 {
     bool force = args_option(a, "force") != NULL;
     auto_free struct call *calls = calloc((size_t)a->n + 1, sizeof *calls);
@@ -94,64 +100,86 @@ static int operate(struct cli *c, const struct args *a, const struct operation *
     return ret;
 }
 
+static int operate(struct cli *c, const struct args *a, const struct operation *op, struct err *e)
+{
+    struct args chosen = *a;
+    struct selection s;
+    int r = 0;
+
+    if (!(a->command->flags & COMMAND_MANY))
+        return operate_on(c, a, op, e);
+    if (select_instances(c, a, &s, e) < 0)
+        return -1;
+    if (op->destroys)
+        r = select_confirm(&s, a, op->destroys, e);
+    chosen.operand = s.name;
+    chosen.n = s.n;
+    if (r == 0)
+        r = operate_on(c, &chosen, op, e);
+    selection_done(&s);
+    return r;
+}
+
 int run_start(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "POST", "/start", "started", NULL, NULL }, e);
+    return operate(c, a, &(struct operation){ "POST", "/start", "started", NULL, NULL, NULL }, e);
 }
 
 int run_stop(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "POST", "/stop", "stopped", NULL, NULL }, e);
+    return operate(c, a, &(struct operation){ "POST", "/stop", "stopped", NULL, NULL, NULL }, e);
 }
 
 int run_restart(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "POST", "/restart", "restarted", NULL, NULL }, e);
+    return operate(c, a, &(struct operation){ "POST", "/restart", "restarted", NULL, NULL, NULL }, e);
 }
 
 int run_rebuild(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "POST", "/rebuild", "rebuilt", NULL, NULL }, e);
+    return operate(c, a, &(struct operation){ "POST", "/rebuild", "rebuilt", NULL, NULL,
+                                              "throw away the disks of" }, e);
 }
 
 int run_remove(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "DELETE", "", "removed", "?force=1", NULL }, e);
+    return operate(c, a, &(struct operation){ "DELETE", "", "removed", "?force=1", NULL,
+                                              "forget, and delete the disks of," }, e);
 }
 
 int run_network_up(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "POST", "/up", "is up", NULL, path_network }, e);
+    return operate(c, a, &(struct operation){ "POST", "/up", "is up", NULL, path_network, NULL }, e);
 }
 
 int run_network_down(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "POST", "/down", "is down", NULL, path_network }, e);
+    return operate(c, a, &(struct operation){ "POST", "/down", "is down", NULL, path_network, NULL }, e);
 }
 
 int run_network_remove(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "DELETE", "", "removed", NULL, path_network }, e);
+    return operate(c, a, &(struct operation){ "DELETE", "", "removed", NULL, path_network, NULL }, e);
 }
 
 int run_identity_remove(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "DELETE", "", "removed", NULL, path_identity }, e);
+    return operate(c, a, &(struct operation){ "DELETE", "", "removed", NULL, path_identity, NULL }, e);
 }
 
 int run_image_verify(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "POST", "/verify", "is what was made", NULL, path_image },
+    return operate(c, a, &(struct operation){ "POST", "/verify", "is what was made", NULL, path_image, NULL },
                    e);
 }
 
 int run_image_remove(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "DELETE", "", "removed", NULL, path_image }, e);
+    return operate(c, a, &(struct operation){ "DELETE", "", "removed", NULL, path_image, NULL }, e);
 }
 
 int run_task_cancel(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "POST", "/cancel", "is being cancelled", NULL, path_task },
+    return operate(c, a, &(struct operation){ "POST", "/cancel", "is being cancelled", NULL, path_task, NULL },
                    e);
 }

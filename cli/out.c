@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "base/yaml.h"
+#include "cli/csv.h"
 
 int out_flush(struct err *e)
 {
@@ -34,6 +35,16 @@ static int put_json(const json_t *tree, size_t flags, struct err *e)
     return 0;
 }
 
+static int put_list(enum output form, const json_t *tree, struct err *e)
+{
+    auto_buf struct buf b = { .cap = (size_t)1 << 30 };
+
+    if ((form == OUTPUT_CSV ? csv_put(tree, &b, e) : names_put(tree, &b, e)) < 0)
+        return -1;
+    fwrite(b.data ? b.data : "", 1, b.len, stdout);
+    return 0;
+}
+
 int out_tree(struct cli *c, json_t *tree, out_fn *table, struct err *e)
 {
     int ret;
@@ -44,8 +55,10 @@ int out_tree(struct cli *c, json_t *tree, out_fn *table, struct err *e)
         ret = put_json(tree, JSON_INDENT(2), e);
     else if (c->output == OUTPUT_YAML)
         ret = put_yaml(tree, e);
-    else
+    else if (c->output == OUTPUT_TABLE)
         ret = table(c, tree, e);
+    else
+        ret = put_list(c->output, tree, e);
     json_decref(tree);
     if (ret >= 0 && out_flush(e) < 0)
         return -1;
@@ -54,6 +67,8 @@ int out_tree(struct cli *c, json_t *tree, out_fn *table, struct err *e)
 
 int out_document(struct cli *c, const json_t *tree, struct err *e)
 {
+    if (c->output == OUTPUT_CSV || c->output == OUTPUT_NAME)
+        return err_set(e, ERR_INVALID, "--output csv and name are for lists, not for what goes on");
     if (c->output == OUTPUT_YAML)
         puts("---");
     if ((c->output == OUTPUT_YAML ? put_yaml(tree, e) : put_json(tree, JSON_COMPACT, e)) < 0)

@@ -68,7 +68,9 @@ static void test_rows_are_sound(void **state)
         assert_true(rows[i].max < 0 || rows[i].max >= rows[i].min);
         for (const struct option *o = rows[i].options; o && o->name; o++, options++)
             for (const struct option *g = global_options(); g->name; g++) {
-                assert_string_not_equal(o->name, g->name);
+                /* Behind such a command --state is one of theirs; roost's directory goes before it. */
+                assert_true(strcmp(o->name, g->name) != 0 ||
+                            (strcmp(o->name, "state") == 0 && rows[i].flags & COMMAND_MANY));
                 assert_true(!o->letter || o->letter != g->letter);
             }
         assert_in_range(options, 0, ARGS_OPTIONS_MAX);
@@ -211,7 +213,7 @@ static void test_refusals(void **state)
     (void)state;
     assert_refused("aply", "did you mean \"apply\"?");
     assert_refused("frobnicate", "see roost help");
-    assert_refused("instance", "create, list, show, start, stop");
+    assert_refused("instance", "create, list, show, modify, start, stop");
     assert_refused("instance lits", "did you mean \"instance list\"?");
     assert_refused("wait web1 --fro homed", "did you mean --for?");
     assert_refused("wait web1 --force", "unknown option --force");
