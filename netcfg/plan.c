@@ -142,7 +142,8 @@ static int add_services(struct planner *pl, struct err *e)
                        "one with host-address",
                        n->name.s, pl->p.bridge);
     plan_add(pl, STEP_DNSMASQ);
-    if (pl->o->resolved && n->domain[0])
+    /* Of a bridge that is on somebody's LAN the resolver may know more than we do. */
+    if (pl->o->resolved && n->domain[0] && has_range(n))
         plan_add(pl, STEP_RESOLVED);
     return 0;
 }

@@ -19,7 +19,7 @@ struct plan {
 struct plan_opts {
     const uint8_t *salt; /* 16 bytes */
     uint16_t seed_port;
-    bool resolved;    /* systemd-resolved runs here */
+    bool resolved;    /* systemd-resolved runs here, and may be told of links */
     bool launch_seed; /* a socket for seeds on the bridge's address */
     bool made; /* the ledger says that we made the bridge: one that is marked as ours is ours,
                   whatever MAC somebody has given it since */

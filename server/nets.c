@@ -226,6 +226,7 @@ struct nets *nets_new(struct loop *l, const struct nets_opts *o, struct err *e)
     n->next_listener = 1; /* 0 is the user networks' */
     TAILQ_INIT(&n->list);
     TAILQ_INIT(&n->rules);
+    LIST_INIT(&n->resolving);
     n->tick = loop_timer_new(l, tick_cb, n, e);
     if (n->tick)
         return n;
@@ -240,6 +241,7 @@ void nets_free(struct nets *n)
     while (!TAILQ_EMPTY(&n->list))
         net_free(TAILQ_FIRST(&n->list));
     rules_free(n);
+    resolved_free(n);
     leases_close(n);
     netlink_close(n->netlink);
     loop_timer_free(n->tick);

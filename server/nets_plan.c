@@ -57,6 +57,7 @@ static int make_plan(struct nets *n, uint32_t id, const struct net_up *up, struc
 {
     struct plan_opts o = { .salt = up->salt,
                            .seed_port = up->seed_port,
+                           .resolved = resolved_runs(n->o.config),
                            .launch_seed = up->seed_port != 0,
                            .made = up->made };
     struct facts f = { 0 };

@@ -65,6 +65,7 @@ struct nets {
     TAILQ_HEAD(, net) list;
     TAILQ_HEAD(, rules_job) rules;
     struct child *iptables;
+    LIST_HEAD(, resolving) resolving;
     uint16_t next_listener;
     struct loop_timer *tick; /* looks for drift */
     int lease_fd;            /* datagrams of roost-lease; -1 */
@@ -99,6 +100,13 @@ void rules_free(struct nets *n);
 /* Links, sysctls, QEMU's scripts. Called when the links are made. */
 int net_files_write(const struct net *t, struct err *e);
 int net_files_remove(const struct net *t, struct err *e);
+
+/* --- nets_resolved.c --- */
+bool resolved_runs(const struct config *c);
+/* Always answer `id`, that it went well. */
+void resolved_up(struct net *t, uint32_t id);
+void resolved_down(struct nets *n, const struct name *network, const char *device, uint32_t id);
+void resolved_free(struct nets *n);
 
 /* --- nets_probe.c --- */
 struct probe;

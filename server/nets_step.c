@@ -67,6 +67,8 @@ static int step_do(struct net *t, const struct step *s, const struct net_step *m
     case STEP_DNSMASQ:
         return dns_start(t, id, e);
     case STEP_RESOLVED:
+        resolved_up(t, id);
+        return 1;
     case STEP_KINDS:
         break;
     }
@@ -121,6 +123,8 @@ static int step_undo(struct nets *n, const struct step *s, const struct net_step
         t = net_get(n, &m->network, e);
         return t ? dns_stop(t, id, e) : -1;
     case STEP_RESOLVED:
+        resolved_down(n, &m->network, s->device, id);
+        return 1;
     case STEP_KINDS:
         break;
     }

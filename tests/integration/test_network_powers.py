@@ -111,12 +111,13 @@ def test_root_keeps_what_is_named(host):
 class System(Roost):
     """As the system starts it: /run is its own here, and what dnsmasq's user runs can be reached by it."""
 
-    def __init__(self, host):
+    def __init__(self, host, before=None, env=None):
         class Inside:
             def argv(self, argv):
                 words = " ".join(f"'{w}'" for w in argv)
-                return host.argv(["unshare", "--mount", "--", "sh", "-c", f"mount -t tmpfs none /run && exec {words}"])
-        super().__init__(CONF, inside=Inside(), start=False)
+                return host.argv(["unshare", "--mount", "--", "sh", "-c",
+                                  f"mount -t tmpfs none /run && {before or 'true'} && exec {words}"])
+        super().__init__(CONF, inside=Inside(), start=False, env=env)
         os.chmod(self.dir, 0o755)
         self.settings["roost"].update({"mode": "system", "control": self.run / "control.sock"})
         self.settings["network"] = {"dnsmasq-user": "nobody"}
@@ -146,6 +147,37 @@ def test_dnsmasq_is_nobody(host):
             assert os.stat(r.state).st_mode & 0o777 == 0o711
             open_to_others = [p.name for p in r.state.iterdir() if p.lstat().st_mode & 0o077 and p.name != "networks"]
             assert open_to_others == []
+
+
+def test_the_host_is_told_whom_to_ask_for_names(host, tmp_path):
+    """Where systemd-resolved runs, by resolvectl: here one that writes down what it is told, as that would."""
+    told, bin = tmp_path / "told", tmp_path / "bin"
+    bin.mkdir()
+    (bin / "resolvectl").write_text(
+        f'#!/bin/sh\necho "$@" >>{told}\nlink=/run/systemd/resolve/netif/$(cat /sys/class/net/$2/ifindex)\n'
+        'mkdir -p ${link%/*}\ncase $1 in domain) echo "DOMAINS=$3" >$link;; revert) rm -f $link; esac\n')
+    (bin / "resolvectl").chmod(0o755)
+    before = "mkdir -p /run/systemd/resolve && touch /run/systemd/resolve/stub-resolv.conf"
+    with System(host, before, {"PATH": f"{bin}:{os.environ['PATH']}"}) as r:
+        r.start()
+        assert r.api("DELETE", "/v1/networks/shared").status == 200
+        define(r)
+
+        def names():
+            return next(c for c in r.api("GET", "/v1/networks/lab/check").json["checks"] if c["name"] == "names")
+        assert names()["level"] == "warn" and "resolvectl domain rb-lab '~lab.internal'" in names()["mend"]
+        steps = [s["do"] for s in r.api("GET", "/v1/networks/lab/plan").json["steps"]]
+        assert steps[-1] == "tell systemd-resolved who knows the names on rb-lab"
+        change(r, "up")
+        assert told.read_text().splitlines() == ["dns rb-lab 172.16.5.1", "domain rb-lab ~lab.internal"]
+        assert names()["level"] == "ok", names()
+        change(r, "down")
+        assert told.read_text().splitlines()[2:] == ["revert rb-lab"]
+        (bin / "resolvectl").write_text("#!/bin/sh\necho 'it is busy' >&2\nexit 1\n")
+        change(r, "up")  # guests do without
+        r.wait_log("names of guests on this host: resolvectl: exit code 1: it is busy")
+        assert network(r)["state"] == "up" and names()["level"] == "warn"
+        change(r, "down")
 
 
 # --- an ordinary user ---

@@ -29,7 +29,7 @@ struct test_case {
     const char *name;
     struct network network;
     struct host host;
-    bool no_seed, no_resolved;
+    bool no_seed, no_resolved, made;
 };
 
 /* What is not said: MTU 1500, up, a MAC but for lo and tun0. */
@@ -103,6 +103,14 @@ static struct test_case cases[] = {
     { .name = "device-of-another-roost",
       .network = { LAB(NETWORK_SHARED) },
       .host = { .links = { LINK("rb-lab", .kind = "bridge", .alias = "roost lab") } } },
+    { .name = "device-whose-mac-was-changed",
+      .network = { LAB(NETWORK_SHARED) },
+      .host = { .links = { LINK("rb-lab", .kind = "bridge", .alias = "roost lab") } },
+      .made = true },
+    { .name = "device-of-somebody-else-that-we-had-made",
+      .network = { LAB(NETWORK_SHARED) },
+      .host = { .links = { LINK("rb-lab", .kind = "bridge", .alias = "my own") } },
+      .made = true },
     { .name = "bridged-no-parent", .network = { LAN, .parent = "eth7" } },
     { .name = "bridged-loopback",
       .network = { LAN, .parent = "lo" },
@@ -205,7 +213,8 @@ static void describe(const struct test_case *c, struct buf *out)
     struct host h = c->host;
     struct facts f = { .links = h.links, .addresses = h.addresses, .routes = h.routes };
     const struct plan_opts o = {
-        .salt = salt, .seed_port = 10200, .resolved = !c->no_resolved, .launch_seed = !c->no_seed
+        .salt = salt, .seed_port = 10200, .resolved = !c->no_resolved, .launch_seed = !c->no_seed,
+        .made = c->made
     };
     struct plan p;
     struct err e = { 0 };
