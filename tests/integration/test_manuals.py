@@ -204,7 +204,7 @@ def test_readme_of_networks_as_it_is_written(tmp_path):
                 host.run(["env", *(f"{k}={v}" for k, v in r.env.items()), f"PATH={BUILD}:{r.env['PATH']}",
                           *line.split("#")[0].split()], timeout=60)
                 up = [n["name"] for n in r.json("network", "list") if n["state"] == "up" and n["name"] != "user"]
-                assert up == (["lab"] if re.search("network (up|show)", line) else []), line
+                assert up == (["lab"] if re.search("network (up|show|check)", line) else []), line
             assert not [link for link in host.ip("-j link") if link["ifname"].startswith("rb-")]
 
 
