@@ -1,6 +1,7 @@
 #include "server/front_table.h"
 
 #include <microhttpd.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -24,7 +25,8 @@ struct body {
 struct seat {
     struct front_key key;
     uint64_t hash;
-    TAILQ_ENTRY(seat) by_key, by_tag, by_age, by_row;
+    LIST_ENTRY(seat) by_key, by_tag;
+    TAILQ_ENTRY(seat) by_age, by_row;
     struct body *doc[SEED_DOCS];
     size_t bytes; /* shared documents count for each */
     int64_t expires_ms;
@@ -33,14 +35,15 @@ struct seat {
     uint32_t count[SEED_DOCS];
 };
 TAILQ_HEAD(seats, seat);
+LIST_HEAD(bucket, seat); /* empty as calloc() gives it: what nobody uses takes no memory */
 
 struct front_table {
     size_t cap, bytes, n;
-    size_t buckets;     /* a power of two */
-    struct seats *keys; /* by hash of the key */
-    struct seats *tags; /* by hash of the tag */
-    struct seats age;   /* the oldest first */
-    struct seats rows;  /* with counts to report */
+    size_t buckets;      /* a power of two */
+    struct bucket *keys; /* by hash of the key */
+    struct bucket *tags; /* by hash of the tag */
+    struct seats age;    /* the oldest first */
+    struct seats rows;   /* with counts to report */
     unsigned n_rows;
     front_served_fn *served;
     void *arg;
@@ -114,14 +117,15 @@ uint64_t front_key_hash(const struct front_key *k)
     return hash_bytes(k, sizeof(*k));
 }
 
-/* The token, a secret, in constant time. */
+/* In constant time from the token on, which is a secret. */
 static bool key_equal(const struct front_key *a, const struct front_key *b)
 {
     return memcmp(a->tag, b->tag, sizeof(a->tag)) == 0 &&
-           memcmp(a->ip, b->ip, sizeof(a->ip)) == 0 && a->listener == b->listener &&
-           a->family == b->family && a->claim == b->claim &&
-           equal_secret(a->token, b->token, sizeof(a->token));
+           equal_secret(a->token, b->token, sizeof(*a) - offsetof(struct front_key, token));
 }
+_Static_assert(offsetof(struct front_key, tag) == 0 &&
+                   offsetof(struct front_key, token) == TAG_MAX_LEN + 1,
+               "the tag, and all the rest");
 
 /* --- seats --------------------------------------------------------------------------------- */
 
@@ -240,20 +244,18 @@ struct front_table *front_table_new(size_t cap, front_served_fn *served, void *a
         return NULL;
     }
     t->tags = t->keys + t->buckets;
-    for (size_t i = 0; i < 2 * t->buckets; i++)
-        TAILQ_INIT(&t->keys[i]);
     TAILQ_INIT(&t->age);
     TAILQ_INIT(&t->rows);
     return t;
 }
 
-static struct seats *key_bucket(const struct front_table *t, uint64_t hash)
+static struct bucket *key_bucket(const struct front_table *t, uint64_t hash)
 {
     return &t->keys[hash & (t->buckets - 1)];
 }
 
 /* `tag` has 64 bytes, zeros behind the text. */
-static struct seats *tag_bucket(const struct front_table *t, const char *tag)
+static struct bucket *tag_bucket(const struct front_table *t, const char *tag)
 {
     return &t->tags[hash_bytes(tag, TAG_MAX_LEN + 1) & (t->buckets - 1)];
 }
@@ -277,8 +279,8 @@ static void report(struct front_table *t, struct seat *s)
 static void drop(struct front_table *t, struct seat *s)
 {
     report(t, s);
-    TAILQ_REMOVE(key_bucket(t, s->hash), s, by_key);
-    TAILQ_REMOVE(tag_bucket(t, s->key.tag), s, by_tag);
+    LIST_REMOVE(s, by_key);
+    LIST_REMOVE(s, by_tag);
     TAILQ_REMOVE(&t->age, s, by_age);
     s->in_table = false;
     t->bytes -= s->bytes;
@@ -299,7 +301,7 @@ static struct seat *find(const struct front_table *t, const struct front_key *k,
 {
     struct seat *s;
 
-    TAILQ_FOREACH(s, key_bucket(t, hash), by_key)
+    LIST_FOREACH(s, key_bucket(t, hash), by_key)
     {
         if (s->hash == hash && key_equal(&s->key, k))
             return s;
@@ -336,8 +338,8 @@ void front_table_put(struct front_table *t, struct seat *s, int64_t expires_ms)
     s->expires_ms = expires_ms;
     s->in_table = true;
     seat_ref(s);
-    TAILQ_INSERT_HEAD(key_bucket(t, s->hash), s, by_key);
-    TAILQ_INSERT_HEAD(tag_bucket(t, s->key.tag), s, by_tag);
+    LIST_INSERT_HEAD(key_bucket(t, s->hash), s, by_key);
+    LIST_INSERT_HEAD(tag_bucket(t, s->key.tag), s, by_tag);
     TAILQ_INSERT_TAIL(&t->age, s, by_age);
     t->bytes += s->bytes;
     t->n++;
@@ -368,8 +370,8 @@ static void drop_tag(struct front_table *t, const char tag[TAG_MAX_LEN + 1])
 {
     struct seat *next;
 
-    for (struct seat *s = TAILQ_FIRST(tag_bucket(t, tag)); s; s = next) {
-        next = TAILQ_NEXT(s, by_tag);
+    for (struct seat *s = LIST_FIRST(tag_bucket(t, tag)); s; s = next) {
+        next = LIST_NEXT(s, by_tag);
         if (memcmp(s->key.tag, tag, TAG_MAX_LEN + 1) == 0)
             drop(t, s);
     }
