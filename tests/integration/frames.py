@@ -35,6 +35,7 @@ def caller(r):
     """The struct caller at the start of a guest's message."""
     c = {"listener": r.number("H"), "family": r.number("B"), "ip": r.string(), "port": r.number("H"),
          "claim": r.number("B"), "tag": r.string().decode(), "claimed": r.string().decode(),
+         "marks": [r.string() for _ in ("uuid", "serial", "mac")] if r.number("B") else None,
          "has_token": r.number("B"), "token": r.string().decode(), "agent": r.string().decode()}
     c["ip"] = socket.inet_ntoa(c["ip"][:4]) if c["family"] == 4 else c["ip"]
     return c
