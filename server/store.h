@@ -24,6 +24,8 @@
 #include "model/network.h"
 #include "model/seedurl.h"
 
+#define STORE_SCHEMA 5
+
 struct store;
 
 /* Opens STATE/store.db below the directory, makes it when absent, migrates an older one (copied
@@ -230,6 +232,80 @@ struct store_host {
 };
 typedef int store_host_fn(const struct store_host *h, void *arg);
 int store_hosts(struct store *s, store_host_fn *fn, void *arg, struct err *e);
+
+/* --- Ansible: what is due for an instance (server/core_job.c) --- */
+enum job_state { JOB_PENDING, JOB_RUNNING, JOB_DONE, JOB_STATES };
+const char *job_state_name(enum job_state s); /* "pending" "running" "done" */
+/* One for each instance: of the generation that came home last. */
+struct job {
+    int64_t instance;
+    uint32_t generation;
+    enum job_state state;
+    bool ready;    /* the moment for it has come; else not_before says when to look again */
+    bool finished; /* cloud-init ended in this boot */
+    bool resets;   /* it is going to restart the guest before it is through (power_state) */
+    uint32_t attempts, interruptions;
+    int64_t not_before_ms; /* real time; of a pending one */
+    int64_t heard_ms;      /* real time of what it was last heard by */
+    int64_t run;           /* the last one, 0 none */
+    char outcome[16];      /* once done: "ok" "changed" "failed" "unreachable" … */
+};
+int store_job_get(struct store *s, int64_t instance, struct job *ret, struct err *e); /* 1, 0, -1 */
+int store_job_put(struct store *s, const struct job *j, struct err *e);
+int store_job_remove(struct store *s, int64_t instance, struct err *e);
+/* Instances of pending jobs whose time has come, the longest due first: how many, at most max. */
+int store_jobs_due(struct store *s, bool ready, int64_t now_ms, int64_t *ret, int max,
+                   struct err *e);
+/* When the next pending job is due; INT64_MAX: none is pending. */
+int store_jobs_next(struct store *s, int64_t *ret_ms, struct err *e);
+/* None is put off farther than until then: the wall clock may have been set back. */
+int store_jobs_cap(struct store *s, int64_t until_ms, struct err *e);
+int store_jobs_count(struct store *s, int64_t ret[JOB_STATES], struct err *e);
+
+/* --- and its runs --- */
+#define RUN_TAGS_TEXT 512
+#define RUN_HOW_SIZE  16
+struct run {
+    int64_t id;           /* 0: store_run_add() gives it one */
+    enum job_state state;
+    bool by_hand, check;
+    char playbook[PLAYBOOK_MAX + 1]; /* as it was named; DEPLOY of `own`'s own directory */
+    struct name own;                 /* instance whose own playbook it is; "" the fleet's */
+    char tags[RUN_TAGS_TEXT];        /* with commas */
+    char actor[64];
+    uint32_t hosts, interruptions;
+    int64_t asked_ms, started_ms, ended_ms; /* real time, 0: not yet */
+    int64_t pid, start_time; /* of what runs, 0 not known */
+    char boot_id[40];
+    char how[RUN_HOW_SIZE]; /* once done: "done" "refused" "timed-out" "cancelled" … */
+    char reason[600];       /* one line for people */
+};
+int store_run_add(struct store *s, struct run *r, struct err *e);
+int store_run_put(struct store *s, const struct run *r, struct err *e); /* all but what it is for */
+int store_run_get(struct store *s, int64_t id, struct run *ret, struct err *e); /* ERR_NOT_FOUND */
+typedef int store_run_fn(const struct run *r, void *arg);
+/* Those that are not done, in order. */
+int store_runs_open(struct store *s, store_run_fn *fn, void *arg, struct err *e);
+/* The newest first; of an instance only when it is not 0. */
+int store_runs(struct store *s, int64_t instance, int limit, store_run_fn *fn, void *arg,
+               struct err *e);
+/* One that is done and older than before_ms or beyond the newest `keep` is forgotten: its number in
+ * *ret. 1, 0 none, -1. */
+int store_run_forget(struct store *s, int64_t before_ms, unsigned keep, int64_t *ret,
+                     struct err *e);
+
+struct run_host {
+    int64_t instance;
+    struct name name;
+    uint32_t generation;
+    char outcome[16]; /* "" not yet */
+    char task[164], message[404];
+    uint32_t ok, changed, failed, skipped;
+    int64_t duration_ms;
+};
+int store_run_host_put(struct store *s, int64_t run, const struct run_host *h, struct err *e);
+typedef int store_run_host_fn(const struct run_host *h, void *arg);
+int store_run_hosts(struct store *s, int64_t run, store_run_host_fn *fn, void *arg, struct err *e);
 
 /* --- networks on the host --- */
 /* Which are to be up. */

@@ -169,12 +169,42 @@ static const char schema_5[] =
     " ip TEXT NOT NULL"
     ") STRICT;";
 
+/* jobs: what Ansible has to do for an instance. runs: what it did, with their hosts, which keep
+ * their names when an instance goes. */
+static const char schema_6[] =
+    "CREATE TABLE jobs("
+    " instance INTEGER PRIMARY KEY REFERENCES guests(id) ON DELETE CASCADE,"
+    " generation INTEGER NOT NULL, state INTEGER NOT NULL, ready INTEGER NOT NULL,"
+    " finished INTEGER NOT NULL, resets INTEGER NOT NULL, attempts INTEGER NOT NULL,"
+    " interruptions INTEGER NOT NULL, not_before_ms INTEGER NOT NULL, heard_ms INTEGER NOT NULL,"
+    " run INTEGER NOT NULL, outcome TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX jobs_due ON jobs(ready, not_before_ms) WHERE state = 0;"
+    "CREATE TABLE runs("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, state INTEGER NOT NULL, by_hand INTEGER NOT NULL,"
+    " check_only INTEGER NOT NULL, playbook TEXT NOT NULL, own TEXT NOT NULL, tags TEXT NOT NULL,"
+    " actor TEXT NOT NULL, hosts INTEGER NOT NULL, asked_ms INTEGER NOT NULL,"
+    " interruptions INTEGER NOT NULL, started_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL,"
+    " pid INTEGER NOT NULL, start_time INTEGER NOT NULL, boot_id TEXT NOT NULL,"
+    " how TEXT NOT NULL, reason TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX runs_open ON runs(id) WHERE state <> 2;"
+    "CREATE TABLE run_hosts("
+    " run INTEGER NOT NULL REFERENCES runs(id) ON DELETE CASCADE, name TEXT NOT NULL,"
+    " instance INTEGER NOT NULL, generation INTEGER NOT NULL, outcome TEXT NOT NULL,"
+    " task TEXT NOT NULL, message TEXT NOT NULL, ok INTEGER NOT NULL, changed INTEGER NOT NULL,"
+    " failed INTEGER NOT NULL, skipped INTEGER NOT NULL, duration_ms INTEGER NOT NULL,"
+    " PRIMARY KEY(run, name)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX run_hosts_instance ON run_hosts(instance, run);";
+
 const struct migration store_migrations[] = {
     { 1, schema_1 },
     { 2, schema_2 },
     { 3, schema_3 },
     { 4, schema_4 },
     { 5, schema_5 },
+    { 6, schema_6 },
 };
 const int store_migrations_n = ARRAY_SIZE(store_migrations);
 _Static_assert(ARRAY_SIZE(store_migrations) == STORE_SCHEMA, "one step per schema");

@@ -10,6 +10,9 @@
 #define RESERVED_SELECT                                                                            \
     "SELECT r.instance, g.name, g.mac, r.ip FROM reservations r JOIN guests g "                    \
     "ON g.id = r.instance WHERE "
+#define RUN_SELECT                                                                                 \
+    "SELECT id, state, by_hand, check_only, playbook, own, tags, actor, hosts, asked_ms, "         \
+    "interruptions, started_ms, ended_ms, pid, start_time, boot_id, how, reason FROM runs WHERE "
 #define EVENT_SELECT "SELECT seq, real_ms, name, kind, detail, actor FROM events WHERE "
 /* What store_guest_update() changes as a rule. The rest stands in indexes or seldom changes, and is
  * left out when it stays, as GUEST_SAME makes sure: SQLite rewrites index entries of every column
@@ -169,6 +172,41 @@ static const char *const sql[STMTS] = {
         RESERVED_SELECT "r.network = ?1 AND r.instance > ?2 ORDER BY r.instance LIMIT 1",
 
     /* Renamed, since iid and instance stand in several of them. */
+    [S_JOB_GET] = "SELECT generation, state, ready, finished, resets, attempts, interruptions, "
+                  "not_before_ms, heard_ms, run, outcome FROM jobs WHERE instance = ?1",
+    [S_JOB_PUT] =
+        "INSERT INTO jobs VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) "
+        "ON CONFLICT(instance) DO UPDATE SET generation = ?2, state = ?3, ready = ?4, "
+        "finished = ?5, resets = ?6, attempts = ?7, interruptions = ?8, not_before_ms = ?9, "
+        "heard_ms = ?10, run = ?11, outcome = ?12",
+    [S_JOB_REMOVE] = "DELETE FROM jobs WHERE instance = ?1",
+    [S_JOBS_DUE] = "SELECT instance FROM jobs INDEXED BY jobs_due WHERE state = 0 AND ready = ?1 "
+                   "AND not_before_ms <= ?2 ORDER BY not_before_ms LIMIT ?3",
+    [S_JOBS_NEXT] = "SELECT min(not_before_ms) FROM jobs INDEXED BY jobs_due WHERE state = 0 AND "
+                    "ready = ?1",
+    [S_JOBS_CAP] = "UPDATE jobs SET not_before_ms = ?1 WHERE state = 0 AND not_before_ms > ?1",
+    [S_JOBS_COUNT] = "SELECT state, count(*) FROM jobs GROUP BY state",
+    [S_RUN_ADD] = "INSERT INTO runs VALUES(NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, 0, 0, 0, "
+                  "0, '', '', '')",
+    [S_RUN_LAST] = "SELECT max(id) FROM runs",
+    [S_RUN_PUT] = "UPDATE runs SET state = ?2, interruptions = ?3, started_ms = ?4, ended_ms = ?5, "
+                  "pid = ?6, start_time = ?7, boot_id = ?8, how = ?9, reason = ?10 WHERE id = ?1",
+    [S_RUN_GET] = RUN_SELECT "id = ?1",
+    [S_RUN_AFTER_OPEN] = RUN_SELECT "state <> 2 AND id > ?1 ORDER BY id LIMIT 1",
+    [S_RUN_BEFORE] = RUN_SELECT "id < ?1 ORDER BY id DESC LIMIT 1",
+    [S_RUN_BEFORE_OF] = RUN_SELECT "id = (SELECT max(run) FROM run_hosts WHERE instance = ?2 AND "
+                                   "run < ?1)",
+    /* The oldest one that is done. */
+    [S_RUN_OLD] = "SELECT id FROM runs WHERE state = 2 AND (ended_ms < ?1 OR id <= (SELECT id FROM "
+                  "runs ORDER BY id DESC LIMIT 1 OFFSET ?2)) ORDER BY id LIMIT 1",
+    [S_RUN_REMOVE] = "DELETE FROM runs WHERE id = ?1",
+    [S_RUN_HOST_PUT] =
+        "INSERT INTO run_hosts VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) "
+        "ON CONFLICT(run, name) DO UPDATE SET outcome = ?5, task = ?6, message = ?7, ok = ?8, "
+        "changed = ?9, failed = ?10, skipped = ?11, duration_ms = ?12",
+    [S_RUN_HOST_AFTER] = "SELECT name, instance, generation, outcome, task, message, ok, changed, "
+                         "failed, skipped, duration_ms FROM run_hosts WHERE run = ?1 AND "
+                         "name > ?2 ORDER BY name LIMIT 1",
     [S_HOSTS] = "SELECT " GUEST_COLUMNS ", key_iid, rsa, ecdsa, ed25519, dsa, json FROM guests "
                 "LEFT JOIN (SELECT instance AS key_of, iid AS key_iid, rsa, ecdsa, ed25519, dsa "
                 "FROM hostkeys) ON key_of = id "
