@@ -326,6 +326,11 @@ char *path_network(const char *name, const char *rest)
     return path_of("networks", name, rest);
 }
 
+char *path_run(const char *id, const char *rest)
+{
+    return path_of("runs", id, rest);
+}
+
 char *path_identity(const char *name, const char *rest)
 {
     return path_of("identities", name, rest);

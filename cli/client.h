@@ -35,6 +35,7 @@ void client_calls_done(struct call *calls, int n);
 /* "/v1/instances/NAME" and what follows, the name percent-encoded; NULL without memory. */
 char *path_instance(const char *name, const char *rest);
 char *path_network(const char *name, const char *rest); /* the same */
+char *path_run(const char *id, const char *rest);
 char *path_identity(const char *name, const char *rest);
 char *path_image(const char *name, const char *rest);
 char *path_task(const char *id, const char *rest);

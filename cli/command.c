@@ -209,6 +209,24 @@ static const struct option task_wait_options[] = {
     { NULL, 0, NULL, NULL },
 };
 
+static const struct option run_options[] = {
+    { "group", 'g', "GROUP", "those of a group" },
+    { "playbook", 'p', "FILE", "below the fleet's directory of playbooks, or an absolute path" },
+    { "tags", 't', "TAG…", "only what is tagged so" },
+    { "check", 0, NULL, "change nothing, say what would be" },
+    { "detach", 'd', NULL, "do not wait for its end" },
+    { NULL, 0, NULL, NULL },
+};
+static const struct option runs_options[] = {
+    { "limit", 0, "N", "how many at most (20)" },
+    { NULL, 0, NULL, NULL },
+};
+static const struct option run_show_options[] = {
+    { "log", 0, NULL, "print what Ansible printed" },
+    { "follow", 'F', NULL, "go on until it has ended" },
+    { NULL, 0, NULL, NULL },
+};
+
 /* clang-format off */
 static const struct command table[] = {
     { "apply", "", 0, 0, apply_options, 0,
@@ -305,6 +323,14 @@ static const struct command table[] = {
       "forget identities that no instance uses", run_identity_remove },
     { "image list", "", 0, 0, NULL, COMMAND_READ,
       "list images", run_image_list },
+    { "run show", "ID", 1, 1, run_show_options, COMMAND_READ,
+      "show a run of Ansible, and what became of each guest", run_run_show },
+    { "run cancel", "ID…", 1, -1, NULL, 0,
+      "end runs of Ansible, or take them back before they begin", run_run_cancel },
+    { "run", "[NAME…]", 0, -1, run_options, 0,
+      "run Ansible on guests by hand; without a name on all that are home", run_run },
+    { "runs", "[NAME]", 0, 1, runs_options, COMMAND_READ,
+      "list runs of Ansible, of one instance or all", run_runs },
     { "group list", "", 0, 0, NULL, COMMAND_READ,
       "list groups that a fleet file says something of", run_group_list },
     { "store backup", "FILE", 1, 1, NULL, COMMAND_READ,

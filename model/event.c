@@ -42,6 +42,8 @@ static const struct {
     [EV_NETWORK_DOWN] = { "network-down", 'i' },
     [EV_NETWORK_FAULT] = { "network-fault", 'e' },
     [EV_SECOND_CLAIMANT] = { "second-claimant", 'w' },
+    [EV_RUN_STARTED] = { "run-started", 'i' },
+    [EV_RUN_ENDED] = { "run-ended", 'i' },
 };
 
 const char *event_kind_name(enum event_kind k)

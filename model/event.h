@@ -40,6 +40,8 @@ enum event_kind {
     EV_NETWORK_DOWN,
     EV_NETWORK_FAULT, /* it cannot come up, or something of it went away */
     EV_SECOND_CLAIMANT, /* two machines claim one tag */
+    EV_RUN_STARTED, /* of the appliance: Ansible runs */
+    EV_RUN_ENDED,
     EV_KINDS
 };
 

@@ -128,6 +128,8 @@ api_fn api_post_apply, api_post_start, api_post_stop, api_post_restart, api_post
 api_fn api_get_backup, api_post_store_check;
 /* --- api_caller.c --- */
 api_fn api_get_seed, api_get_seed_explain, api_get_seed_url, api_post_adopt, api_delete_unknown;
+/* --- api_run.c --- */
+api_fn api_get_runs, api_get_run, api_get_run_log, api_post_run, api_post_run_cancel;
 /* --- api_network.c --- */
 api_fn api_get_network, api_get_network_check, api_get_networks_check, api_get_network_plan,
     api_get_network_export, api_post_network_up, api_post_network_down, api_delete_network;

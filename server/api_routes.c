@@ -60,6 +60,11 @@ static const struct api_route routes[] = {
     { "POST", "/v1/instances/{name}/restart", { NULL }, API_BODY_MAX, api_post_restart },
     { "POST", "/v1/instances/{name}/rebuild", { NULL }, API_BODY_MAX, api_post_rebuild },
     { "DELETE", "/v1/instances/{name}", { "force" }, 0, api_delete_instance },
+    { "GET", "/v1/runs", { "instance", "limit" }, 0, api_get_runs },
+    { "POST", "/v1/runs", { NULL }, API_APPLY_MAX, api_post_run },
+    { "GET", "/v1/runs/{name}", { NULL }, 0, api_get_run },
+    { "GET", "/v1/runs/{name}/log", { "from" }, 0, api_get_run_log },
+    { "POST", "/v1/runs/{name}/cancel", { NULL }, API_BODY_MAX, api_post_run_cancel },
     { "POST", "/v1/sync", { NULL }, API_BODY_MAX, api_post_sync },
     { "POST", "/v1/reprobe", { NULL }, API_BODY_MAX, api_post_reprobe },
 };

@@ -81,6 +81,7 @@ struct config {
     int64_t retry_max;         /* 10 m */
     int64_t silence;           /* ms without a report: 60 s */
     int64_t run_limit;         /* ms: 1 h */
+    int64_t task_limit;        /* ms of one task on one guest: 30 min; 0: none */
     uint64_t run_log_cap;      /* bytes of a run's log: 4 MiB */
     unsigned runs_kept;        /* 500 */
     int64_t runs_age;          /* ms: 90 days */

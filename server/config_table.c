@@ -150,6 +150,8 @@ static const struct config_row rows[] = {
       .help = "a guest that is home and reports nothing so long is asked over SSH whether cloud-init has ended" },
     { "ansible", "time-limit", &config_type_duration, FIELD(run_limit), "1h", NUMBER(S(1), DAYS(7)),
       .help = "how long a run may take before all of its processes are killed" },
+    { "ansible", "task-limit", &config_type_duration, FIELD(task_limit), "30m", NUMBER(0, DAYS(7)),
+      .help = "and one task on one guest, so that one that hangs fails alone; 0s: as long as it likes" },
     { "ansible", "log-cap", &config_type_size, FIELD(run_log_cap), "4M", NUMBER(KIB(16), GIB(1)),
       .help = "bytes of a run's log that are kept" },
     { "ansible", "keep", &config_type_number, FIELD(runs_kept), "500", NUMBER(10, 100000),

@@ -44,6 +44,7 @@ static void tick(void *arg)
     sights_flush(c, false);
     sights_expire(c);
     wire_tick(c);
+    ansible_tick(c);
     prune(c);
     loop_timer_set(c->housekeeping, HOUSEKEEPING_MS);
 }
@@ -65,6 +66,7 @@ static void on_committed(struct core *c)
     wire_arm(c);
     watches_wake(c);
     hostfiles_committed(c);
+    ansible_committed(c);
 }
 
 static const struct core_follows follows = { on_event, on_committed, core_disk_full };
@@ -140,6 +142,7 @@ void core_free(struct core *c)
     worker_free(c->copier);
     worker_free(c->worker);
     surveyor_stop(c);
+    ansible_free(c);
     keeper_stop(c);
     imports_free(c);
     tasks_free(c);

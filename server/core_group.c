@@ -1,7 +1,9 @@
 /* Groups that the fleet file says something of (few, so in memory, by name), and what follows for
  * an instance: what Ansible runs for it, and when. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "server/core_ansible.h"
@@ -120,8 +122,57 @@ enum trigger core_trigger(const struct core *c, const struct spec *s)
     return t;
 }
 
-const char *core_playbook(const struct core *c, const struct spec *s)
+static bool is_file(const char *path)
 {
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static void own_playbook(const struct config *c, const char *name, char ret[PATH_SIZE])
+{
+    snprintf(ret, PATH_SIZE, "%.3900s/" DIR_INSTANCES "/%s/" PLAYBOOK_OWN, c->state, name);
+}
+
+void core_playbooks_dir(const struct config *c, char ret[PATH_SIZE])
+{
+    if (c->playbooks[0])
+        snprintf(ret, PATH_SIZE, "%s", c->playbooks);
+    else
+        snprintf(ret, PATH_SIZE, "%.4000s/" DIR_ANSIBLE, c->state);
+}
+
+void core_playbook_path(const struct config *c, const struct run *r, char ret[PATH_SIZE])
+{
+    char dir[PATH_SIZE];
+
+    if (r->own.s[0]) {
+        own_playbook(c, r->own.s, ret);
+    } else if (r->playbook[0] == '/') {
+        snprintf(ret, PATH_SIZE, "%s", r->playbook);
+    } else {
+        core_playbooks_dir(c, dir);
+        snprintf(ret, PATH_SIZE, "%.3800s/%s", dir, r->playbook);
+    }
+}
+
+static bool has_default(const struct config *c)
+{
+    const struct run r = { .playbook = PLAYBOOK_DEFAULT };
+    char path[PATH_SIZE];
+
+    core_playbook_path(c, &r, path);
+    return is_file(path);
+}
+
+const char *core_playbook(const struct core *c, const char *name, const struct spec *s,
+                          bool *ret_own)
+{
+    char own[PATH_SIZE];
+
+    own_playbook(&c->config, name, own);
+    if ((*ret_own = is_file(own)))
+        return PLAYBOOK_OWN;
     if (s->playbook.s[0])
         return s->playbook.s;
     for (int i = 0; i < s->n_groups; i++) {
@@ -129,5 +180,5 @@ const char *core_playbook(const struct core *c, const struct spec *s)
         if (g && g->playbook.s[0])
             return g->playbook.s;
     }
-    return PLAYBOOK_DEFAULT;
+    return has_default(&c->config) ? PLAYBOOK_DEFAULT : NULL;
 }

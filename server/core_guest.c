@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "server/core_priv.h"
+#include "server/core_ansible.h"
 
 /* A new boot begins with a clean slate. Of machines that others launch only their coming home is
  * heard. */
@@ -11,7 +11,8 @@ static bool forgets_note(const struct guest *g, enum event_kind k, enum phase ne
 {
     if (g->launcher == LAUNCHER_EXTERNAL && phase_is_home(next))
         return true;
-    return next == PHASE_DEFINED || next == PHASE_STARTING || k == EV_RESTARTED || k == EV_ADOPTED;
+    return next == PHASE_DEFINED || next == PHASE_STARTING || k == EV_RESTARTED || k == EV_ADOPTED ||
+           k == EV_CONFIGURED;
 }
 
 static void standing_move(struct core *c, struct guest *g, enum event_kind k, struct instant now)
@@ -20,6 +21,9 @@ static void standing_move(struct core *c, struct guest *g, enum event_kind k, st
     enum phase next = lifecycle_next(s->phase, k);
     struct err e;
 
+    /* Home again, and it was configured: that still holds. */
+    if (k == EV_HOMED_AGAIN && next == PHASE_HOMED && ansible_configured(c, g))
+        next = PHASE_CONFIGURED;
     if (k == EV_OVERDUE)
         s->overdue = true;
     if (k == EV_REBUILT)
@@ -55,7 +59,8 @@ static bool is_sign(enum event_kind k)
 static bool is_noted(enum event_kind k)
 {
     return k == EV_FAILED || k == EV_STOPPED || k == EV_LAUNCH_FAILED || k == EV_MODULE_FAILED ||
-           k == EV_KEY_MISMATCH || k == EV_WRONG_ID || k == EV_SECOND_CLAIMANT;
+           k == EV_KEY_MISMATCH || k == EV_WRONG_ID || k == EV_SECOND_CLAIMANT ||
+           k == EV_CONFIG_FAILED;
 }
 
 /* The kind and what follows of its detail, by hand: printf is felt in a storm. */
@@ -99,6 +104,22 @@ int core_event(struct core *c, struct guest *g, enum event_kind k, const char *a
            : event_kind_level(k) == 'i' ? LOG_INFO_
                                         : LOG_DEBUG_,
            g->name.s, "%s%s%s", event_kind_name(k), ev.detail[0] ? ": " : "", ev.detail);
+    return 0;
+}
+
+int core_appliance(struct core *c, enum event_kind k, const char *actor, struct err *e,
+                   const char *fmt, ...)
+{
+    struct event ev = { .real_ms = loop_now(c->loop).real_ms, .kind = k };
+    va_list ap;
+
+    va_start(ap, fmt);
+    event_vdetail(&ev, fmt, ap);
+    va_end(ap);
+    strncat(ev.actor, actor, sizeof ev.actor - 1);
+    if (store_event_add(c->store, NULL, &ev, e) < 0)
+        return -1;
+    log_info("%s: %s", event_kind_name(k), ev.detail);
     return 0;
 }
 

@@ -109,7 +109,7 @@ int core_open(struct core *c, struct err *e)
         return -1;
     config_phase_limits(&c->config, true, &c->limits);
     if (!(c->worker = worker_new(c->loop, e)) || sights_new(c, e) < 0 || unknown_new(c, e) < 0 ||
-        verdict_new(c, e) < 0 || wire_new(c, e) < 0 || core_restored(c, e) < 0)
+        verdict_new(c, e) < 0 || wire_new(c, e) < 0 || ansible_new(c, e) < 0 || core_restored(c, e) < 0)
         return -1;
     if (core_api_start(c, e) < 0)
         return -1;
@@ -155,6 +155,7 @@ int core_say_ready(struct core *c, struct err *e)
     /* What was due when the last roost ended. */
     wire_arm(c);
     netruns_begin(c, new_boot);
+    ansible_begin(c);
     if (new_boot)
         machines_autostart(c);
     return tasks_load(c, core_image_resume, e);

@@ -174,6 +174,27 @@ void core_remove(struct core *c, const char *name, bool force, const struct acto
 void core_sync(struct core *c, const struct actor *who, core_op_fn *done, void *arg);
 void core_reprobe(struct core *c, core_op_fn *done, void *arg);
 
+/* --- Ansible --- */
+/* Rows, the newest first; of one instance unless it is NULL. */
+json_t *core_runs(struct core *c, const char *instance, int limit, struct err *e);
+/* The row, and {"of": [{name, generation, outcome, task, message, …}], "directory"}. */
+json_t *core_run(struct core *c, const char *id, struct err *e);
+/* {"text": what was printed from there on, "next": where to go on, "state"}; in parts. */
+json_t *core_run_log(struct core *c, const char *id, uint64_t from, struct err *e);
+struct run_ask {
+    const json_t *names;  /* texts; none and no group: everybody who is home */
+    const char *group;    /* NULL: none */
+    const char *playbook; /* NULL: of a single guest its own, else site.yaml */
+    const json_t *tags;   /* texts */
+    bool check;           /* --check: nothing is changed */
+};
+/* Answered when it is on record; result: {"id", "hosts": […], "left-out": [not home]}. */
+void core_run_begin(struct core *c, const struct run_ask *ask, const struct actor *who,
+                    core_op_fn *done, void *arg);
+/* ERR_CONFLICT: it has ended. */
+void core_run_cancel(struct core *c, const char *id, const struct actor *who, core_op_fn *done,
+                     void *arg);
+
 /* --- followers --- */
 /* `fn` once when an event beyond `after` is committed (or at once if there is one), or after
  * limit_ms; then the watch is gone. At most 64 at a time: ERR_BUSY. */

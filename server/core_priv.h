@@ -22,6 +22,7 @@ struct surveyor; /* core_survey.c: reads the whole fleet beside the loop */
 struct keeper;   /* core_backup.c: copies and checks the store beside the loop */
 struct nets;     /* core_defs.c: networks by name, in memory */
 struct groupdefs; /* core_group.c: likewise */
+struct ansible;   /* core_ansible.h: jobs and runs */
 
 /* An answer to front that waits for the commit of this turn. */
 struct ack {
@@ -97,6 +98,7 @@ struct core {
     int control_fd; /* until the API is up */
     struct nets *nets;
     struct groupdefs *groups;
+    struct ansible *ansible;
     struct plan_ask *plan_asks; /* core_network_plan.c: plans that were asked for */
     struct netlink *netlink;    /* core_claim.c: who is behind an address; opened when needed */
     struct net_doctor *doctors; /* core_network_check.c: checks that were asked for */
@@ -160,6 +162,11 @@ void core_roostd_gone(const struct err *err, void *arg);
 int core_event(struct core *c, struct guest *g, enum event_kind k, const char *actor, struct err *e,
                const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 int core_guest_save(struct core *c, const struct guest *g, struct err *e);
+/* An event of the appliance itself. core_write() was called before. */
+int core_appliance(struct core *c, enum event_kind k, const char *actor, struct err *e,
+                   const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* Whom ssh logs in as; "" not known. */
+void core_login(struct store *store, const struct spec *s, char ret[64]);
 /* Event and save in one, for a guest by id; the write is durable. Errors become faults. */
 void core_note(struct core *c, int64_t id, enum event_kind k, const char *actor, const char *fmt,
                ...) __attribute__((format(printf, 5, 6)));
@@ -215,6 +222,8 @@ struct sight *sight_find(struct core *c, const char *tag);
 struct sight *sight_open(struct core *c,
                          const struct guest *g);  /* makes it; may drop the stalest */
 void sight_drop(struct core *c, const char *tag); /* flushed first */
+/* When the guest was last heard, real time; 0: not lately. */
+int64_t sight_heard(const struct core *c, const char *tag);
 bool sight_allow(struct sight *s, struct instant now, unsigned per_minute);
 /* At most one event of a kind a minute for each guest, and a ration for all of them. */
 bool sight_alarm_due(struct core *c, const struct guest *g, enum event_kind k);

@@ -47,34 +47,6 @@ void view_of(struct core *c, struct view *ret)
         ret->usual_ms[p] = core_usual(c, p);
 }
 
-static void image_user(struct store *s, const char *name, char out[64])
-{
-    struct image image;
-    json_t *j;
-
-    out[0] = '\0';
-    if (store_def_get(s, DEF_IMAGE, name, &j, NULL) < 0)
-        return;
-    if (image_from_record(name, j, &image, NULL) == 0)
-        snprintf(out, 64, "%s", image.default_user);
-    json_decref(j);
-}
-
-/* Whom ssh logs in as: the first identity, else the image's user. */
-static void login_of(const struct view *v, const struct spec *s, char out[64])
-{
-    const json_t *user = json_object_get(s->vars, "ansible_user");
-
-    if (json_is_string(user))
-        snprintf(out, 64, "%s", json_string_value(user));
-    else if (s->n_identities)
-        snprintf(out, 64, "%s", s->identities[0].s);
-    else if (s->image.s[0])
-        image_user(v->store, s->image.s, out);
-    else
-        out[0] = '\0';
-}
-
 static void put_standing(const struct view *v, const struct guest *g, json_t *j)
 {
     const struct standing *s = &g->standing;
@@ -97,7 +69,7 @@ static void put_spec(const struct view *v, const struct spec *s, json_t *j)
 {
     char login[64];
 
-    login_of(v, s, login);
+    core_login(v->store, s, login);
     json_object_set_new(j, "image", text_or_null(s->image.s));
     json_object_set_new(j, "groups", names_json(s->groups, s->n_groups));
     json_object_set_new(j, "identities", names_json(s->identities, s->n_identities));

@@ -95,6 +95,16 @@ struct sight *sight_find(struct core *c, const char *tag)
     return s;
 }
 
+int64_t sight_heard(const struct core *c, const char *tag)
+{
+    const struct sight *s = c->sights->bucket[bucket_of(tag)];
+    struct instant now = loop_now(c->loop);
+
+    while (s && strcmp(s->tag.s, tag))
+        s = s->chain;
+    return s ? now.real_ms - (now.boot_ms - s->used_ms) : 0;
+}
+
 /* ---- timelines ---- */
 
 static json_t *span_json(const struct span *p)

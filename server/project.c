@@ -28,6 +28,8 @@ struct projecting {
     struct dynamic *dynamic;
     struct projected *to;
     const char *only; /* known host by name or address */
+    project_fn *sees; /* NULL: all */
+    void *sees_arg;
     struct hostkey keys[HOSTKEY_TYPES];
 };
 
@@ -190,16 +192,24 @@ static int one(const struct store_host *sh, void *arg)
 
 /* ---- walks ---- */
 
+static int seen(const struct store_host *sh, void *arg)
+{
+    const struct projecting *p = arg;
+
+    return p->sees && !p->sees(sh, p->sees_arg) ? 0 : one(sh, arg);
+}
+
 static int begin_all(struct projecting *p, struct store *s, const struct config *c, struct err *e)
 {
     p->store = s;
-    snprintf(p->known_hosts, sizeof p->known_hosts, "%s/%s/%s", c->state, DIR_GENERATED,
+    if (!p->known_hosts[0])
+        snprintf(p->known_hosts, sizeof p->known_hosts, "%s/%s/%s", c->state, DIR_GENERATED,
              FILE_KNOWN_HOSTS);
     p->defaults = (struct host_defaults){ p->known_hosts, c->ssh_key };
     for (int i = 0; i < PROJECTIONS; i++)
         if (p->to[i].due && rows[i].begin(p, &p->to[i].err) < 0)
             p->to[i].failed = true;
-    return store_hosts(s, one, p, e);
+    return store_hosts(s, seen, p, e);
 }
 
 static void end_all(struct projecting *p)
@@ -259,6 +269,37 @@ static bool is_address(const char *host, const char *address)
     if (*host != '[')
         return !strcmp(host, address);
     return !strncmp(host + 1, address, len) && !strncmp(host + 1 + len, "]:", 2);
+}
+
+int project_run(struct store *s, const struct config *c, const char *known_hosts, project_fn *sees,
+                void *arg, struct buf *ret_inventory, struct buf *ret_known_hosts, struct err *e)
+{
+    struct projected to[PROJECTIONS] = { [PROJECT_KNOWN_HOSTS] = { .due = true },
+                                         [PROJECT_INVENTORY] = { .due = true } };
+    struct projecting *p = calloc(1, sizeof *p);
+    int r;
+
+    if (!p)
+        return err_set(e, ERR_INTERNAL, "out of memory");
+    to[PROJECT_KNOWN_HOSTS].text.cap = ret_known_hosts->cap;
+    to[PROJECT_INVENTORY].text.cap = ret_inventory->cap;
+    p->to = to;
+    p->sees = sees;
+    p->sees_arg = arg;
+    snprintf(p->known_hosts, sizeof p->known_hosts, "%s", known_hosts);
+    r = begin_all(p, s, c, e);
+    end_all(p);
+    free(p);
+    for (int i = 0; i < PROJECTIONS && r == 0; i++)
+        if (to[i].due && to[i].failed) {
+            *e = to[i].err;
+            r = -1;
+        }
+    buf_done(ret_inventory);
+    buf_done(ret_known_hosts);
+    *ret_inventory = to[PROJECT_INVENTORY].text;
+    *ret_known_hosts = to[PROJECT_KNOWN_HOSTS].text;
+    return r;
 }
 
 static int one_known_host(const struct store_host *sh, void *arg)

@@ -23,6 +23,11 @@ int project_all(struct store *s, const struct config *c, struct projected p[PROJ
 /* The text of one. */
 int project(struct store *s, const struct config *c, enum projection which, struct buf *out,
             struct err *e);
+/* Inventory and known_hosts as a run sees them, of those hosts that it sees (NULL: all); the
+ * inventory names known_hosts by that path. */
+typedef bool project_fn(const struct store_host *h, void *arg);
+int project_run(struct store *s, const struct config *c, const char *known_hosts, project_fn *sees,
+                void *arg, struct buf *ret_inventory, struct buf *ret_known_hosts, struct err *e);
 /* Entries of known_hosts for one name (an instance's) or address; nothing found is no error. */
 int project_known_host(struct store *s, const char *host, struct buf *out, struct err *e);
 

@@ -24,8 +24,6 @@
 #include "model/network.h"
 #include "model/seedurl.h"
 
-#define STORE_SCHEMA 5
-
 struct store;
 
 /* Opens STATE/store.db below the directory, makes it when absent, migrates an older one (copied
@@ -257,7 +255,7 @@ int store_job_remove(struct store *s, int64_t instance, struct err *e);
 int store_jobs_due(struct store *s, bool ready, int64_t now_ms, int64_t *ret, int max,
                    struct err *e);
 /* When the next pending job is due; INT64_MAX: none is pending. */
-int store_jobs_next(struct store *s, int64_t *ret_ms, struct err *e);
+int store_jobs_next(struct store *s, bool ready, int64_t *ret_ms, struct err *e);
 /* None is put off farther than until then: the wall clock may have been set back. */
 int store_jobs_cap(struct store *s, int64_t until_ms, struct err *e);
 int store_jobs_count(struct store *s, int64_t ret[JOB_STATES], struct err *e);

@@ -77,22 +77,16 @@ int store_jobs_due(struct store *s, bool ready, int64_t now_ms, int64_t *ret, in
     return n < 0 ? -1 : count;
 }
 
-int store_jobs_next(struct store *s, int64_t *ret_ms, struct err *e)
+int store_jobs_next(struct store *s, bool ready, int64_t *ret_ms, struct err *e)
 {
-    int64_t least = INT64_MAX;
+    sqlite3_stmt *st;
+    int n = store_row(s, S_JOBS_NEXT, &st, e, "i", (int64_t)ready);
 
-    for (int64_t ready = 0; ready <= 1; ready++) {
-        sqlite3_stmt *st;
-        int n = store_row(s, S_JOBS_NEXT, &st, e, "i", ready);
-        if (n == 1 && sqlite3_column_type(st, 0) != SQLITE_NULL &&
-            sqlite3_column_int64(st, 0) < least)
-            least = sqlite3_column_int64(st, 0);
-        store_reset(s->stmt[S_JOBS_NEXT]);
-        if (n < 0)
-            return -1;
-    }
-    *ret_ms = least;
-    return 0;
+    if (n == 1)
+        *ret_ms = sqlite3_column_type(st, 0) == SQLITE_NULL ? INT64_MAX
+                                                            : sqlite3_column_int64(st, 0);
+    store_reset(s->stmt[S_JOBS_NEXT]);
+    return n < 0 ? -1 : 0;
 }
 
 int store_jobs_cap(struct store *s, int64_t until_ms, struct err *e)

@@ -10,7 +10,7 @@ static void jobs(void **state)
     struct job j = { .instance = a, .generation = 7, .not_before_ms = 500, .outcome = "ok" }, back;
 
     assert_int_equal(store_job_get(s, a, &back, NULL), 0);
-    must(store_jobs_next(s, &next, e));
+    must(store_jobs_next(s, false, &next, e));
     assert_true(next == INT64_MAX);
     must(store_job_put(s, &j, e));
     j = (struct job){ .instance = b, .generation = 1, .not_before_ms = 300, .attempts = 2 };
@@ -25,11 +25,13 @@ static void jobs(void **state)
     assert_true(due[0] == b && due[1] == a);
     assert_int_equal(store_jobs_due(s, false, 600, due, 1, NULL), 1);
     assert_int_equal(store_jobs_due(s, true, 600, due, 4, NULL), 1);
-    must(store_jobs_next(s, &next, e));
+    must(store_jobs_next(s, true, &next, e));
     assert_int_equal(next, 100);
     j.state = JOB_RUNNING;
     must(store_job_put(s, &j, e));
-    must(store_jobs_next(s, &next, e));
+    must(store_jobs_next(s, true, &next, e));
+    assert_true(next == INT64_MAX);
+    must(store_jobs_next(s, false, &next, e));
     assert_int_equal(next, 300);
     must(store_jobs_cap(s, 200, e)); /* the clock was set back */
     assert_int_equal(store_jobs_due(s, false, 200, due, 4, NULL), 2);
