@@ -167,15 +167,21 @@ class Ping:
         self.child = ns.start(["ping", "-n", "-i", str(interval), "-w", str(limit), to],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
-    def end(self):
+    def end(self, least=10):
+        """Not before that many have been sent and answered, or the limit has passed."""
+        said, answered = [], set()
+        for line in self.child.stdout:
+            said.append(line)
+            answered |= {int(n) for n in re.findall(r"icmp_seq=(\d+) ttl", line)}
+            if answered and max(answered) >= least:
+                break
         self.child.send_signal(signal.SIGINT)
-        said = self.child.communicate(timeout=20)[0]
-        self.ns.children.remove(self.child)
+        said = "".join([*said, *self.child.stdout])
+        self.ns.end(self.child)
         total = re.search(r"(\d+) packets transmitted", said)
         assert total, said
-        sent = int(total[1])
         answered = {int(n) for n in re.findall(r"icmp_seq=(\d+) ttl", said)}
-        return [n for n in range(1, sent) if n not in answered], sent
+        return [n for n in range(1, int(total[1])) if n not in answered], int(total[1])
 
 
 class Lab:

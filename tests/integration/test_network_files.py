@@ -50,6 +50,9 @@ def test_the_files_say_what_was_applied(host):  # noqa: F811
             if not line.startswith("#"):
                 key, value = line.split(" = ")
                 assert host.run(["sysctl", "-n", key]).stdout.strip() == value
+        # They are the exports, which test_network_reproduced.py does on another host, with the same outcome.
+        for name, form in (("links", "ip"), ("sysctl.conf", "sysctl"), ("qemu-ifup",) * 2, ("qemu-ifdown",) * 2):
+            assert have[name].read_text() == r.api("GET", f"/v1/networks/lab/export?format={form}").text
         # dnsmasq runs with this very file, and reads reservations and names beside it.
         conf = have["dnsmasq.conf"]
         assert "syntax check OK" in host.run(["dnsmasq", "--test", f"--conf-file={conf}"]).stderr
