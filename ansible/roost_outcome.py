@@ -82,6 +82,16 @@ def message_of(result):
     return line_of(message, MESSAGE_MAX)
 
 
+def why_unreachable(result):
+    """Of what ssh says the last two lines: a changed host key comes with a page of warnings."""
+    message = message_of(result)
+    lines = result.get('msg', '').splitlines() if isinstance(result.get('msg'), str) else []
+    lines = [line_of(s, STDERR_MAX) for s in lines if s.strip()]
+    if is_hidden(result) or len(lines) < 3:
+        return message
+    return line_of(lines[0].split(': ')[0] + ': ' + ' '.join(lines[-2:]), MESSAGE_MAX)
+
+
 def holds(tasks, one):
     return any(getattr(t, '_uuid', None) == one for t in tasks or [])
 
@@ -180,7 +190,7 @@ class CallbackModule(CallbackBase):
         if getattr(result._task, 'ignore_unreachable', False):
             self.put_result('ignored', result)
         else:
-            self.put_result('unreachable', result, message_of(result._result))
+            self.put_result('unreachable', result, why_unreachable(result._result))
             self.ends_play(result._task)
 
     def v2_playbook_on_no_hosts_remaining(self):

@@ -117,18 +117,34 @@ void runend_reason(struct runner_end *end)
     }
 }
 
-void runend_error(const char *text, char *out, size_t size)
+/* As one line behind what stands there; `size` includes the NUL. */
+static void add_line(char *out, size_t size, const char *text)
 {
-    const char *at = NULL;
-    size_t len = 0;
+    size_t len = strlen(out);
 
-    for (const char *s = text; (s = strstr(s, "ERROR")); s++)
-        at = s;
-    for (const char *s = at; s && *s && len + 1 < size; s++)
+    for (const char *s = text; *s && len + 1 < size; s++)
         if (!isspace((unsigned char)*s))
             out[len++] = *s;
         else if (len > 0 && out[len - 1] != ' ')
             out[len++] = ' ';
     out[len] = '\0';
+}
+
+/* Where it is comes after what it is (ansible.errors.yaml_strings), which can be long. */
+void runend_error(const char *text, char *out, size_t size)
+{
+    const char *at = NULL, *place;
+
+    for (const char *s = text; (s = strstr(s, "ERROR")); s++)
+        at = s;
+    out[0] = '\0';
+    if (!at)
+        return;
+    add_line(out, size, at);
+    if ((place = strstr(at, "The error appears to be in")) && strlen(out) + 1 == size &&
+        (size_t)(place - at) > size / 3) {
+        snprintf(out + size / 3, size - size / 3, "… ");
+        add_line(out, size, place);
+    }
     control_mask(out);
 }

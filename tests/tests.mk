@@ -36,6 +36,10 @@ $(BUILD)/tests/tools/netcfg: $(BUILD)/tests/tools/netcfg.o $(call rooms,netcfg m
 $(BUILD)/tests/tools/link: $(BUILD)/tests/tools/link.o $(call rooms,netcfg model base)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
 
+# The ansible room's runner, for tests/integration/test_ansible_runner.py.
+$(BUILD)/tests/tools/run: $(BUILD)/tests/tools/run.o $(call rooms,ansible model base)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
+
 # roost-core over a disk that loses power when it is killed (tests/powercut/vfs.h). A roostd whose
 # helpers directory holds a link of this name uses it.
 powercut_obj := $(BUILD)/tests/powercut/vfs.o $(BUILD)/tests/powercut/pending.o
@@ -58,7 +62,7 @@ $(BUILD)/powercut/%/roost-core: $(BUILD)/tests/powercut/%.o $(BUILD)/tests/power
 
 # ---- the whole ----
 PYTEST := BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider -c tests/pytest.ini --rootdir=.
-helpers := $(BUILD)/tests/integration/render_seed $(addprefix $(BUILD)/tests/tools/,netcfg link) \
+helpers := $(BUILD)/tests/integration/render_seed $(addprefix $(BUILD)/tests/tools/,netcfg link run) \
            $(addprefix $(BUILD)/powercut/,roost-core early/roost-core unsafe/roost-core)
 
 .PHONY: deps check check-fast check-unit check-integration check-e2e asan

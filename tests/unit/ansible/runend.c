@@ -92,6 +92,15 @@ static void test_what_ansible_says(void **state)
     assert_string_equal(out, "");
     runend_error("ERROR! more than fits", small, sizeof(small));
     assert_string_equal(small, "ERROR! more");
+
+    auto_buf struct buf many = BUF_INIT;
+    buf_puts(&many, "ERROR! only in: ");
+    for (int i = 0; i < 200; i++)
+        buf_puts(&many, "module, ");
+    buf_puts(&many, "\n\nThe error appears to be in '/f/site.yaml': line 3, column 5, but may");
+    runend_error(buf_str(&many), out, sizeof(out));
+    assert_non_null(strstr(out, "module, "));
+    assert_non_null(strstr(out, "… The error appears to be in '/f/site.yaml': line 3, column 5"));
 }
 
 int main(void)
