@@ -29,12 +29,12 @@ endif
 say       = $(if $(V),,@echo '  $(1)  $(2)';)
 
 ROOMS    := base model seeds netcfg bootstrap ansible server cli
-PROGRAMS := roostd roost-core roost-front roost-single roost-lease roost-run roost-inventory roost
+PROGRAMS := roostd roost-core roost-front roost-single roost-lease roost-run roost-fetch roost-inventory roost
 
 # Which libraries a program may link. What it does not use is not linked (--as-needed), and
 # `make layers` checks the result: no SQL, YAML or HTTP client in roost-front, no parser of guest
 # bytes, JSON, YAML or SQL in roostd.
-PKGS     := zlib libevent jansson yaml-0.1 libcrypto sqlite3 libmicrohttpd libcurl smartcols libnl-route-3.0 libcap-ng
+PKGS     := zlib liblzma libzstd libevent jansson yaml-0.1 libcrypto sqlite3 libmicrohttpd libcurl smartcols libnl-route-3.0 libcap-ng
 LIBS_ALL := $(shell pkg-config --libs $(PKGS)) -liniparser -lcrypt -lpthread
 CPPFLAGS += -I. -Itests -D_GNU_SOURCE -DROOST_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS)) -I/usr/include/iniparser
 CFLAGS   := $(CSTD) $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) $(EXTRA_CFLAGS)
@@ -89,6 +89,8 @@ $(BUILD)/roost-lease: $(BUILD)/server/lease_main.o $(call rooms,netcfg model bas
 $(BUILD)/roost-run: $(BUILD)/ansible/run_main.o $(call rooms,ansible model base)
 	$(link)
 $(BUILD)/roost-inventory: $(BUILD)/cli/inventory_main.o $(call rooms,model base)
+	$(link)
+$(BUILD)/roost-fetch: $(BUILD)/server/fetch_main.o $(call rooms,server bootstrap base)
 	$(link)
 $(BUILD)/roost: $(BUILD)/cli/roost_main.o $(call rooms,cli model base)
 	$(link)

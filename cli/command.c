@@ -184,11 +184,13 @@ static const struct option restore_options[] = {
     { NULL, 0, NULL, NULL },
 };
 static const struct option image_create_options[] = {
+    { "predefined", 'p', "NAME", "one of the catalogue: roost image catalogue" },
+    { "url", 'u', "URL", "where to download it from; xz, gzip and zstd are unpacked on the way" },
     { "file", 'f', "FILE", "a disk image; one that is neither qcow2 nor raw is converted" },
     { "kernel", 0, "FILE", "a kernel to boot directly" },
     { "initrd", 0, "FILE", "and its initrd" },
     { "cmdline", 0, "TEXT", "and its command line" },
-    { "checksum", 0, "SUM", "what the disk must have: sha256:HEX or sha512:HEX" },
+    { "checksum", 0, "SUM", "of the file or download: sha256:HEX, sha512:HEX, or the URL of a list" },
     { "arch", 0, "ARCH", "amd64 or arm64; this machine's unless said" },
     { "firmware", 0, "KIND", "of its instances unless they say: bios or uefi" },
     { "default-user", 0, "USER", "whom roost ssh logs in as without an identity" },

@@ -21,11 +21,18 @@ static const struct {
     const char *option, *word;
     bool number;
 } table[] = {
-    { "file", "file", false },         { "kernel", "kernel", false },
-    { "initrd", "initrd", false },     { "cmdline", "cmdline", false },
-    { "checksum", "checksum", false }, { "arch", "arch", false },
-    { "firmware", "firmware", false }, { "default-user", "default-user", false },
-    { "min-cpu", "min-cpus", true },   { "min-ram", "min-memory", false },
+    { "predefined", "predefined", false },
+    { "url", "url", false },
+    { "file", "file", false },
+    { "kernel", "kernel", false },
+    { "initrd", "initrd", false },
+    { "cmdline", "cmdline", false },
+    { "checksum", "checksum", false },
+    { "arch", "arch", false },
+    { "firmware", "firmware", false },
+    { "default-user", "default-user", false },
+    { "min-cpu", "min-cpus", true },
+    { "min-ram", "min-memory", false },
     { "min-disk", "min-disk", false },
 };
 

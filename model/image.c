@@ -13,6 +13,7 @@
 #endif
 
 #define PATH_LEN_MAX 4095
+#define URL_LEN_MAX  2048
 
 /* What the tables below are about: an image and where its parts come from. */
 struct reading {
@@ -26,6 +27,9 @@ void image_source_done(struct image_source *s)
     free(s->file);
     free(s->kernel);
     free(s->initrd);
+    free(s->url);
+    free(s->sums);
+    free(s->predefined);
     *s = (struct image_source){ 0 };
 }
 
@@ -34,10 +38,14 @@ json_t *image_source_to_json(const struct image_source *s)
     char checksum[CHECKSUM_TEXT];
     const struct {
         const char *word, *value;
-    } rows[] = { { "file", s->file },
-                 { "kernel", s->kernel },
-                 { "initrd", s->initrd },
-                 { "checksum", checksum_format(&s->checksum, checksum) } };
+    } rows[] = {
+        { "file", s->file },
+        { "url", s->url },
+        { "predefined", s->predefined },
+        { "kernel", s->kernel },
+        { "initrd", s->initrd },
+        { "checksum", s->sums ? s->sums : checksum_format(&s->checksum, checksum) },
+    };
     json_t *o = json_object();
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -48,6 +56,16 @@ json_t *image_source_to_json(const struct image_source *s)
 
 /* --- words of the fleet file --- */
 
+static int replace(char **field, const char *s, const struct spot *at, struct err *e)
+{
+    char *copy = strdup(s);
+    if (!copy)
+        return spot_err(at, e, ERR_INTERNAL, "out of memory");
+    free(*field);
+    *field = copy;
+    return 0;
+}
+
 static int read_path(char **field, const json_t *v, const struct spot *at, struct err *e)
 {
     const char *s;
@@ -55,12 +73,23 @@ static int read_path(char **field, const json_t *v, const struct spot *at, struc
         return -1;
     if (s[0] != '/')
         return spot_bad(at, e, "\"%s\" is not an absolute path", s);
-    char *copy = strdup(s);
-    if (!copy)
-        return spot_err(at, e, ERR_INTERNAL, "out of memory");
-    free(*field);
-    *field = copy;
-    return 0;
+    return replace(field, s, at, e);
+}
+
+/* RFC 3986: no blank, no control byte; only what a download can begin with. */
+static bool is_url(const char *s)
+{
+    return strncmp(s, "https://", 8) == 0 || strncmp(s, "http://", 7) == 0;
+}
+
+static int read_url(char **field, const json_t *v, const struct spot *at, struct err *e)
+{
+    const char *s;
+    if (value_text(v, URL_LEN_MAX, at, &s, e) < 0)
+        return -1;
+    if (!is_url(s) || !s[strcspn(s, "/") + 2] || !ascii_printable(s, strlen(s)) || strchr(s, ' '))
+        return spot_bad(at, e, "\"%.200s\" is not a URL that begins with https:// or http://", s);
+    return replace(field, s, at, e);
 }
 
 static int read_file(void *obj, const json_t *v, const struct spot *at, struct err *e)
@@ -92,16 +121,27 @@ static int read_checksum(void *obj, const json_t *v, const struct spot *at, stru
 {
     struct reading *r = obj;
     const char *s;
-    if (value_text(v, 256, at, &s, e) < 0)
+    if (value_text(v, URL_LEN_MAX, at, &s, e) < 0)
         return -1;
+    if (is_url(s))
+        return read_url(&r->source.sums, v, at, e);
     return checksum_parse(s, &r->source.checksum, e) < 0 ? spot_wrap(at, e) : 0;
 }
 
-static int read_not_yet(void *obj, const json_t *v, const struct spot *at, struct err *e)
+static int read_image_url(void *obj, const json_t *v, const struct spot *at, struct err *e)
 {
-    (void)obj;
-    (void)v;
-    return spot_bad(at, e, "not available yet: give file: with the path of a local image");
+    return read_url(&((struct reading *)obj)->source.url, v, at, e);
+}
+
+static int read_predefined(void *obj, const json_t *v, const struct spot *at, struct err *e)
+{
+    struct reading *r = obj;
+    const char *s;
+    if (value_text(v, 64, at, &s, e) < 0)
+        return -1;
+    if (!*s || strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789.-") != strlen(s))
+        return spot_bad(at, e, "\"%s\" is not the name of a predefined image such as debian-13", s);
+    return replace(&r->source.predefined, s, at, e);
 }
 
 /* --- words of file and record --- */
@@ -282,8 +322,8 @@ static const struct word fleet_rows[] = {
     { "file", read_file, NULL },          { "firmware", read_firmware, NULL },
     { "initrd", read_initrd, NULL },      { "kernel", read_kernel, NULL },
     { "min-cpus", read_min_cpus, NULL },  { "min-disk", read_min_disk, NULL },
-    { "min-memory", read_min_memory, NULL }, { "predefined", read_not_yet, NULL },
-    { "url", read_not_yet, NULL },
+    { "min-memory", read_min_memory, NULL }, { "predefined", read_predefined, NULL },
+    { "url", read_image_url, NULL },
 };
 static const struct words fleet_words = WORDS("image", fleet_rows);
 
@@ -309,14 +349,20 @@ static int check_parts(struct reading *r, const json_t *j, const struct spot *at
 {
     const struct spot initrd = spot_key(at, "initrd"), cmdline = spot_key(at, "cmdline"),
                       checksum = spot_key(at, "checksum"), firmware = spot_key(at, "firmware");
-    if (!r->source.file && !r->source.kernel)
-        return spot_bad(at, e, "has neither file: (a disk image) nor kernel:");
+    bool fetched = r->source.url || r->source.predefined;
+    if (!r->source.file && !r->source.kernel && !fetched)
+        return spot_bad(at, e, "has neither file: (a disk image), url:, predefined: nor kernel:");
+    if (r->source.file && fetched)
+        return spot_bad(at, e, "has a file: and %s: too, one of them is enough",
+                        r->source.url ? "a url" : "predefined");
     if (r->source.initrd && !r->source.kernel)
         return spot_bad(&initrd, e, "an initrd needs a kernel: beside it");
     if (json_object_get(j, "cmdline") && !r->source.kernel)
         return spot_bad(&cmdline, e, "a kernel command line needs a kernel: beside it");
-    if (*r->source.checksum.hex && !r->source.file)
-        return spot_bad(&checksum, e, "a checksum needs the file: that it is of");
+    if (*r->source.checksum.hex && !r->source.file && !fetched)
+        return spot_bad(&checksum, e, "a checksum needs the file: or url: that it is of");
+    if (r->source.sums && !fetched)
+        return spot_bad(&checksum, e, "a list of checksums is looked into for a url: only");
     if (r->image.arch != ARCH_ARM64)
         return 0;
     if (r->firmware_set && r->image.firmware == FIRMWARE_BIOS)

@@ -38,16 +38,20 @@ struct image {
  */
 struct image_source {
     char *file, *kernel, *initrd; /* NULL: none */
+    char *url;                    /* in place of file */
+    char *sums;                   /* URL of a list that has its checksum */
+    char *predefined;             /* its name in the catalogue that url and more come from */
     struct checksum checksum;     /* that `file` must have; none: unchecked */
 };
 void image_source_done(struct image_source *s);
-/* {file, kernel, initrd, checksum}, what there is of them. New reference. */
+/* {file, url, predefined, kernel, initrd, checksum}, what there is of them. New reference. */
 json_t *image_source_to_json(const struct image_source *s);
-/* Fleet form: {file, kernel, initrd, cmdline, checksum: "sha256:…" or "sha512:…", arch, firmware,
- * default-user, min-cpus, min-memory, min-disk}. `predefined` and `url` are known words that say "not yet" (ERR_INVALID).
- * There is a file, a kernel or both; initrd and cmdline need a kernel, checksum a file. arch is
- * this machine's unless said, firmware bios, on arm64 uefi (it has no other). format, virtual_size
- * and sha256 of *ret are for whoever opens the files. Messages begin with "/images/NAME/…". */
+/* Fleet form: {file or url or predefined, kernel, initrd, cmdline, checksum: "sha256:…", "sha512:…"
+ * or, of a url, where a list of checksums is, arch, firmware, default-user, min-cpus, min-memory,
+ * min-disk}. There is a file, a url, a predefined name (which somebody else finds a url to), a
+ * kernel or several; initrd and cmdline need a kernel, checksum a file or url. arch is this
+ * machine's unless said, firmware bios, on arm64 uefi (it has no other). format, virtual_size and
+ * sha256 of *ret are for whoever opens the files. Messages begin with "/images/NAME/…". */
 int image_from_json(const char *name, const json_t *j, struct image *ret, struct image_source *src,
                     struct err *e);
 /* The record of an image, canonical and without the name; what its files tell (format,

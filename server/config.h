@@ -61,6 +61,9 @@ struct config {
     int64_t stop_limit;   /* ms from ACPI power-down to kill: 90 s */
     uint64_t console_cap; /* bytes of console.log before it is rotated: 1 MiB */
     unsigned max_guests;  /* running at once: 1000 */
+    /* [images] */
+    int64_t fetch_stall; /* ms without a byte: 30 s */
+    char catalogue[PATH_SIZE];
     /* [network] of roost's own */
     char dnsmasq[PATH_SIZE], iptables[PATH_SIZE];
     char dnsmasq_user[64];

@@ -109,6 +109,11 @@ static const struct config_row rows[] = {
     { "launch", "max-guests", &config_type_number, FIELD(max_guests), "1000", NUMBER(1, 100000),
       .help = "guests that may run at once" },
 
+    { "images", "catalogue", &config_type_path, FIELD(catalogue), "",
+      .help = "a file with images of one's own for --predefined; its entries count more than roost's" },
+    { "images", "stall-limit", &config_type_duration, FIELD(fetch_stall), "30s", NUMBER(S(1), S(3600)),
+      .help = "a download that brings nothing for so long is begun again where it was; then it fails" },
+
     { "network", "dnsmasq", &config_type_program, FIELD(dnsmasq), "dnsmasq",
       .help = "dnsmasq: a path, or a name to look up in PATH" },
     { "network", "dnsmasq-user", &config_type_user, FIELD(dnsmasq_user), "nobody",

@@ -4,6 +4,7 @@
 #include "server/core_apply.h"
 #include "server/core_ansible.h"
 #include "server/core_network.h"
+#include "server/core_task.h"
 
 #include <malloc.h>
 #include <stdio.h>
@@ -268,6 +269,11 @@ static void imported(const json_t *j, const struct err *err, void *arg)
     struct image image;
     struct err e;
 
+    if (a->task && a->c->ending)
+        task_leave(a->task);
+    else if (a->task)
+        task_end(a->task, err);
+    a->task = NULL;
     if (err) {
         refuse(a, err);
         return;
@@ -281,13 +287,41 @@ static void imported(const json_t *j, const struct err *err, void *arg)
     next_image(a);
 }
 
+static void cancel(struct task *t, void *arg)
+{
+    struct apply *a = arg;
+    struct import *i = import_find(a->c, a->fleet.images[a->next_image].image.name.s);
+
+    (void)t;
+    if (i)
+        import_cancel(i);
+}
+
+/* A download shows on the list of tasks, but the apply waits for it: after a crash it is said again
+ * by whoever applies again. */
+static void import(struct apply *a, struct fleet_image *f)
+{
+    const struct task_new n = { .kind = "image",
+                                .object = f->image.name.s,
+                                .what = f->source.url,
+                                .who = &a->who,
+                                .cancel = cancel,
+                                .arg = a };
+    struct err e;
+
+    if (f->source.url && !(a->task = task_begin(a->c, &n, &e)))
+        refuse(a, &e);
+    else
+        core_image_import(a->c, &f->image, &f->source, a->task, imported, a);
+}
+
 static void next_image(struct apply *a)
 {
     for (; a->next_image < a->fleet.n_images; a->next_image++) {
         struct fleet_image *f = &a->fleet.images[a->next_image];
         const char *action = action_of(a, "image", f->image.name.s);
         if (!strcmp(action, "create") || !strcmp(action, "replace")) {
-            core_image_import(a->c, &f->image, &f->source, imported, a);
+            import(a, f);
             return;
         }
     }

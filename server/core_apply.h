@@ -19,6 +19,7 @@ struct apply {
     struct ip adopted_at;
     json_t *plan, *warnings;
     int next_image; /* being imported */
+    struct task *task; /* of a download; NULL: none */
     core_op_fn *done;
     void *arg;
 };

@@ -15,12 +15,12 @@
 #include "bootstrap/disk.h"
 #include "bootstrap/disk_head.h"
 #include "bootstrap/disk_kind.h"
-#include "server/core_priv.h"
+#include "server/core_fetch.h"
+#include "server/core_task.h"
 
 #define QEMU_IMG_LIMIT_MS 60000
 #define CONVERT_LIMIT_MS  3600000
 #define QEMU_IMG_MEMORY   (2ull << 30)
-#define KERNEL_MAX        (512ull << 20)
 #define FILE_SOURCE       "source" /* the disk as it came */
 
 enum part { PART_DISK, PART_KERNEL, PART_INITRD, PARTS };
@@ -38,6 +38,10 @@ struct import {
     bool failed; /* until the worker is done */
     struct err err;
     atomic_bool cancelled;
+    struct task *task;   /* NULL: nobody follows it */
+    struct fetch *fetch; /* it is downloaded, into */
+    int to;
+    bool packed;         /* and unpacked on the way */
     struct child *child; /* qemu-img converts it or looks at it */
     core_op_fn *done;
     void *arg;
@@ -52,18 +56,28 @@ static void import_free(struct import *m)
     if (*at)
         *at = m->next;
     child_forget(m->child);
+    fetch_free(m->fetch);
+    if (m->to >= 0)
+        close(m->to);
     for (int p = 0; p < PARTS; p++)
         if (m->from[p] >= 0)
             close(m->from[p]);
     free(m);
 }
 
+static void step(struct import *m, const char *what)
+{
+    if (m->task)
+        task_progress(m->task, what, 0, 0);
+}
+
+/* What was downloaded until core ended is what the next one goes on with. */
 static void end(struct import *m, const json_t *result, const struct err *err)
 {
     char parent[PATH_SIZE + 32];
     auto_close int dir = -1;
 
-    if (err) {
+    if (err && !(m->c->ending && m->fetch)) {
         snprintf(parent, sizeof parent, "%s/%s", m->c->config.state, DIR_IMAGES);
         dir = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (dir >= 0)
@@ -256,6 +270,8 @@ static int settle_disk(struct import *m, struct err *e)
         return -1;
     if (m->kind->format == DISK_NONE)
         return 0;
+    if (fchmod(fd, 0444) < 0 || fsync(fd) < 0)
+        return err_sys(e, "%s", path);
     return rename(path, disk) < 0 ? err_sys(e, "%s", disk) : 0;
 }
 
@@ -368,6 +384,7 @@ static void copied(void *arg)
         m->image.format = DISK_NONE;
         put_in_place(m);
     } else if (m->kind->format == DISK_NONE) {
+        step(m, "converting");
         convert(m);
     } else {
         look(m);
@@ -376,30 +393,13 @@ static void copied(void *arg)
 
 /* ---- step 1: begin ---- */
 
-/* A descriptor; -1 with why that file will not do. */
-static int open_file(const char *image, enum part p, const char *file, struct stat *ret,
-                     struct err *e)
-{
-    /* Not to wait for the writer of a FIFO. */
-    auto_close int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-    if (fd < 0 || fstat(fd, ret) < 0)
-        return err_sys(e, "image %s: %s", image, file);
-    if (!S_ISREG(ret->st_mode))
-        return err_set(e, ERR_INVALID, "image %s: %s is no regular file", image, file);
-    if (p != PART_DISK && (uint64_t)ret->st_size > KERNEL_MAX)
-        return err_set(e, ERR_TOO_BIG, "image %s: %s is over 512 MiB, that is no %s", image, file,
-                       part_file[p]);
-    return steal_fd(&fd);
-}
-
 static int open_part(struct import *m, enum part p, const char *file, struct err *e)
 {
     struct stat st;
 
     if (!file)
         return 0;
-    m->from[p] = open_file(m->image.name.s, p, file, &st, e);
+    m->from[p] = image_file_open(m->image.name.s, p == PART_DISK, file, &st, e);
     return m->from[p] < 0 ? -1 : 0;
 }
 
@@ -419,14 +419,98 @@ static int make_dirs(struct import *m, struct err *e)
     return mkdir(m->tmp, 0755) < 0 ? err_sys(e, "%s", m->tmp) : 0;
 }
 
+static int copier(struct core *c, struct err *e)
+{
+    return c->copier || (c->copier = worker_new(c->loop, e)) ? 0 : -1;
+}
+
+/* ---- step 1, of what comes from elsewhere ---- */
+
+static void fetch_progress(const char *what, uint64_t bytes, uint64_t total, void *arg)
+{
+    struct import *m = arg;
+
+    if (m->task)
+        task_progress(m->task, what, bytes, total);
+}
+
+static void fetch_note(const char *word, const char *value, void *arg)
+{
+    struct import *m = arg;
+
+    if (strcmp(word, "packed") == 0)
+        m->packed = strcmp(value, "no") != 0;
+    if (m->task && task_job(m->task))
+        task_note(m->task, word, json_string(value));
+}
+
+static void fetched(const struct checksum *sum, const struct err *err, void *arg)
+{
+    struct import *m = arg;
+    struct err e;
+
+    m->fetch = NULL;
+    close(steal_fd(&m->to));
+    if (err) {
+        e = *err;
+        refuse(m, &e);
+        return;
+    }
+    /* What was not unpacked is digested once more, as it lies there. */
+    if (m->packed)
+        m->want = (struct checksum){ .hex = "" };
+    else if (!*m->want.hex)
+        m->want = *sum;
+    step(m, "checking");
+    if (worker_post(m->c->copier, copy, copied, m, &e) < 0)
+        refuse(m, &e);
+}
+
+/* How much of the file an earlier core's roost-fetch has left, as it came: 0 where that is not so.
+ */
+static uint64_t left_there(const struct import *m)
+{
+    const json_t *job = m->task ? task_job(m->task) : NULL;
+    const char *packed = json_string_value(json_object_get(job, "packed"));
+    char path[PATH_SIZE + 160];
+    struct stat st;
+
+    part_path(m, FILE_SOURCE, path);
+    if (!packed || strcmp(packed, "no") != 0 || stat(path, &st) < 0)
+        return 0;
+    return (uint64_t)st.st_size;
+}
+
+static int begin_fetch(struct import *m, const struct image_source *src, struct err *e)
+{
+    static const struct fetch_events events = { fetch_progress, fetch_note, fetched };
+    const json_t *job = m->task ? task_job(m->task) : NULL;
+    const char *validator = json_string_value(json_object_get(job, "validator"));
+    uint64_t there = left_there(m);
+    char path[PATH_SIZE + 160];
+
+    m->disk = true;
+    part_path(m, FILE_SOURCE, path);
+    if ((!there && make_dirs(m, e) < 0) || copier(m->c, e) < 0)
+        return -1;
+    m->to = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (m->to < 0)
+        return err_sys(e, "%s", path);
+    m->fetch = fetch_begin(m->c, src, m->to, there, validator, &events, m, e);
+    return m->fetch ? 0 : -1;
+}
+
 static int begin(struct import *m, const struct image_source *src, struct err *e)
 {
     if (open_part(m, PART_DISK, src->file, e) < 0 ||
         open_part(m, PART_KERNEL, src->kernel, e) < 0 ||
-        open_part(m, PART_INITRD, src->initrd, e) < 0 || make_dirs(m, e) < 0)
+        open_part(m, PART_INITRD, src->initrd, e) < 0)
         return -1;
-    if (!m->c->copier && !(m->c->copier = worker_new(m->c->loop, e)))
+    if (src->url)
+        return begin_fetch(m, src, e);
+    if (make_dirs(m, e) < 0 || copier(m->c, e) < 0)
         return -1;
+    step(m, "copying");
     return worker_post(m->c->copier, copy, copied, m, e);
 }
 
@@ -442,6 +526,8 @@ struct import *import_find(const struct core *c, const char *image)
 void import_cancel(struct import *m)
 {
     m->cancelled = true;
+    if (m->fetch)
+        fetch_cancel(m->fetch);
     if (m->child)
         child_kill(m->child, SIGKILL, NULL);
 }
@@ -459,6 +545,7 @@ static struct import *import_new(struct core *c, const struct image *i,
                           .want = src->checksum,
                           .disk = src->file != NULL,
                           .from = { -1, -1, -1 },
+                          .to = -1,
                           .failed = true,
                           .done = done,
                           .arg = arg };
@@ -469,7 +556,7 @@ static struct import *import_new(struct core *c, const struct image *i,
 }
 
 void core_image_import(struct core *c, const struct image *i, const struct image_source *src,
-                       core_op_fn *done, void *arg)
+                       struct task *task, core_op_fn *done, void *arg)
 {
     bool busy = import_find(c, i->name.s) != NULL;
     struct import *m = busy ? NULL : import_new(c, i, src, done, arg);
@@ -477,49 +564,13 @@ void core_image_import(struct core *c, const struct image *i, const struct image
 
     if (busy)
         err_set(&e, ERR_BUSY, "image %s is just being made; roost task list", i->name.s);
-    if (!m)
+    if (!m) {
         done(NULL, &e, arg);
-    else if (begin(m, src, &e) < 0)
-        end(m, NULL, &e);
-}
-
-/* ---- what can be said before ---- */
-
-static int check_disk(const char *image, const struct image_source *src, bool *ret_marked,
-                      struct err *e)
-{
-    static char head[DISK_HEAD_SIZE]; /* the loop is one thread */
-    const struct disk_kind *kind;
-    struct stat st;
-    auto_close int fd = open_file(image, PART_DISK, src->file, &st, e);
-    ssize_t n = fd < 0 ? -1 : pread(fd, head, sizeof head, 0);
-
-    if (fd < 0)
-        return -1;
-    if (n < 0)
-        return err_sys(e, "image %s: %s", image, src->file);
-    if (disk_head_check(head, (size_t)n, (uint64_t)st.st_size, ret_marked, e) < 0 ||
-        disk_kind_of(head, (size_t)n, &kind, e) < 0)
-        return err_wrap(e, "image %s: %s", image, src->file);
-    return 0;
-}
-
-int core_image_check(const char *image, const struct image_source *src, bool *ret_bootable,
-                     struct err *e)
-{
-    const char *const files[PARTS] = { [PART_KERNEL] = src->kernel, [PART_INITRD] = src->initrd };
-    bool marked = true;
-    struct stat st;
-
-    if (src->file && check_disk(image, src, &marked, e) < 0)
-        return -1;
-    for (int p = 0; p < PARTS; p++) {
-        auto_close int fd = files[p] ? open_file(image, p, files[p], &st, e) : -1;
-        if (files[p] && fd < 0)
-            return -1;
+        return;
     }
-    *ret_bootable = marked || src->kernel;
-    return 0;
+    m->task = task;
+    if (begin(m, src, &e) < 0)
+        refuse(m, &e);
 }
 
 /* ---- the end of core ---- */
@@ -527,7 +578,7 @@ int core_image_check(const char *image, const struct image_source *src, bool *re
 void imports_cancel(struct core *c)
 {
     for (struct import *m = c->imports; m; m = m->next)
-        import_cancel(m);
+        m->cancelled = true;
 }
 
 void imports_free(struct core *c)
@@ -537,44 +588,4 @@ void imports_free(struct core *c)
     err_set(&e, ERR_BUSY, "roost is stopping");
     while (c->imports)
         end(c->imports, NULL, &e);
-}
-
-/* ---- has it changed? ---- */
-
-static void stamp(struct buf *b, const char *file)
-{
-    struct stat st;
-
-    if (!file)
-        buf_puts(b, "-\n");
-    else if (stat(file, &st) < 0)
-        buf_printf(b, "%s ?\n", file);
-    else
-        buf_printf(b, "%s %llu %llu %lld.%09ld\n", file, (unsigned long long)st.st_ino,
-                   (unsigned long long)st.st_size, (long long)st.st_mtim.tv_sec,
-                   st.st_mtim.tv_nsec);
-}
-
-void core_image_stamp(const struct image_source *src, char hex[65])
-{
-    auto_buf struct buf b = BUF_INIT;
-    uint8_t digest[SHA256_SIZE];
-
-    stamp(&b, src->file);
-    stamp(&b, src->kernel);
-    stamp(&b, src->initrd);
-    buf_puts(&b, src->checksum.hex);
-    sha256(buf_str(&b), b.len, digest);
-    hex_encode(digest, sizeof digest, hex);
-}
-
-const char *core_image_missing(const struct image_source *src)
-{
-    const char *const files[] = { src->file, src->kernel, src->initrd };
-    struct stat st;
-
-    for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-        if (files[i] && stat(files[i], &st) < 0 && errno == ENOENT)
-            return files[i];
-    return NULL;
 }

@@ -117,8 +117,7 @@ static void cancel(struct task *t, void *arg)
 
 static void import(struct making *m)
 {
-    task_progress(m->task, "copying", 0, 0);
-    core_image_import(m->c, &m->image, &m->source, imported, m);
+    core_image_import(m->c, &m->image, &m->source, m->task, imported, m);
 }
 
 static void begun(bool committed, void *arg)
@@ -154,7 +153,9 @@ static int begin(struct making *m, const json_t *words, struct err *e)
 {
     struct task_new n = { .kind = "image",
                           .object = m->name.s,
-                          .what = m->source.file ? m->source.file : m->source.kernel,
+                          .what = m->source.url    ? m->source.url
+                                  : m->source.file ? m->source.file
+                                                   : m->source.kernel,
                           .job = json_pack("{s:O}", "words", (json_t *)words),
                           .who = &m->who,
                           .cancel = cancel,

@@ -299,9 +299,15 @@ int core_network_drop(struct core *c, const char *name, struct err *e);
 int networks_reload(struct core *c, struct err *e); /* memory follows the record */
 int core_image(struct core *c, const char *name, struct image *ret, struct err *e);
 
-/* --- core_image.c: files of images into the state directory --- */
+/* --- core_image.c, core_image_source.c: files of images into the state directory --- */
+/* Downloads what has a URL. Tells the task (NULL: none) how far it is; result: image as canonical
+ * JSON. */
 void core_image_import(struct core *c, const struct image *i, const struct image_source *src,
-                       core_op_fn *done, void *arg); /* result: image as canonical JSON */
+                       struct task *task, core_op_fn *done, void *arg);
+/* A descriptor, and what it is; -1 with why that file will not do. */
+struct stat;
+int image_file_open(const char *image, bool disk, const char *file, struct stat *ret,
+                    struct err *e);
 /* Are its files there, readable, and what they should be, as far as that can be told in no time?
  * *ret_bootable: something says that a guest can boot from it. */
 int core_image_check(const char *image, const struct image_source *src, bool *ret_bootable,

@@ -397,6 +397,11 @@ bool task_cancelled(const struct task *t)
     return t->cancelled;
 }
 
+const json_t *task_job(const struct task *t)
+{
+    return json_object_get(t->row, "job");
+}
+
 int64_t task_id(const struct task *t)
 {
     return t->id;

@@ -31,6 +31,7 @@ void task_end(struct task *t, const struct err *err);
 void task_leave(struct task *t);
 bool task_cancelled(const struct task *t);
 int64_t task_id(const struct task *t);
+const json_t *task_job(const struct task *t); /* NULL: none */
 json_t *task_view(const struct task *t); /* new reference */
 
 /* At the start: those that were running are gone on with by `resume` (which begins no other task,

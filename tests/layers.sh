@@ -43,9 +43,11 @@ corner event2/ base/loop.c
 corner microhttpd.h 'server/front*' 'server/api*'
 corner sqlite3.h 'server/store*'
 corner yaml.h 'base/yaml*'
-corner curl/ 'cli/*' 'base/http*'
+corner curl/ 'cli/*' 'base/http*' 'server/fetch*'
 corner libsmartcols 'cli/*'
-corner zlib.h 'seeds/gunzip*'
+corner zlib.h 'seeds/gunzip*' 'bootstrap/unpack*'
+corner lzma.h 'bootstrap/unpack*'
+corner zstd.h 'bootstrap/unpack*'
 corner iniparser 'server/config*'
 corner netlink/ 'netcfg/link*' 'netcfg/tap*'
 corner crypt.h 'cli/password*'
@@ -68,7 +70,8 @@ refuse() {
 }
 refuse roost-front sqlite3 yaml yaml-0 curl jansson smartcols z
 refuse roostd sqlite3 yaml yaml-0 curl jansson smartcols microhttpd z
-refuse roost-core curl smartcols
+refuse roost-core curl smartcols lzma zstd
+refuse roost-fetch sqlite3 yaml yaml-0 jansson smartcols microhttpd event event_core iniparser
 refuse roost sqlite3 microhttpd event event_core iniparser
 refuse roost-lease sqlite3 yaml yaml-0 curl jansson smartcols microhttpd event event_core iniparser z
 refuse roost-inventory sqlite3 yaml yaml-0 curl smartcols microhttpd event event_core iniparser z

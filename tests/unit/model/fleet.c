@@ -30,6 +30,9 @@ static json_t *image_json(const struct fleet_image *i)
 {
     json_t *j = image_to_json(&i->image), *source = json_object();
     put_text(source, "file", i->source.file);
+    put_text(source, "url", i->source.url);
+    put_text(source, "sums", i->source.sums);
+    put_text(source, "predefined", i->source.predefined);
     put_text(source, "kernel", i->source.kernel);
     put_text(source, "initrd", i->source.initrd);
     put_text(source, "sha256", i->source.checksum.hex);

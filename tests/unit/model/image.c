@@ -55,6 +55,34 @@ static void test_file(void **state)
     json_decref(j);
 }
 
+static void test_url(void **state)
+{
+    (void)state;
+    struct image i;
+    struct image_source s;
+    struct err e;
+    json_t *j = text("{\"url\": \"https://h/a.img.xz\", \"checksum\": \"http://h/SUMS\", "
+                     "\"min-cpus\": 2}"),
+           *again;
+    assert_int_equal(image_from_json("trixie", j, &i, &s, &e), 0);
+    assert_string_equal(s.url, "https://h/a.img.xz");
+    assert_string_equal(s.sums, "http://h/SUMS");
+    assert_string_equal(s.checksum.hex, "");
+    assert_int_equal(i.min_cpus, 2);
+    again = image_source_to_json(&s);
+    json_object_del(j, "min-cpus");
+    assert_true(json_equal(j, again));
+    image_source_done(&s);
+    json_decref(again);
+    json_decref(j);
+    j = text("{\"predefined\": \"debian-13\", \"checksum\": \"sha256:" SUM "\"}");
+    assert_int_equal(image_from_json("trixie", j, &i, &s, &e), 0);
+    assert_string_equal(s.predefined, "debian-13");
+    assert_null(s.url);
+    image_source_done(&s);
+    json_decref(j);
+}
+
 static void test_kernel(void **state)
 {
     (void)state;
@@ -76,11 +104,20 @@ static void test_kernel(void **state)
 static void test_refused(void **state)
 {
     (void)state;
-    refused("trixie", "{}", "/images/trixie: has neither file: (a disk image) nor kernel:");
-    refused("a", "{\"predefined\": \"debian-13\"}",
-            "/images/a/predefined: not available yet: give file: with the path of a local image");
-    refused("a", "{\"url\": \"https://x/\"}",
-            "/images/a/url: not available yet: give file: with the path of a local image");
+    refused("trixie", "{}", "/images/trixie: has neither file: (a disk image), url:, predefined: nor kernel:");
+    refused("a", "{\"predefined\": \"Debian 13\"}",
+            "/images/a/predefined: \"Debian 13\" is not the name of a predefined image such as "
+            "debian-13");
+    refused("a", "{\"url\": \"ftp://x/y\"}",
+            "/images/a/url: \"ftp://x/y\" is not a URL that begins with https:// or http://");
+    refused("a", "{\"url\": \"https://\"}",
+            "/images/a/url: \"https://\" is not a URL that begins with https:// or http://");
+    refused("a", "{\"url\": \"http://h/a b\"}",
+            "/images/a/url: \"http://h/a b\" is not a URL that begins with https:// or http://");
+    refused("a", "{\"url\": \"http://h/a\", \"file\": \"/a\"}",
+            "/images/a: has a file: and a url: too, one of them is enough");
+    refused("a", "{\"file\": \"/a\", \"checksum\": \"https://h/SUMS\"}",
+            "/images/a/checksum: a list of checksums is looked into for a url: only");
     refused("a", "{\"file\": \"a.qcow2\"}", "/images/a/file: \"a.qcow2\" is not an absolute path");
     refused("a", "{\"fil\": \"/a\"}", "/images/a/fil: unknown word \"fil\", did you mean \"file\"");
     refused("a", "{\"file\": \"/a\", \"initrd\": \"/b\"}",
@@ -90,7 +127,7 @@ static void test_refused(void **state)
     refused("a", "{\"kernel\": \"/a\", \"cmdline\": \"x\\ny\"}",
             "/images/a/cmdline: only printable ASCII can stand here, on one line");
     refused("a", "{\"kernel\": \"/a\", \"checksum\": \"sha256:" SUM "\"}",
-            "/images/a/checksum: a checksum needs the file: that it is of");
+            "/images/a/checksum: a checksum needs the file: or url: that it is of");
     refused("a", "{\"file\": \"/a\", \"checksum\": \"md5:0\"}",
             "/images/a/checksum: \"md5:0\" is neither sha256: and 64 hexadecimal digits nor "
             "sha512: and 128");
@@ -147,9 +184,9 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_file),    cmocka_unit_test(test_kernel),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_record),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_file),   cmocka_unit_test(test_url),
+        cmocka_unit_test(test_kernel), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_record), cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
