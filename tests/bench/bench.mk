@@ -7,5 +7,5 @@ $(BUILD)/tests/bench/load: $(bench_obj) $(call rooms,base)
 	$(link)
 
 .PHONY: bench
-bench: all $(BUILD)/tests/bench/load
+bench: all $(BUILD)/tests/bench/load $(BUILD)/tests/unit/ansible/golden
 	@BUILD=$(BUILD) /usr/bin/python3 tests/bench/bench.py $(BENCH)

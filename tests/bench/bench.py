@@ -20,6 +20,7 @@ from urllib.parse import quote_plus
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from peers import Nginx, bare_flush, commits_per_second, cpu_ns, memory  # noqa: E402
 from harness.roost import BUILD, READY, Roost  # noqa: E402
+import inventories as inventory_cost  # noqa: E402
 import reserve  # noqa: E402
 
 GROUP = 10_000  # instances of one name
@@ -333,8 +334,13 @@ def reservations(b):
     reserve.chapter(b.table, lambda ns: Drained(CONF, inside=ns), b.size["adds"])
 
 
+def inventories(b):
+    """Both inventories, and Ansible's reading of them."""
+    inventory_cost.chapter(b.table)
+
+
 CHAPTERS = {"starts": starts, "memory": memory_use, "seeds": seeds, "homes": homes,
-            "growth": growth, "storms": storms, "reservations": reservations}
+            "growth": growth, "storms": storms, "reservations": reservations, "inventories": inventories}
 
 
 def main(size="normal", *chapters):
