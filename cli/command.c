@@ -359,6 +359,8 @@ static const struct command table[] = {
       "follow a task to its end, and end as it does", run_task_wait },
     { "task cancel", "TASK…", 1, -1, NULL, 0,
       "end tasks; nothing of them is left", run_task_cancel },
+    { "completion", "SHELL", 1, 1, NULL, COMMAND_READ,
+      "print a script by which bash, zsh or fish completes commands, options and names", run_completion },
     { "version", "", 0, 0, NULL, COMMAND_READ,
       "print the version", run_version },
     { "help", "[COMMAND…]", 0, 3, NULL, COMMAND_READ,

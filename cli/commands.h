@@ -45,6 +45,7 @@ command_fn run_forward_add, run_forward_list, run_forward_remove; /* forward.c *
 command_fn run_store_backup, run_store_check;                     /* store.c */
 command_fn run_store_restore;                                     /* restore.c */
 command_fn run_run, run_runs, run_run_show, run_run_cancel;           /* run.c */
+command_fn run_completion;                                            /* completion.c */
 command_fn run_help, run_version;                                 /* help.c */
 
 #endif

@@ -72,7 +72,7 @@ def home(roost):
 
 VOLATILE = {"for-ms", "note", "counters", "uptime-ms", "made"}
 OPERANDS = {"instance show": ["old"], "wait": ["old"], "console": ["--log", "old"],
-            "seed url": ["--for", "qemu", "old"], "seed show": ["old"], "seed explain": ["old"], "identity show": ["ops"],
+            "seed url": ["--for", "qemu", "old"], "seed show": ["old"], "seed explain": ["old"], "completion": ["bash"], "identity show": ["ops"],
             "network show": ["wired"], "network plan": ["wired"], "network forward list": ["wired"],
             "network export": ["--format", "ip", "wired"], "network check": ["user"], "store backup": ["b.tar"]}
 WIRED = {"networks": {"wired": {"kind": "shared", "cidr": "198.18.77.0/24", "forwards": [":8080 old:80"]}}}

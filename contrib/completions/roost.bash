@@ -1,0 +1,285 @@
+# Completion of roost(1) for bash, made by: roost completion bash
+_roost_names() {
+    roost "$1" list -o name 2>/dev/null
+}
+
+_roost() {
+    local cur=${COMP_WORDS[COMP_CWORD]} line= next= names= skip= word
+    for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+        if [ -n "$skip" ]; then
+            skip=
+            continue
+        fi
+        case $word in
+        -o | --output | --socket) skip=1 ;;
+        -*) ;;
+        *) line="$line$word " ;;
+        esac
+    done
+    case $line in
+    'apply '*)
+        next='--file --dry-run'
+        ;;
+    'instance create '*)
+        next='--external --tag --uuid --serial --mac --image --network --identity --group --address --cpus --memory --disk --bootstrapper --user-data --domain --autostart --count --dry-run'
+        ;;
+    'instance list '*)
+        next='--group --state --sort --columns'
+        names=instance
+        ;;
+    'instance show '*)
+        next=''
+        names=instance
+        ;;
+    'instance modify '*)
+        next='--image --network --identity --group --address --cpus --memory --disk --bootstrapper --user-data --domain --autostart --unset --dry-run'
+        names=instance
+        ;;
+    'instance start '*)
+        next='--group --state --all'
+        names=instance
+        ;;
+    'instance stop '*)
+        next='--force --group --state --all'
+        names=instance
+        ;;
+    'instance restart '*)
+        next='--group --state --all'
+        names=instance
+        ;;
+    'instance rebuild '*)
+        next='--group --state --all --yes'
+        names=instance
+        ;;
+    'instance remove '*)
+        next='--force --group --state --all --yes'
+        names=instance
+        ;;
+    'wait '*)
+        next='--for --timeout --overdue --quiet'
+        names=instance
+        ;;
+    'status '*)
+        next=''
+        ;;
+    'metrics '*)
+        next=''
+        ;;
+    'check '*)
+        next=''
+        ;;
+    'events '*)
+        next='--follow --limit'
+        names=instance
+        ;;
+    'console '*)
+        next='--log --lines'
+        names=instance
+        ;;
+    'ssh '*)
+        next='--identity --login'
+        names=instance
+        ;;
+    'ssh-config '*)
+        next=''
+        ;;
+    'inventory '*)
+        next=''
+        ;;
+    'known-hosts '*)
+        next=''
+        ;;
+    'ansible init '*)
+        next='--instance'
+        ;;
+    'sync '*)
+        next=''
+        ;;
+    'paths '*)
+        next=''
+        ;;
+    'unknown list '*)
+        next=''
+        ;;
+    'unknown adopt '*)
+        next='--as --network'
+        ;;
+    'unknown forget '*)
+        next=''
+        ;;
+    'seed show '*)
+        next=''
+        names=instance
+        ;;
+    'seed explain '*)
+        next='--as'
+        names=instance
+        ;;
+    'seed url '*)
+        next='--for'
+        names=instance
+        ;;
+    'network create '*)
+        next='--kind --cidr --dhcp --domain --parent --vlan --host-address --gateway --nameserver --mtu --policy --advertise --allow --autostart --dry-run'
+        ;;
+    'network list '*)
+        next=''
+        ;;
+    'network show '*)
+        next=''
+        names=network
+        ;;
+    'network up '*)
+        next=''
+        names=network
+        ;;
+    'network down '*)
+        next=''
+        names=network
+        ;;
+    'network remove '*)
+        next=''
+        names=network
+        ;;
+    'network check '*)
+        next=''
+        names=network
+        ;;
+    'network plan '*)
+        next=''
+        names=network
+        ;;
+    'network export '*)
+        next='--format'
+        names=network
+        ;;
+    'network forward add '*)
+        next=''
+        names=network
+        ;;
+    'network forward list '*)
+        next=''
+        names=network
+        ;;
+    'network forward remove '*)
+        next=''
+        names=network
+        ;;
+    'identity list '*)
+        next=''
+        ;;
+    'identity create '*)
+        next='--public-key --password --gecos --home --shell --group --sudo'
+        ;;
+    'identity show '*)
+        next=''
+        names=identity
+        ;;
+    'identity modify '*)
+        next='--public-key --password --gecos --home --shell --group --sudo --remove-key --unset'
+        names=identity
+        ;;
+    'identity remove '*)
+        next=''
+        names=identity
+        ;;
+    'image list '*)
+        next=''
+        ;;
+    'group list '*)
+        next=''
+        ;;
+    'store backup '*)
+        next=''
+        ;;
+    'store check '*)
+        next=''
+        ;;
+    'store restore '*)
+        next='--replace'
+        ;;
+    'image create '*)
+        next='--file --kernel --initrd --cmdline --checksum --arch --firmware --default-user --min-cpu --min-ram --min-disk --no-wait --quiet'
+        ;;
+    'image show '*)
+        next=''
+        names=image
+        ;;
+    'image verify '*)
+        next=''
+        names=image
+        ;;
+    'image remove '*)
+        next=''
+        names=image
+        ;;
+    'image gc '*)
+        next='--unused --dry-run'
+        ;;
+    'task list '*)
+        next=''
+        ;;
+    'task show '*)
+        next=''
+        ;;
+    'task wait '*)
+        next='--quiet'
+        ;;
+    'task cancel '*)
+        next=''
+        ;;
+    'completion '*)
+        next=''
+        ;;
+    'version '*)
+        next=''
+        ;;
+    'help '*)
+        next=''
+        ;;
+    'network forward '*)
+        next='add list remove'
+        ;;
+    'instance '*)
+        next='create list show modify start stop restart rebuild remove'
+        ;;
+    'ansible '*)
+        next='init'
+        ;;
+    'unknown '*)
+        next='list adopt forget'
+        ;;
+    'seed '*)
+        next='show explain url'
+        ;;
+    'network '*)
+        next='create list show up down remove check plan export forward'
+        ;;
+    'identity '*)
+        next='list create show modify remove'
+        ;;
+    'image '*)
+        next='list create show verify remove gc'
+        ;;
+    'group '*)
+        next='list'
+        ;;
+    'store '*)
+        next='backup check restore'
+        ;;
+    'image '*)
+        next='list create show verify remove gc'
+        ;;
+    'task '*)
+        next='list show wait cancel'
+        ;;
+    ''*)
+        next='apply instance wait status metrics check events console ssh ssh-config inventory known-hosts ansible sync paths unknown seed network identity image group store image task completion version help'
+        ;;
+    esac
+    if [ -n "$names" ] && [ "${cur#-}" = "$cur" ]; then
+        next=$(_roost_names "$names")
+    fi
+    mapfile -t COMPREPLY < <(compgen -W "$next" -- "$cur")
+}
+complete -o default -F _roost roost

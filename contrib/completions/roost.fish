@@ -1,0 +1,204 @@
+# Completion of roost(1) for fish, made by: roost completion fish
+function __roost_complete
+    set -l line ''
+    set -l skip ''
+    for word in (commandline -opc)[2..-1]
+        if test -n "$skip"
+            set skip ''
+            continue
+        end
+        switch $word
+            case -o --output --socket
+                set skip 1
+            case '-*'
+            case '*'
+                set line "$line$word "
+        end
+    end
+    switch $line
+        case 'apply *'
+            string split ' ' '--file --dry-run'
+        case 'instance create *'
+            string split ' ' '--external --tag --uuid --serial --mac --image --network --identity --group --address --cpus --memory --disk --bootstrapper --user-data --domain --autostart --count --dry-run'
+        case 'instance list *'
+            string split ' ' '--group --state --sort --columns'
+            roost instance list -o name 2>/dev/null
+        case 'instance show *'
+            string split ' ' ''
+            roost instance list -o name 2>/dev/null
+        case 'instance modify *'
+            string split ' ' '--image --network --identity --group --address --cpus --memory --disk --bootstrapper --user-data --domain --autostart --unset --dry-run'
+            roost instance list -o name 2>/dev/null
+        case 'instance start *'
+            string split ' ' '--group --state --all'
+            roost instance list -o name 2>/dev/null
+        case 'instance stop *'
+            string split ' ' '--force --group --state --all'
+            roost instance list -o name 2>/dev/null
+        case 'instance restart *'
+            string split ' ' '--group --state --all'
+            roost instance list -o name 2>/dev/null
+        case 'instance rebuild *'
+            string split ' ' '--group --state --all --yes'
+            roost instance list -o name 2>/dev/null
+        case 'instance remove *'
+            string split ' ' '--force --group --state --all --yes'
+            roost instance list -o name 2>/dev/null
+        case 'wait *'
+            string split ' ' '--for --timeout --overdue --quiet'
+            roost instance list -o name 2>/dev/null
+        case 'status *'
+            string split ' ' ''
+        case 'metrics *'
+            string split ' ' ''
+        case 'check *'
+            string split ' ' ''
+        case 'events *'
+            string split ' ' '--follow --limit'
+            roost instance list -o name 2>/dev/null
+        case 'console *'
+            string split ' ' '--log --lines'
+            roost instance list -o name 2>/dev/null
+        case 'ssh *'
+            string split ' ' '--identity --login'
+            roost instance list -o name 2>/dev/null
+        case 'ssh-config *'
+            string split ' ' ''
+        case 'inventory *'
+            string split ' ' ''
+        case 'known-hosts *'
+            string split ' ' ''
+        case 'ansible init *'
+            string split ' ' '--instance'
+        case 'sync *'
+            string split ' ' ''
+        case 'paths *'
+            string split ' ' ''
+        case 'unknown list *'
+            string split ' ' ''
+        case 'unknown adopt *'
+            string split ' ' '--as --network'
+        case 'unknown forget *'
+            string split ' ' ''
+        case 'seed show *'
+            string split ' ' ''
+            roost instance list -o name 2>/dev/null
+        case 'seed explain *'
+            string split ' ' '--as'
+            roost instance list -o name 2>/dev/null
+        case 'seed url *'
+            string split ' ' '--for'
+            roost instance list -o name 2>/dev/null
+        case 'network create *'
+            string split ' ' '--kind --cidr --dhcp --domain --parent --vlan --host-address --gateway --nameserver --mtu --policy --advertise --allow --autostart --dry-run'
+        case 'network list *'
+            string split ' ' ''
+        case 'network show *'
+            string split ' ' ''
+            roost network list -o name 2>/dev/null
+        case 'network up *'
+            string split ' ' ''
+            roost network list -o name 2>/dev/null
+        case 'network down *'
+            string split ' ' ''
+            roost network list -o name 2>/dev/null
+        case 'network remove *'
+            string split ' ' ''
+            roost network list -o name 2>/dev/null
+        case 'network check *'
+            string split ' ' ''
+            roost network list -o name 2>/dev/null
+        case 'network plan *'
+            string split ' ' ''
+            roost network list -o name 2>/dev/null
+        case 'network export *'
+            string split ' ' '--format'
+            roost network list -o name 2>/dev/null
+        case 'network forward add *'
+            string split ' ' ''
+            roost network list -o name 2>/dev/null
+        case 'network forward list *'
+            string split ' ' ''
+            roost network list -o name 2>/dev/null
+        case 'network forward remove *'
+            string split ' ' ''
+            roost network list -o name 2>/dev/null
+        case 'identity list *'
+            string split ' ' ''
+        case 'identity create *'
+            string split ' ' '--public-key --password --gecos --home --shell --group --sudo'
+        case 'identity show *'
+            string split ' ' ''
+            roost identity list -o name 2>/dev/null
+        case 'identity modify *'
+            string split ' ' '--public-key --password --gecos --home --shell --group --sudo --remove-key --unset'
+            roost identity list -o name 2>/dev/null
+        case 'identity remove *'
+            string split ' ' ''
+            roost identity list -o name 2>/dev/null
+        case 'image list *'
+            string split ' ' ''
+        case 'group list *'
+            string split ' ' ''
+        case 'store backup *'
+            string split ' ' ''
+        case 'store check *'
+            string split ' ' ''
+        case 'store restore *'
+            string split ' ' '--replace'
+        case 'image create *'
+            string split ' ' '--file --kernel --initrd --cmdline --checksum --arch --firmware --default-user --min-cpu --min-ram --min-disk --no-wait --quiet'
+        case 'image show *'
+            string split ' ' ''
+            roost image list -o name 2>/dev/null
+        case 'image verify *'
+            string split ' ' ''
+            roost image list -o name 2>/dev/null
+        case 'image remove *'
+            string split ' ' ''
+            roost image list -o name 2>/dev/null
+        case 'image gc *'
+            string split ' ' '--unused --dry-run'
+        case 'task list *'
+            string split ' ' ''
+        case 'task show *'
+            string split ' ' ''
+        case 'task wait *'
+            string split ' ' '--quiet'
+        case 'task cancel *'
+            string split ' ' ''
+        case 'completion *'
+            string split ' ' ''
+        case 'version *'
+            string split ' ' ''
+        case 'help *'
+            string split ' ' ''
+        case 'network forward *'
+            string split ' ' 'add list remove'
+        case 'instance *'
+            string split ' ' 'create list show modify start stop restart rebuild remove'
+        case 'ansible *'
+            string split ' ' 'init'
+        case 'unknown *'
+            string split ' ' 'list adopt forget'
+        case 'seed *'
+            string split ' ' 'show explain url'
+        case 'network *'
+            string split ' ' 'create list show up down remove check plan export forward'
+        case 'identity *'
+            string split ' ' 'list create show modify remove'
+        case 'image *'
+            string split ' ' 'list create show verify remove gc'
+        case 'group *'
+            string split ' ' 'list'
+        case 'store *'
+            string split ' ' 'backup check restore'
+        case 'image *'
+            string split ' ' 'list create show verify remove gc'
+        case 'task *'
+            string split ' ' 'list show wait cancel'
+        case '*'
+            string split ' ' 'apply instance wait status metrics check events console ssh ssh-config inventory known-hosts ansible sync paths unknown seed network identity image group store image task completion version help'
+    end
+end
+complete -c roost -a '(__roost_complete)'
