@@ -81,6 +81,8 @@ WIRED = {"networks": {"wired": {"kind": "shared", "cidr": "198.18.77.0/24", "for
 def steady(tree):
     if isinstance(tree, dict):
         return {k: steady(v) for k, v in tree.items() if k not in VOLATILE}
+    if isinstance(tree, str) and tree.startswith("# TYPE "):  # metrics: what they are, not how many
+        return re.sub(r" [0-9.e+-]+$", "", tree, flags=re.M)
     if isinstance(tree, str):
         return re.sub(r"[0-9.]+ .iB left", "room left", tree)
     return [steady(v) for v in tree] if isinstance(tree, list) else tree
