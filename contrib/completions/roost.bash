@@ -186,6 +186,20 @@ _roost() {
     'image list '*)
         next=''
         ;;
+    'run show '*)
+        next='--log --follow'
+        ;;
+    'run cancel '*)
+        next=''
+        ;;
+    'run '*)
+        next='--group --playbook --tags --check --detach'
+        names=instance
+        ;;
+    'runs '*)
+        next='--limit'
+        names=instance
+        ;;
     'group list '*)
         next=''
         ;;
@@ -261,6 +275,9 @@ _roost() {
     'image '*)
         next='list create show verify remove gc'
         ;;
+    'run '*)
+        next='show cancel'
+        ;;
     'group '*)
         next='list'
         ;;
@@ -274,7 +291,7 @@ _roost() {
         next='list show wait cancel'
         ;;
     ''*)
-        next='apply instance wait status metrics check events console ssh ssh-config inventory known-hosts ansible sync paths unknown seed network identity image group store image task completion version help'
+        next='apply instance wait status metrics check events console ssh ssh-config inventory known-hosts ansible sync paths unknown seed network identity image run runs group store image task completion version help'
         ;;
     esac
     if [ -n "$names" ] && [ "${cur#-}" = "$cur" ]; then

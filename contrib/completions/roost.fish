@@ -138,6 +138,16 @@ function __roost_complete
             roost identity list -o name 2>/dev/null
         case 'image list *'
             string split ' ' ''
+        case 'run show *'
+            string split ' ' '--log --follow'
+        case 'run cancel *'
+            string split ' ' ''
+        case 'run *'
+            string split ' ' '--group --playbook --tags --check --detach'
+            roost instance list -o name 2>/dev/null
+        case 'runs *'
+            string split ' ' '--limit'
+            roost instance list -o name 2>/dev/null
         case 'group list *'
             string split ' ' ''
         case 'store backup *'
@@ -189,6 +199,8 @@ function __roost_complete
             string split ' ' 'list create show modify remove'
         case 'image *'
             string split ' ' 'list create show verify remove gc'
+        case 'run *'
+            string split ' ' 'show cancel'
         case 'group *'
             string split ' ' 'list'
         case 'store *'
@@ -198,7 +210,7 @@ function __roost_complete
         case 'task *'
             string split ' ' 'list show wait cancel'
         case '*'
-            string split ' ' 'apply instance wait status metrics check events console ssh ssh-config inventory known-hosts ansible sync paths unknown seed network identity image group store image task completion version help'
+            string split ' ' 'apply instance wait status metrics check events console ssh ssh-config inventory known-hosts ansible sync paths unknown seed network identity image run runs group store image task completion version help'
     end
 end
 complete -c roost -a '(__roost_complete)'
