@@ -213,7 +213,7 @@ _roost() {
         next='--replace'
         ;;
     'image create '*)
-        next='--file --kernel --initrd --cmdline --checksum --arch --firmware --default-user --min-cpu --min-ram --min-disk --no-wait --quiet'
+        next='--predefined --url --file --kernel --initrd --cmdline --checksum --arch --firmware --default-user --min-cpu --min-ram --min-disk --no-wait --quiet'
         ;;
     'image show '*)
         next=''

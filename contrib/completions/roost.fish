@@ -157,7 +157,7 @@ function __roost_complete
         case 'store restore *'
             string split ' ' '--replace'
         case 'image create *'
-            string split ' ' '--file --kernel --initrd --cmdline --checksum --arch --firmware --default-user --min-cpu --min-ram --min-disk --no-wait --quiet'
+            string split ' ' '--predefined --url --file --kernel --initrd --cmdline --checksum --arch --firmware --default-user --min-cpu --min-ram --min-disk --no-wait --quiet'
         case 'image show *'
             string split ' ' ''
             roost image list -o name 2>/dev/null
