@@ -77,24 +77,28 @@ static void arm(struct core *c)
     loop_timer_set(v->timer, wait > 0 ? wait : 0);
 }
 
+static bool put(struct verdict *v, int64_t at_ms, int64_t id)
+{
+    if (v->n == v->size) {
+        size_t size = v->size ? 2 * v->size : 256;
+        struct deadline *heap = reallocarray(v->heap, size, sizeof *heap);
+        if (!heap)
+            return false;
+        v->heap = heap;
+        v->size = size;
+    }
+    v->heap[v->n] = (struct deadline){ at_ms, id };
+    sift_up(v->heap, v->n++);
+    return true;
+}
+
 void verdict_set(struct core *c, const struct guest *g)
 {
     struct verdict *v = c->verdict;
     int64_t at_ms = standing_deadline(&g->standing, &c->limits);
 
-    if (at_ms == INT64_MAX || g->standing.overdue)
-        return;
-    if (v->n == v->size) {
-        size_t size = v->size ? 2 * v->size : 256;
-        struct deadline *heap = reallocarray(v->heap, size, sizeof *heap);
-        if (!heap)
-            return;
-        v->heap = heap;
-        v->size = size;
-    }
-    v->heap[v->n] = (struct deadline){ at_ms, g->id };
-    sift_up(v->heap, v->n++);
-    if (v->heap[0].id == g->id)
+    if (at_ms != INT64_MAX && !g->standing.overdue && put(v, at_ms, g->id) &&
+        v->heap[0].id == g->id)
         arm(c);
 }
 
@@ -108,7 +112,7 @@ static void judge(struct core *c, struct guest *g, int64_t now_boot_ms)
     if (at_ms == INT64_MAX || s->overdue)
         return;
     if (at_ms > now_boot_ms) {
-        verdict_set(c, g); /* the limit has grown since (TCG was found out later) */
+        verdict_set(c, g); /* the limit has grown (TCG was found out later), or look() put it */
         return;
     }
     standing_note(s, g->name.s, loop_now(c->loop).real_ms, core_usual(c, s->phase), note,
@@ -140,36 +144,47 @@ static void due(void *arg)
 
 struct loading {
     struct core *c;
-    bool new_boot;
     struct err *e;
 };
 
 /* After a reboot of the host CLOCK_BOOTTIME began anew: what the phase has lasted is taken from the
  * wall clock, once, and put on record, since it is what judge() goes by. */
-static int load(const struct guest *g, void *arg)
+static int move(const struct guest *g, void *arg)
 {
     struct loading *l = arg;
     struct instant now = loop_now(l->c->loop);
     struct guest moved = *g;
     int64_t lasted = now.real_ms - g->standing.since_ms;
 
-    if (l->new_boot) {
-        moved.standing.since_boot_ms = now.boot_ms - (lasted > 0 ? lasted : 0);
-        moved.standing.way_boot_ms = moved.standing.since_boot_ms;
-        if (core_guest_save(l->c, &moved, l->e) < 0)
-            return -1;
-    }
+    moved.standing.since_boot_ms = now.boot_ms - (lasted > 0 ? lasted : 0);
+    moved.standing.way_boot_ms = moved.standing.since_boot_ms;
+    if (core_guest_save(l->c, &moved, l->e) < 0)
+        return -1;
     verdict_set(l->c, &moved);
+    return 0;
+}
+
+/* The first answer does not wait until all who are on their way were read: judge() finds out. */
+static int look(int64_t id, void *arg)
+{
+    struct core *c = arg;
+
+    put(c->verdict, loop_now(c->loop).boot_ms, id);
     return 0;
 }
 
 int verdict_load(struct core *c, bool new_boot, struct err *e)
 {
-    struct loading l = { c, new_boot, e };
+    struct loading l = { c, e };
     unsigned mask = 0;
 
     for (int p = 0; p < PHASES; p++)
         if (phase_waits_for(p))
             mask |= 1u << p;
-    return store_guests_in(c->store, mask, load, &l, e);
+    if (new_boot)
+        return store_guests_in(c->store, mask, move, &l, e);
+    if (store_guest_ids_in(c->store, mask, look, c, e) < 0)
+        return -1;
+    arm(c);
+    return 0;
 }

@@ -129,6 +129,10 @@ int store_guests(struct store *s, store_guest_fn *fn, void *arg, struct err *e);
  * fn may read and write the store; nobody is shown twice. */
 int store_guests_in(struct store *s, unsigned phase_mask, store_guest_fn *fn, void *arg,
                     struct err *e);
+/* Their numbers alone, without a look at the rows. */
+typedef int store_id_fn(int64_t id, void *arg);
+int store_guest_ids_in(struct store *s, unsigned phase_mask, store_id_fn *fn, void *arg,
+                       struct err *e);
 /* Those with a launch_id (whose QEMU may run, for adoption) and the overdue ones: by small indexes
  * of their own, in order of their number. */
 int store_guests_launched(struct store *s, store_guest_fn *fn, void *arg, struct err *e);

@@ -279,6 +279,21 @@ static int advance(struct store *s, unsigned mask, int64_t next[PHASES], int64_t
 }
 
 /* Merges the phases' parts of the index by number. */
+int store_guest_ids_in(struct store *s, unsigned phase_mask, store_id_fn *fn, void *arg,
+                       struct err *e)
+{
+    int64_t next[PHASES] = { 0 }, id = 0;
+    int r = 0;
+    while (r == 0) {
+        if (advance(s, phase_mask, next, &id, e) < 0)
+            return -1;
+        if (id == INT64_MAX)
+            break;
+        r = fn(id, arg);
+    }
+    return r;
+}
+
 int store_guests_in(struct store *s, unsigned phase_mask, store_guest_fn *fn, void *arg,
                     struct err *e)
 {

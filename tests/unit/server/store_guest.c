@@ -318,6 +318,14 @@ static int note(const struct guest *g, void *arg)
     return v->n == v->stop_at ? 42 : 0;
 }
 
+static int note_id(int64_t id, void *arg)
+{
+    struct seen *v = arg;
+    struct guest g;
+    must(store_guest_by_id(v->s, id, &g, e));
+    return note(&g, arg);
+}
+
 /* Moves what it sees into a later phase of the mask. */
 static int note_and_move(const struct guest *g, void *arg)
 {
@@ -343,6 +351,11 @@ static void test_walks(void **state)
     unsigned mask = 1u << PHASE_LAUNCHED | 1u << PHASE_SEEDED | 1u << PHASE_FAILED;
     assert_int_equal(store_guests_in(s, mask, note, &some, NULL), 0);
     assert_string_equal(some.names, "cad");
+    struct seen ids = { .s = s }, two = { .s = s, .stop_at = 2 };
+    assert_int_equal(store_guest_ids_in(s, mask, note_id, &ids, NULL), 0);
+    assert_string_equal(ids.names, "cad");
+    assert_int_equal(store_guest_ids_in(s, mask, note_id, &two, NULL), 42);
+    assert_string_equal(two.names, "ca");
     assert_int_equal(store_guests_in(s, mask, note_and_move, &moved, NULL), 0);
     assert_string_equal(moved.names, "cad");
     struct seen home = { 0 }, late = { 0 }, ran = { 0 };
