@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from harness.netns import Lab
-from harness.roost import BUILD, Roost
+from harness.roost import Roost
+from harness.system import System
 from roostd_rig import until
-from test_networks import CONF, SHARED, Machine, change, define, network, snapshot
+from test_networks import CONF, Machine, change, define, network, snapshot
 
 pytestmark = pytest.mark.skipif(not (shutil.which("dnsmasq") and shutil.which("iptables-save")
                                      and shutil.which("setpriv")),
@@ -108,34 +109,9 @@ def test_root_keeps_what_is_named(host):
 
 # --- as a service ---
 
-class System(Roost):
-    """As the system starts it: /run is its own here, and what dnsmasq's user runs can be reached by it."""
-
-    def __init__(self, host, before=None, env=None):
-        class Inside:
-            def argv(self, argv):
-                words = " ".join(f"'{w}'" for w in argv)
-                return host.argv(["unshare", "--mount", "--", "sh", "-c",
-                                  f"mount -t tmpfs none /run && {before or 'true'} && exec {words}"])
-        super().__init__(CONF, inside=Inside(), start=False, env=env)
-        os.chmod(self.dir, 0o755)
-        self.settings["roost"].update({"mode": "system", "control": self.run / "control.sock"})
-        self.settings["network"] = {"dnsmasq-user": "nobody"}
-        self.write_conf()
-        libexec = self.dir / "libexec"
-        libexec.mkdir(mode=0o755)
-        for program in ("roost-core", "roost-front", "roost-lease"):
-            shutil.copy(BUILD / program, libexec)
-        self.args = ["--libexec", libexec]
-
-    @property
-    def control(self):
-        return self.run / "control.sock"
-
-
 def test_dnsmasq_is_nobody(host):
     """In system mode it has a user of its own, who passes through root's state directory and reads nothing of it."""
-    with System(host) as r:
+    with System(host, CONF) as r:
         r.start()
         assert {"host-only", "shared", "bridged"} <= {n["name"] for n in r.api("GET", "/v1/networks").json}
         answer = r.api("DELETE", "/v1/networks/shared")  # has lab's range
@@ -158,7 +134,7 @@ def test_the_host_is_told_whom_to_ask_for_names(host, tmp_path):
         'mkdir -p ${link%/*}\ncase $1 in domain) echo "DOMAINS=$3" >$link;; revert) rm -f $link; esac\n')
     (bin / "resolvectl").chmod(0o755)
     before = "mkdir -p /run/systemd/resolve && touch /run/systemd/resolve/stub-resolv.conf"
-    with System(host, before, {"PATH": f"{bin}:{os.environ['PATH']}"}) as r:
+    with System(host, CONF, before, {"PATH": f"{bin}:{os.environ['PATH']}"}) as r:
         r.start()
         assert r.api("DELETE", "/v1/networks/shared").status == 200
         define(r)
