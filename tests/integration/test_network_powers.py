@@ -11,7 +11,7 @@ from harness.netns import Lab
 from harness.roost import Roost
 from harness.system import System
 from roostd_rig import until
-from test_networks import CONF, Machine, change, define, network, snapshot
+from test_networks import CONF, SHARED, Machine, change, define, network, snapshot
 
 pytestmark = pytest.mark.skipif(not (shutil.which("dnsmasq") and shutil.which("iptables-save")
                                      and shutil.which("setpriv")),
@@ -123,6 +123,35 @@ def test_dnsmasq_is_nobody(host):
             assert os.stat(r.state).st_mode & 0o777 == 0o711
             open_to_others = [p.name for p in r.state.iterdir() if p.lstat().st_mode & 0o077 and p.name != "networks"]
             assert open_to_others == []
+
+
+@pytest.mark.skipif(not (shutil.which("qemu-system-x86_64") and shutil.which("qemu-img")), reason="QEMU is not installed")
+def test_qemu_is_nobody(host):
+    """A guest on a tap, its image from a home that is closed to others; it is ended by who is not its user."""
+    with System(host, {"launch": {"run-as": "nobody", "accelerator": "tcg"}}) as r:
+        r.start()
+        assert r.api("DELETE", "/v1/networks/shared").status == 200
+        home = r.dir / "somebody"
+        home.mkdir()
+        (home / "disk.raw").write_bytes(bytes(510) + b"\x55\xaa" + bytes(1 << 20))
+        for path in (home / "disk.raw", home):
+            path.chmod(0o700)
+            os.chown(path, 1000, 1000)
+        answer = r.api("POST", "/v1/apply", {"fleet": {
+            "networks": {"lab": SHARED}, "images": {"disk": {"file": str(home / "disk.raw")}},
+            "instances": {"web1": {"image": "disk", "network": "lab", "memory": "64M"}}}})
+        assert answer.status == 200, answer.text
+        change(r, "up")
+        assert r.api("POST", "/v1/instances/web1/start", {}).status == 200
+        until("QEMU", lambda: r.guests())
+        (pid,) = r.guests().values()
+        until("its user", lambda: status(pid)["Uid"].split() == [str(NOBODY.pw_uid)] * 4)
+        for which in ("CapPrm", "CapEff", "CapInh", "CapAmb"):
+            assert powers(pid, which) == set(), which
+        assert [l["ifname"] for l in host.ip("-j link") if l.get("master") == "rb-lab"]
+        assert r.api("POST", "/v1/instances/web1/stop", {"force": True}).status == 200
+        assert r.guests() == {}
+        change(r, "down")
 
 
 def test_the_host_is_told_whom_to_ask_for_names(host, tmp_path):
