@@ -107,12 +107,16 @@ static void end_budget(void)
     assert_non_null(n);
 }
 
-/* An interface with a peer, up; no addresses that come by themselves later. */
+/* An interface with a peer, up; no addresses that come by themselves later. The kernel tells the
+ * carrier a moment after it is there (linkwatch). */
 static void make_parent(void)
 {
     sh("ip link set lo up && ip link add port0 type veth peer name far0 && "
        "ip link set port0 addrgenmode none && ip link set far0 addrgenmode none && "
-       "ip link set port0 up && ip link set far0 up");
+       "ip link set port0 up && ip link set far0 up && i=0 && "
+       "until ip -o link show dev port0 | grep -q 'state UP' && "
+       "ip -o link show dev far0 | grep -q 'state UP'; do i=$((i + 1)); test $i -lt 2000 || exit 1; "
+       "done");
 }
 
 /* Everything that the kernel says about links, addresses and routes, but for the age of a lease,
