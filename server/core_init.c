@@ -8,8 +8,8 @@
 #include "ansible/init.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "server/core_ansible.h"
 #include "server/core_ops.h"
-#include "server/core_priv.h"
 
 struct paths {
     char directory[PATH_SIZE + 80], program[PATH_SIZE];
@@ -35,10 +35,8 @@ static void find_paths(const struct core *c, const char *instance, struct paths 
 
     if (instance)
         snprintf(p->directory, sizeof p->directory, "%s/" DIR_INSTANCES "/%s", s, instance);
-    else if (c->config.playbooks[0])
-        snprintf(p->directory, sizeof p->directory, "%s", c->config.playbooks);
     else
-        snprintf(p->directory, sizeof p->directory, "%s/" DIR_ANSIBLE, s);
+        core_playbooks_dir(&c->config, p->directory);
     snprintf(p->inventory, sizeof p->inventory, "%s/" DIR_GENERATED "/" FILE_INVENTORY, s);
     snprintf(p->ssh_config, sizeof p->ssh_config, "%s/" DIR_GENERATED "/" FILE_SSH_CONFIG, s);
     snprintf(p->known_hosts, sizeof p->known_hosts, "%s/" DIR_GENERATED "/" FILE_KNOWN_HOSTS, s);

@@ -7,9 +7,10 @@ import tempfile
 import pytest
 import yaml
 from harness.guest import Guest, define
-from harness.roost import BUILD, Roost
+from harness.roost import BUILD, ROOT, Roost
 from harness.sshd import Sshd
 
+PROGRAM = BUILD / "roost-inventory"
 FLEET = {"instances": {"web1": {"launcher": "external", "groups": ["web"], "vars": {"app": "shop"}},
                        "on": {"launcher": "external"}}}
 
@@ -134,3 +135,24 @@ def test_known_hosts_command_of_any_ssh(roost, tmp_path):
         done = ssh("-o", "HostKeyAlias=web1")
         assert done.returncode == 255 and "Host key verification failed" in done.stderr
         assert "logged in" not in done.stdout
+
+
+def test_the_example_fleet(roost, tmp_path):
+    """contrib/examples/shop: roost takes the fleet, and its playbook writes what it says with both groups
+    (here into the working directory, as nobody's root)."""
+    shop = ROOT / "contrib/examples/shop"
+    tree = yaml.safe_load((shop / "fleet.yaml").read_text())
+    instances = {name: {**spec, "launcher": "external"} for name, spec in tree["instances"].items()}
+    define(roost, {"instances": instances})
+    for name in ("db1", "web-1", "web-2"):
+        Guest(roost, name).home()
+    roost.cli("sync")
+    (roost.state / "ansible").mkdir(exist_ok=True)
+    play = (shop / "ansible/site.yaml").read_text()
+    site = roost.state / "ansible" / "site.yaml"
+    site.write_text(play)
+    ansible(roost, "ansible-playbook", "--syntax-check", "-i", PROGRAM, site, cwd=tmp_path)
+    site.write_text(play.replace("/etc/", f"{tmp_path}/{{{{ inventory_hostname }}}}-").replace("become: true", "become: false"))
+    ansible(roost, "ansible-playbook", "-i", PROGRAM, "-c", "local", site, cwd=tmp_path)
+    assert (tmp_path / "web-1-shop-database").read_text() == "db1 127.0.0.1 shop\n"
+    assert (tmp_path / "db1-shop-clients").read_text() == "web-1 127.0.0.1\nweb-2 127.0.0.1\n"
