@@ -70,6 +70,7 @@ $(foreach r,$(ROOMS),$(eval $(call room_rule,$(r))))
 $(call archive,server): $(BUILD)/build_id.o
 # Embedded by .incbin, which the compiler's dependency list does not see.
 $(BUILD)/server/api_read.o: server/openapi.yaml
+$(BUILD)/server/core_catalogue.o: contrib/catalogue.yaml
 $(BUILD)/ansible/plugin.o: ansible/roost_outcome.py
 $(BUILD)/ansible/init.o: ansible/site.yaml
 

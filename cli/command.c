@@ -343,6 +343,8 @@ static const struct command table[] = {
       "make a state directory from a backup while no roost runs on it; see roost-restore(7)", run_store_restore },
     { "image create", "IMAGE", 1, 1, image_create_options, 0,
       "make a base image, which guests' disks lie over; it goes on when roost(1) ends", run_image_create },
+    { "image catalogue", "", 0, 0, NULL, COMMAND_READ,
+      "list the images that --predefined knows", run_image_catalogue },
     { "image show", "IMAGE", 1, 1, NULL, COMMAND_READ,
       "show all that is known of an image", run_image_show },
     { "image verify", "IMAGE…", 1, -1, NULL, COMMAND_READ,

@@ -35,7 +35,7 @@ command_fn run_metrics;                                               /* generat
 command_fn run_identity_list, run_image_list, run_group_list;         /* definition.c */
 command_fn run_identity_create, run_identity_show, run_identity_modify; /* identity.c */
 command_fn run_identity_remove, run_image_verify, run_image_remove, run_task_cancel; /* operate.c */
-command_fn run_image_create, run_image_show, run_image_gc; /* image.c */
+command_fn run_image_create, run_image_show, run_image_gc, run_image_catalogue; /* image.c */
 command_fn run_task_list, run_task_show, run_task_wait;    /* task.c */
 command_fn run_network_up, run_network_down, run_network_remove;      /* operate.c */
 command_fn run_network_list, run_network_show, run_network_plan, run_network_export; /* network.c */

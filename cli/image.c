@@ -193,6 +193,34 @@ int run_image_show(struct cli *c, const struct args *a, struct err *e)
     return out_tree(c, client_get(cli_client(c, e), path, e), print_show, e);
 }
 
+/* --- catalogue --- */
+
+static int print_catalogue(struct cli *c, const json_t *tree, struct err *e)
+{
+    static const char *const columns[] = { "NAME", "TITLE", "ARCH", "FIRMWARE", "USER", NULL };
+    struct table *t = table_new(c, columns, true);
+    size_t i;
+    json_t *row;
+
+    json_array_foreach(tree, i, row)
+    {
+        bool amd64 = json_object_get(row, "amd64"), arm64 = json_object_get(row, "arm64");
+        const char *cells[] = { out_text(row, "name"), out_text(row, "title"),
+                                amd64 && arm64 ? "amd64, arm64"
+                                : amd64        ? "amd64"
+                                               : "arm64",
+                                out_text(row, "firmware"), out_text(row, "default-user") };
+        table_row(t, TINT_NONE, cells);
+    }
+    return table_print(t, e);
+}
+
+int run_image_catalogue(struct cli *c, const struct args *a, struct err *e)
+{
+    (void)a;
+    return out_tree(c, client_get(cli_client(c, e), "/v1/catalogue", e), print_catalogue, e);
+}
+
 /* --- gc --- */
 
 static int print_gc(struct cli *c, const json_t *tree, struct err *e)

@@ -13,3 +13,9 @@ guest-micro:
 	sh contrib/guest/micro.sh $(BUILD)/guest/micro
 
 include contrib/install.mk
+
+# Compares the catalogue of predefined images with what publishers have: needs the world. Ends with 77
+# where none of them can be reached.
+.PHONY: check-catalogue
+check-catalogue:
+	@/usr/bin/python3 contrib/check-catalogue.py contrib/catalogue.yaml

@@ -1,4 +1,5 @@
 /* Images and tasks over the control API. */
+#include "model/words.h"
 #include "server/api_priv.h"
 #include "server/core_task.h"
 
@@ -70,6 +71,26 @@ int api_post_image_gc(struct api_req *r, struct err *e)
         return -1;
     core_image_gc(r->api->core, unused != 0, dry_run != 0, &r->who, api_ticket_done, t);
     return api_await(r);
+}
+
+/* As a list, in order of name. */
+int api_get_catalogue(struct api_req *r, struct err *e)
+{
+    json_t *tree = core_catalogue(r->api->core, e), *list = json_array(), *sorted, *entry;
+    const char *name;
+
+    sorted = tree ? value_sorted(tree) : NULL;
+    json_object_foreach(sorted, name, entry)
+    {
+        json_object_set_new(entry, "name", json_string(name));
+        json_array_append(list, entry);
+    }
+    json_decref(tree);
+    json_decref(sorted);
+    if (tree)
+        return answer(r, list);
+    json_decref(list);
+    return -1;
 }
 
 int api_get_tasks(struct api_req *r, struct err *e)

@@ -135,7 +135,7 @@ api_fn api_get_network, api_get_network_check, api_get_networks_check, api_get_n
     api_get_network_export, api_post_network_up, api_post_network_down, api_delete_network;
 /* --- api_image.c --- */
 api_fn api_get_image, api_post_image, api_post_image_verify, api_delete_image, api_post_image_gc,
-    api_get_tasks, api_get_task, api_post_task_cancel;
+    api_get_catalogue, api_get_tasks, api_get_task, api_post_task_cancel;
 /* --- api_identity.c --- */
 api_fn api_get_identity, api_post_identity, api_patch_identity, api_delete_identity;
 

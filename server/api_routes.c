@@ -44,6 +44,7 @@ static const struct api_route routes[] = {
     { "POST", "/v1/images/{name}/verify", { NULL }, API_BODY_MAX, api_post_image_verify },
     { "DELETE", "/v1/images/{name}", { NULL }, 0, api_delete_image },
     { "POST", "/v1/image-gc", { NULL }, API_BODY_MAX, api_post_image_gc },
+    { "GET", "/v1/catalogue", { NULL }, 0, api_get_catalogue },
     { "GET", "/v1/tasks", { NULL }, 0, api_get_tasks },
     { "GET", "/v1/tasks/{name}", { "seen", "wait" }, 0, api_get_task },
     { "POST", "/v1/tasks/{name}/cancel", { NULL }, API_BODY_MAX, api_post_task_cancel },

@@ -339,12 +339,26 @@ static int begin(struct apply *a, struct err *e)
     return 0;
 }
 
+/* With what the catalogue says of its predefined images. */
+static int read_fleet(struct apply *a, const json_t *tree, struct err *e)
+{
+    json_t *full = core_fleet_words(a->c, tree, e);
+    struct spec_defaults d;
+    int r;
+
+    if (!full)
+        return -1;
+    config_spec_defaults(&a->c->config, &d);
+    r = fleet_parse(full, "fleet", NULL, &d, &a->fleet, e);
+    json_decref(full);
+    return r;
+}
+
 static void run(struct core *c, const json_t *tree, bool dry_run, bool all_new,
                 const struct adoption *adoption, const struct actor *who, core_op_fn *done,
                 void *arg)
 {
     struct apply *a = calloc(1, sizeof *a);
-    struct spec_defaults d;
     struct err e = { .kind = ERR_INTERNAL, .text = "out of memory" };
 
     if (!a) {
@@ -359,8 +373,7 @@ static void run(struct core *c, const json_t *tree, bool dry_run, bool all_new,
     }
     a->plan = json_array();
     a->warnings = json_array();
-    config_spec_defaults(&c->config, &d);
-    if (fleet_parse(tree, "fleet", NULL, &d, &a->fleet, &e) < 0 || apply_plan(a, &e) < 0 ||
+    if (read_fleet(a, tree, &e) < 0 || apply_plan(a, &e) < 0 ||
         begin(a, &e) < 0)
         refuse(a, &e);
     else if (dry_run || !a->changed)

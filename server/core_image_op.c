@@ -186,21 +186,33 @@ static int begin(struct making *m, const json_t *words, struct err *e)
     return -1;
 }
 
+static int read_words(struct making *m, const char *name, const json_t *words, struct err *e)
+{
+    int r = image_from_json(name, words, &m->image, &m->source, e);
+
+    if (r == 0)
+        m->name = m->image.name;
+    return r;
+}
+
 void core_image_create(struct core *c, const char *name, const json_t *words,
                        const struct actor *who, core_op_fn *done, void *arg)
 {
     struct making *m = calloc(1, sizeof *m);
     struct err e = { .kind = ERR_INTERNAL, .text = "out of memory" };
+    json_t *full = m ? core_image_words(c, words, name, &e) : NULL;
+    bool good = false;
 
-    if (m) {
+    if (full) {
         *m = (struct making){ .c = c, .who = *who, .done = done, .arg = arg };
-        if (image_from_json(name, words, &m->image, &m->source, &e) == 0) {
-            m->name = m->image.name;
-            if (check_new(c, name, &e) == 0 && begin(m, words, &e) == 0)
-                return;
-        }
-        making_free(m);
+        good = read_words(m, name, full, &e) == 0 && check_new(c, name, &e) == 0 &&
+               begin(m, full, &e) == 0;
     }
+    json_decref(full);
+    if (good)
+        return;
+    if (m)
+        making_free(m);
     done(NULL, &e, arg);
 }
 

@@ -140,6 +140,9 @@ void core_image_gc(struct core *c, bool all, bool dry_run, const struct actor *w
  * "written" "unchanged" "kept"}]}. instance NULL: the fleet's. */
 json_t *core_ansible_init(struct core *c, const char *instance, struct err *e);
 
+/* Predefined images, {NAME: …} as in the file: roost's own and over them the operator's. */
+json_t *core_catalogue(struct core *c, struct err *e);
+
 /* --- tasks: work that outlives who asked for it --- */
 /* [{id, kind, object, what, state: "running" "done" "failed" "cancelled" "interrupted", by, begun,
  * ended, error: {kind, message}}], in order; running ones with step, bytes, total, version. */

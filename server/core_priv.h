@@ -336,6 +336,11 @@ int core_restored(struct core *c, struct err *e);
 void keeper_stop(struct core *c);
 void keeper_free(struct core *c);
 
+/* --- core_catalogue.c: words of an image, of a fleet, with what is predefined filled in --- */
+/* New references; NULL with e where there is no such predefined image. */
+json_t *core_image_words(struct core *c, const json_t *words, const char *name, struct err *e);
+json_t *core_fleet_words(struct core *c, const json_t *tree, struct err *e);
+
 /* --- core_full.c: a full disk --- */
 int reserve_make(struct core *c, struct err *e); /* no room: c->full, and it is tried again */
 void core_disk_full(struct core *c, const struct err *why);
