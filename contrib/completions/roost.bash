@@ -215,6 +215,9 @@ _roost() {
     'image create '*)
         next='--predefined --url --file --kernel --initrd --cmdline --checksum --arch --firmware --default-user --min-cpu --min-ram --min-disk --no-wait --quiet'
         ;;
+    'image catalogue '*)
+        next=''
+        ;;
     'image show '*)
         next=''
         names=image
@@ -273,7 +276,7 @@ _roost() {
         next='list create show modify remove'
         ;;
     'image '*)
-        next='list create show verify remove gc'
+        next='list create catalogue show verify remove gc'
         ;;
     'run '*)
         next='show cancel'
@@ -285,7 +288,7 @@ _roost() {
         next='backup check restore'
         ;;
     'image '*)
-        next='list create show verify remove gc'
+        next='list create catalogue show verify remove gc'
         ;;
     'task '*)
         next='list show wait cancel'
