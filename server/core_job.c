@@ -11,8 +11,8 @@
 #include "server/core_ansible.h"
 
 #define META_CURSOR   "ansible-events"
-#define EVENTS_A_TURN 256
-#define LOOKS_A_TURN  64
+#define EVENTS_A_TURN 64 /* some ms at most: guests wait for no reactor */
+#define LOOKS_A_TURN  16
 #define SETTLE_MS     50     /* events come in swarms */
 #define CURSOR_APART  512    /* events that may be seen again after a crash */
 #define AWAY_MS       600000 /* not home: an event comes first, as a rule */

@@ -52,10 +52,11 @@ class Sshd:
         self.home = self.dir / "home"
         self.home.mkdir(parents=True)
         self.pub = keygen(self.dir / "key")
-        with socket.socket() as s:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
+        # Bound all the time, so that nobody else gets the port while the guest is down.
+        self.hold = socket.socket()
+        self.hold.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.hold.bind(("127.0.0.1", 0))
+        self.port = self.hold.getsockname()[1]
         self.process = None
 
     def start(self):
@@ -63,7 +64,7 @@ class Sshd:
             f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self.dir}/key\nUsePAM no\n"
             f"PidFile none\nAuthorizedKeysFile {self.fleet.authorized}\nStrictModes no\n"
             f"PermitRootLogin yes\nMaxStartups 200\nSubsystem sftp internal-sftp\n"
-            f"ForceCommand export HOME={self.home}; cd; eval \"$SSH_ORIGINAL_COMMAND\"\n")
+            f"ForceCommand export HOME={self.home} PATH={self.fleet.bin}:$PATH; cd; eval \"$SSH_ORIGINAL_COMMAND\"\n")
         self.process = subprocess.Popen([SSHD, "-D", "-e", "-f", self.dir / "config"],
                                         stdin=subprocess.DEVNULL, stderr=open(self.dir / "log", "ab"))
         until(f"sshd of {self.name}", self.answers)
@@ -101,6 +102,8 @@ class Fleet:
         self.key = tmp / "id"
         self.authorized = tmp / "authorized"
         self.authorized.write_text(keygen(self.key))
+        self.bin = tmp / "bin"
+        self.cloud_init("exit 127")  # this host's own is not the guests'
         settings = {"window": "2s", "retry-first": "200ms", "retry-max": "1s", "retries": "1",
                     "trigger": "homed"}
         self.roost = Roost({"launch": {"enabled": "no"}, "ansible": {**settings, **(conf or {})},
@@ -115,6 +118,13 @@ class Fleet:
         path = self.roost.state / "ansible" / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
+
+    def cloud_init(self, script):
+        """What the guests' cloud-init says."""
+        self.bin.mkdir(exist_ok=True)
+        (self.bin / "next").write_text("#!/bin/sh\n" + script + "\n")
+        (self.bin / "next").chmod(0o755)
+        (self.bin / "next").rename(self.bin / "cloud-init")
 
     def define(self):
         define(self.roost, self.tree)
@@ -164,6 +174,7 @@ class Fleet:
         self.roost.__exit__(*exc)
         for host in self.hosts.values():
             host.stop()
+            host.hold.close()
 
 
 def test_forty_guests_come_home_within_two_seconds(tmp_path):
@@ -387,6 +398,18 @@ def test_a_silent_guest_is_asked_over_ssh(tmp_path):
         fleet.start()
         fleet.roost.cli("wait", "g00", "--for", "configured", "--timeout", "60s")
         assert len(fleet.runs()) == 1
+
+
+def test_a_guest_whose_reports_are_lost_is_asked_over_ssh(tmp_path):
+    with Fleet(tmp_path, 1, conf={"window": "0s", "trigger": "final", "silence": "1s"}) as fleet:
+        fleet.cloud_init("echo 'status: running'")
+        fleet.define()
+        fleet.start()
+        fleet.home()
+        fleet.roost.wait_log("asked whether cloud-init has ended: cloud-init is at work")
+        assert not fleet.runs()
+        fleet.cloud_init("echo 'status: done'")
+        fleet.roost.cli("wait", "g00", "--for", "configured", "--timeout", "60s")
 
 
 def test_groups_say_what_runs_and_when(tmp_path):

@@ -74,7 +74,8 @@ VOLATILE = {"for-ms", "note", "counters", "uptime-ms", "made"}
 OPERANDS = {"instance show": ["old"], "wait": ["old"], "console": ["--log", "old"],
             "seed url": ["--for", "qemu", "old"], "seed show": ["old"], "seed explain": ["old"], "completion": ["bash"], "identity show": ["ops"],
             "network show": ["wired"], "network plan": ["wired"], "network forward list": ["wired"],
-            "network export": ["--format", "ip", "wired"], "network check": ["user"], "store backup": ["b.tar"]}
+            "network export": ["--format", "ip", "wired"], "network check": ["user"], "store backup": ["b.tar"],
+            "run show": ["1"]}
 WIRED = {"networks": {"wired": {"kind": "shared", "cidr": "198.18.77.0/24", "forwards": [":8080 old:80"]}}}
 
 
@@ -91,6 +92,9 @@ def steady(tree):
 def test_each_read_command_in_each_form(home):
     home.apply(WIRED)
     home.api("POST", "/v1/reprobe")  # its verdict is in status and check
+    (home.state / "ansible").mkdir(exist_ok=True)
+    (home.state / "ansible" / "site.yaml").write_text("- hosts: []\n")
+    assert "run 1: " in home.cli("run", "old", "--check", check=False).stdout
     rows = home.json("help")["commands"]
     walked = [r["words"] for r in rows if r["read"] and not r["raw"]]
     assert len(walked) > 15
