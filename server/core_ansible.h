@@ -36,6 +36,7 @@ struct ansible {
     struct store *reader;  /* its own connection */
     struct config config;  /* as it reads it */
     int64_t cursor, saved; /* events up to here have been seen */
+    bool named;            /* an instance names a playbook, or once did */
     struct active *active;
     unsigned n_active;
     struct inquiry *inquiries;
@@ -57,6 +58,13 @@ enum trigger core_trigger(const struct core *c, const struct spec *s);
  * asked for and there is no PLAYBOOK_DEFAULT. */
 const char *core_playbook(const struct core *c, const char *name, const struct spec *s,
                           bool *ret_own);
+/* Has it a playbook in its own directory? */
+bool core_playbook_own(const struct core *c, const char *name);
+/* May something run for a guest that has none of its own? */
+bool core_playbooks_any(const struct core *c);
+#define META_PLAYBOOKS "ansible-playbooks"
+/* An instance that goes on record names one; in its transaction. */
+int core_playbook_named(struct core *c, struct err *e);
 /* The fleet's directory of playbooks. */
 void core_playbooks_dir(const struct config *c, char ret[PATH_SIZE]);
 /* A playbook's file: absolute, of an instance's own directory, or of the fleet's. */

@@ -81,7 +81,8 @@ static int create(struct apply *a, const struct fleet_instance *f, struct err *e
     i.mac = f->spec.mac;
     instance_iid(i.name.s, 1, i.iid);
     free_identity(c, &i);
-    if (store_instance_insert(c->store, &i, e) < 0 ||
+    if ((f->spec.playbook.s[0] && core_playbook_named(c, e) < 0) ||
+        store_instance_insert(c->store, &i, e) < 0 ||
         network_reserve(c, &i, i.spec.network.s, e) < 0 ||
         store_guest_by_id(c->store, i.id, &g, e) < 0)
         return -1;
@@ -104,7 +105,8 @@ static int update(struct apply *a, const struct fleet_instance *f, struct err *e
     if (store_guest_by_name(c->store, f->name.s, &g, e) < 0)
         return -1;
     i.id = g.id;
-    if (store_instance_set_spec(c->store, g.id, &f->spec, e) < 0 ||
+    if ((f->spec.playbook.s[0] && core_playbook_named(c, e) < 0) ||
+        store_instance_set_spec(c->store, g.id, &f->spec, e) < 0 ||
         network_reserve(c, &i, g.network.s, e) < 0 ||
         store_guest_by_id(c->store, g.id, &g, e) < 0 ||
         core_event(c, &g, EV_CHANGED, a->who.text, e, "by apply") < 0 ||

@@ -165,13 +165,36 @@ static bool has_default(const struct config *c)
     return is_file(path);
 }
 
-const char *core_playbook(const struct core *c, const char *name, const struct spec *s,
-                          bool *ret_own)
+bool core_playbook_own(const struct core *c, const char *name)
 {
     char own[PATH_SIZE];
 
     own_playbook(&c->config, name, own);
-    if ((*ret_own = is_file(own)))
+    return is_file(own);
+}
+
+bool core_playbooks_any(const struct core *c)
+{
+    for (size_t i = 0; i < c->groups->n; i++)
+        if (c->groups->list[i].playbook.s[0])
+            return true;
+    return c->ansible->named || has_default(&c->config);
+}
+
+int core_playbook_named(struct core *c, struct err *e)
+{
+    if (c->ansible->named)
+        return 0;
+    if (store_meta_set(c->store, META_PLAYBOOKS, "named", e) < 0)
+        return -1;
+    c->ansible->named = true;
+    return 0;
+}
+
+const char *core_playbook(const struct core *c, const char *name, const struct spec *s,
+                          bool *ret_own)
+{
+    if ((*ret_own = core_playbook_own(c, name)))
         return PLAYBOOK_OWN;
     if (s->playbook.s[0])
         return s->playbook.s;

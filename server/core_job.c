@@ -73,13 +73,14 @@ static bool concerns(enum event_kind k)
            k == EV_LAUNCHING || k == EV_STAGE || k == EV_MODULE_FAILED || k == EV_REBUILT;
 }
 
-static int take(struct core *c, const struct event *ev, struct err *e)
+/* A fleet without a playbook pays next to nothing for its events. */
+static int take(struct core *c, bool general, const struct event *ev, struct err *e)
 {
     struct guest g;
     struct job j;
     int known;
 
-    if (!concerns(ev->kind) || store_guest_by_name(c->store, ev->instance.s, &g, NULL) < 0)
+    if (!concerns(ev->kind) || !(general || core_playbook_own(c, ev->instance.s)) || store_guest_by_name(c->store, ev->instance.s, &g, NULL) < 0)
         return 0;
     if ((known = store_job_get(c->store, g.id, &j, e)) < 0)
         return -1;
@@ -100,13 +101,14 @@ struct taking {
     struct core *c;
     struct err *e;
     int n;
+    bool general; /* something may run for anybody */
 };
 
 static int take_one(const struct event *ev, void *arg)
 {
     struct taking *t = arg;
 
-    if (take(t->c, ev, t->e) < 0)
+    if (take(t->c, t->general, ev, t->e) < 0)
         return -1;
     t->c->ansible->cursor = ev->seq;
     t->n++;
@@ -131,7 +133,7 @@ static int save_cursor(struct core *c, struct err *e)
 /* 1: there are more, 0, -1. */
 static int take_events(struct core *c, struct err *e)
 {
-    struct taking t = { c, e, 0 };
+    struct taking t = { c, e, 0, core_playbooks_any(c) };
 
     if (store_events(c->store, 0, c->ansible->cursor, EVENTS_A_TURN, false, take_one, &t, e) < 0 ||
         save_cursor(c, e) < 0)
@@ -333,11 +335,13 @@ bool ansible_configured(struct core *c, const struct guest *g)
 static int cursor_load(struct core *c, struct err *e)
 {
     struct ansible *a = c->ansible;
-    char text[24] = "";
+    char text[24] = "", named[8] = "";
     uint64_t n = 0;
 
     store_meta_get(c->store, META_CURSOR, text, sizeof text, NULL);
     /* What came home before there was an Ansible here, or while it was switched off, is not due. */
+    store_meta_get(c->store, META_PLAYBOOKS, named, sizeof named, NULL);
+    a->named = named[0];
     if (!text[0] || !c->config.ansible)
         n = (uint64_t)store_last_event(c->store);
     else if (parse_u64(text, 0, INT64_MAX, &n, e) < 0)

@@ -438,6 +438,19 @@ def test_groups_say_what_runs_and_when(tmp_path):
         assert reply.status == 400 and "g01: its groups db and web name different playbooks" in reply.text
 
 
+def test_a_playbook_that_an_instance_names(tmp_path):
+    """No site.yaml, no group: the instance's word alone."""
+    with Fleet(tmp_path, 2, conf={"window": "0s"}) as fleet:
+        site = fleet.roost.state / "ansible" / "site.yaml"
+        site.rename(site.with_name("web.yaml"))
+        fleet.tree["instances"]["g00"]["playbook"] = "web.yaml"
+        fleet.define()
+        fleet.start()
+        fleet.home()
+        fleet.roost.cli("wait", "g00", "--for", "configured", "--timeout", "60s")
+        assert fleet.phases()["g01"] == "homed" and fleet.run(1)["hosts"] == 1
+
+
 def test_by_hand(tmp_path):
     with Fleet(tmp_path, 2, conf={"window": "0s", "trigger": "manual"}) as fleet:
         fleet.define()
