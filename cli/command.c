@@ -45,7 +45,7 @@ static const struct option rebuild_options[] = {
 static const struct option stop_options[] = {
     { "force", 0, NULL, "kill the guest at once" },
     SELECT_OPTIONS,
-    SELECT_ALL,
+    { "all", 'a', NULL, "every instance that runs" },
     { NULL, 0, NULL, NULL },
 };
 static const struct option remove_options[] = {

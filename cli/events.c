@@ -80,7 +80,8 @@ static int put_followed(struct cli *c, const json_t *events, struct err *e)
                 return -1;
             continue;
         }
-        printf("%s %s%s%s%s%s\n", out_text(row, "time"), name, *name ? " " : "",
+        const char *time = out_text(row, "time");
+        printf("%s %s%s%s%s%s\n", *time ? time : "undated", name, *name ? " " : "",
                out_text(row, "kind"), *detail ? ": " : "", detail);
     }
     return out_flush(e);

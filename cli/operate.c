@@ -2,6 +2,7 @@
  * of several at once. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "cli/client.h"
@@ -125,9 +126,50 @@ int run_start(struct cli *c, const struct args *a, struct err *e)
     return operate(c, a, &(struct operation){ "POST", "/start", "started", NULL, NULL, NULL }, e);
 }
 
+/* By the states in which a QEMU of ours is there. */
+static bool is_running(const json_t *row)
+{
+    static const char *const states[] = { "starting",   "launched", "seeded", "homed",
+                                          "configured", "stopping", "overdue" };
+
+    if (strcmp(out_text(row, "launcher"), "roost") != 0)
+        return false;
+    for (size_t i = 0; i < ARRAY_SIZE(states); i++)
+        if (strcmp(out_text(row, "state"), states[i]) == 0)
+            return true;
+    return false;
+}
+
+/* As the host ends: what does not run, or is not ours to stop, is no failure. */
+static int stop_running(struct cli *c, const struct args *a, const struct operation *op,
+                        struct err *e)
+{
+    json_t *list = client_get(cli_client(c, e), "/v1/instances", e), *row;
+    auto_free char **names = list ? calloc(json_array_size(list) + 1, sizeof *names) : NULL;
+    struct args all = *a;
+    size_t i;
+    int ret;
+
+    if (!list || !names) {
+        json_decref(list);
+        return list ? err_set(e, ERR_INTERNAL, "out of memory") : -1;
+    }
+    all.n = 0;
+    all.operand = names;
+    json_array_foreach(list, i, row) if (is_running(row))
+        names[all.n++] = (char *)(uintptr_t)out_text(row, "name");
+    ret = operate_on(c, &all, op, e);
+    json_decref(list);
+    return ret;
+}
+
 int run_stop(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "POST", "/stop", "stopped", NULL, NULL, NULL }, e);
+    static const struct operation op = { "POST", "/stop", "stopped", NULL, NULL, NULL };
+
+    if (args_option(a, "all") && !a->n && !args_option(a, "group") && !args_option(a, "state"))
+        return stop_running(c, a, &op, e);
+    return operate(c, a, &op, e);
 }
 
 int run_restart(struct cli *c, const struct args *a, struct err *e)

@@ -15,6 +15,8 @@ $(foreach m,$(wildcard contrib/man/*.[1-8]),0644 $(m) $(PREFIX)/share/man/man$(p
 )
 0644 $(BUILD)/systemd/roost.service $(unitdir)/system/roost.service
 0644 $(BUILD)/systemd/roost-user.service $(unitdir)/user/roost.service
+0644 $(BUILD)/systemd/roost-guests.service $(unitdir)/system/roost-guests.service
+0644 $(BUILD)/systemd/roost-guests.service $(unitdir)/user/roost-guests.service
 0644 contrib/systemd/roost.sysusers $(PREFIX)/lib/sysusers.d/roost.conf
 0644 contrib/systemd/roost.tmpfiles $(PREFIX)/lib/tmpfiles.d/roost.conf
 0644 contrib/alerts/roost.yaml $(PREFIX)/share/doc/roost/alerts/roost.yaml
@@ -30,13 +32,14 @@ export INSTALLED
 
 $(BUILD)/systemd/%.service: contrib/systemd/%.service.in Makefile
 	@mkdir -p $(@D)
-	sed 's|@SBINDIR@|$(sbindir)|' $< >$@.tmp && mv $@.tmp $@
+	sed 's|@SBINDIR@|$(sbindir)|; s|@BINDIR@|$(PREFIX)/bin|' $< >$@.tmp && mv $@.tmp $@
 
 # Depends on the prefix, which no file says: made anew each time.
 .PHONY: install uninstall deb systemd-units
 systemd-units:
 	@rm -rf $(BUILD)/systemd
-	@$(MAKE) --no-print-directory -s $(BUILD)/systemd/roost.service $(BUILD)/systemd/roost-user.service
+	@$(MAKE) --no-print-directory -s $(BUILD)/systemd/roost.service $(BUILD)/systemd/roost-user.service \
+	    $(BUILD)/systemd/roost-guests.service
 
 # roost.conf is only put where there is none: it is the operator's from then on.
 install: all systemd-units

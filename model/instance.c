@@ -15,6 +15,7 @@ void spec_init(struct spec *s, const struct spec_defaults *d)
         .cpus = d->cpus,
         .memory = d->memory,
         .disk = d->disk,
+        .autostart_order = AUTOSTART_ORDER,
     };
 }
 
@@ -59,6 +60,7 @@ static int drop_launching(struct spec *s, const json_t *j, const struct spot *at
     s->memory = s->disk = 0;
     s->firmware_set = false;
     s->autostart = false;
+    s->autostart_order = AUTOSTART_ORDER;
     return 0;
 }
 

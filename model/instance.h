@@ -37,6 +37,9 @@ int bootstrapper_from_name(const char *s);
 #define IID_MAX             84 /* "iid-" NAME "-" 4294967295 */
 
 /* What an operator writes. */
+#define AUTOSTART_ORDER     100 /* unless said */
+#define AUTOSTART_ORDER_MAX 9999
+
 struct spec {
     enum launcher launcher;
     enum bootstrapper bootstrapper;
@@ -56,6 +59,7 @@ struct spec {
     struct mac mac;
     struct ip address; /* family 0: none asked for */
     bool autostart;
+    unsigned autostart_order; /* lower ones first, then by name */
     char domain[DOMAIN_MAX_LEN + 1]; /* of the FQDN; "" the network's */
     char *user_data;                 /* the operator's bytes; NULL: none */
     size_t user_data_len;

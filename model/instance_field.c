@@ -197,6 +197,23 @@ EMITTER(autostart)
     return s->launcher == LAUNCHER_ROOST ? json_boolean(s->autostart) : NULL;
 }
 
+READER(autostart_order)
+{
+    int64_t n;
+    if (value_int(v, 0, AUTOSTART_ORDER_MAX, at, &n, e) < 0)
+        return -1;
+    ((struct spec *)obj)->autostart_order = (unsigned)n;
+    return 0;
+}
+
+EMITTER(autostart_order)
+{
+    const struct spec *s = obj;
+    return s->launcher == LAUNCHER_ROOST && s->autostart_order != AUTOSTART_ORDER
+               ? json_integer(s->autostart_order)
+               : NULL;
+}
+
 /* --- who it is --- */
 
 READER(tag)
@@ -373,6 +390,7 @@ EMITTER(needs)
 static const struct field fields[] = {
     { ROW("address", address), FIELD_OWN, CHANGE_RESTART, judge_address },
     { ROW("autostart", autostart), FIELD_ROOST, CHANGE_LIVE, NULL },
+    { ROW("autostart-order", autostart_order), FIELD_ROOST, CHANGE_LIVE, NULL },
     { ROW("bootstrapper", bootstrapper), 0, CHANGE_REBUILD, NULL },
     { { "count", NULL, NULL }, FIELD_OWN, CHANGE_NONE, NULL },
     { ROW("cpus", cpus), FIELD_ROOST, CHANGE_RESTART, NULL },

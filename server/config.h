@@ -64,6 +64,7 @@ struct config {
     /* [images] */
     int64_t fetch_stall; /* ms without a byte: 30 s */
     char catalogue[PATH_SIZE];
+    unsigned boot_at_once; /* autostart: 0 no limit */
     /* [network] of roost's own */
     char dnsmasq[PATH_SIZE], iptables[PATH_SIZE];
     char dnsmasq_user[64];

@@ -108,6 +108,8 @@ static const struct config_row rows[] = {
       .help = "bytes of console.log and of qemu.log before they are cut" },
     { "launch", "max-guests", &config_type_number, FIELD(max_guests), "1000", NUMBER(1, 100000),
       .help = "guests that may run at once" },
+    { "launch", "autostart-at-once", &config_type_number, FIELD(boot_at_once), "4", NUMBER(0, 100000),
+      .help = "guests of autostart that may boot at once, the next starts when one is home or overdue; 0: all" },
 
     { "images", "catalogue", &config_type_path, FIELD(catalogue), "",
       .help = "a file with images of one's own for --predefined; its entries count more than roost's" },

@@ -41,6 +41,7 @@ static void tick(void *arg)
 
     c->ticks++;
     machines_tick(c);
+    autostart_go_on(c);
     sights_flush(c, false);
     sights_expire(c);
     wire_tick(c);
@@ -152,7 +153,7 @@ void core_free(struct core *c)
     net_doctors_free(c);
     netlink_close(c->netlink);
     hostfiles_free(c);
-    machines_waiting_free(c);
+    autostart_free(c);
     core_turn_free(c);
     reprobes_free(c);
     wire_free(c);

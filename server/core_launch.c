@@ -240,7 +240,7 @@ static int prepare_after(struct machine *m, struct err *e)
 /* ---- the wish ---- */
 
 /* User networks need nothing; ours have to stand. */
-static bool network_ready(struct core *c, const char *name)
+bool machine_network_ready(struct core *c, const char *name)
 {
     const struct network *n = core_network(c, name);
 
@@ -262,7 +262,7 @@ static int may_start(struct core *c, const struct guest *g, struct err *e)
         return err_set(e, ERR_BUSY, "roost is just looking which guests run; try again");
     if (m && m->state == MACHINE_ENDED)
         return err_set(e, ERR_BUSY, "instance %s is just ending; try again", g->name.s);
-    if (!m && !network_ready(c, g->network.s))
+    if (!m && !machine_network_ready(c, g->network.s))
         return err_set(e, ERR_CONFLICT, "network %s is not up: roost network up %s", g->network.s,
                        g->network.s);
     if (m)
@@ -276,8 +276,8 @@ static int may_start(struct core *c, const struct guest *g, struct err *e)
     return 0;
 }
 
-static int start(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
-                 void *arg, struct err *e)
+int machine_start(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
+                  void *arg, struct err *e)
 {
     struct machine *m;
     struct guest g;
@@ -303,127 +303,6 @@ void core_start(struct core *c, const char *name, const struct actor *who, core_
 {
     struct err e;
 
-    if (start(c, name, who, done, arg, &e) < 0)
+    if (machine_start(c, name, who, done, arg, &e) < 0)
         done(NULL, &e, arg);
-}
-
-/* ---- autostart ---- */
-
-/* An autostart guest whose network is still to come up. */
-struct waiting {
-    struct waiting *next;
-    struct name guest, network;
-};
-
-static void wait_for_network(struct core *c, const struct guest *g)
-{
-    struct waiting *w = calloc(1, sizeof *w);
-
-    if (!w)
-        return;
-    *w = (struct waiting){ c->waiting, g->name, g->network };
-    c->waiting = w;
-}
-
-/* What went wrong is an event of the guest already. */
-static void autostarted(const json_t *result, const struct err *err, void *arg)
-{
-    (void)result, (void)err, (void)arg;
-}
-
-static void autostart(struct core *c, const char *name)
-{
-    static const struct actor who = { "autostart" };
-    struct guest g;
-    struct err e;
-
-    if (store_guest_by_name(c->store, name, &g, NULL) == 0 && !network_ready(c, g.network.s)) {
-        wait_for_network(c, &g);
-        return;
-    }
-    if (start(c, name, &who, autostarted, NULL, &e) == 0)
-        return;
-    if (store_guest_by_name(c->store, name, &g, NULL) == 0)
-        core_note(c, g.id, EV_LAUNCH_FAILED, who.text, "%s", e.text);
-}
-
-void machines_network(struct core *c, const char *network, bool up)
-{
-    struct waiting **at = &c->waiting, *w, *ready = NULL;
-    struct guest g;
-
-    while ((w = *at)) {
-        if (strcmp(w->network.s, network)) {
-            at = &w->next;
-        } else if (up) {
-            *at = w->next;
-            w->next = ready;
-            ready = w;
-        } else {
-            if (store_guest_by_name(c->store, w->guest.s, &g, NULL) == 0)
-                core_note(c, g.id, EV_LAUNCH_FAILED, "autostart", "waits for network %s: %s",
-                          network, network_note(c, network));
-            at = &w->next;
-        }
-    }
-    while ((w = ready)) {
-        ready = w->next;
-        autostart(c, w->guest.s);
-        free(w);
-    }
-}
-
-void machines_waiting_free(struct core *c)
-{
-    struct waiting *w;
-
-    while ((w = c->waiting)) {
-        c->waiting = w->next;
-        free(w);
-    }
-}
-
-struct autostart {
-    struct core *c;
-    struct name *names;
-    size_t n, size;
-};
-
-static int wants_autostart(const struct guest *g, void *arg)
-{
-    struct autostart *a = arg;
-    struct instance i = { 0 };
-    bool wanted = false;
-
-    if (g->launcher == LAUNCHER_ROOST && store_instance_get(a->c->store, g->id, &i, NULL) == 0)
-        wanted = i.spec.autostart;
-    instance_done(&i);
-    if (!wanted)
-        return 0;
-    if (a->n == a->size) {
-        size_t size = a->size ? 2 * a->size : 16;
-        struct name *names = reallocarray(a->names, size, sizeof *names);
-        if (!names)
-            return 0;
-        a->names = names;
-        a->size = size;
-    }
-    a->names[a->n++] = g->name;
-    return 0;
-}
-
-/* Once per boot of the host: a restart of roost must not start what somebody stopped. */
-void machines_autostart(struct core *c)
-{
-    struct autostart a = { .c = c };
-    struct err e;
-
-    if (!c->config.launch)
-        return;
-    if (store_guests_in(c->store, 1u << PHASE_DEFINED | 1u << PHASE_STOPPED | 1u << PHASE_FAILED,
-                        wants_autostart, &a, &e) < 0)
-        core_fault(c, "autostart: %s", e.text);
-    for (size_t i = 0; i < a.n; i++)
-        autostart(c, a.names[i].s);
-    free(a.names);
 }

@@ -73,6 +73,11 @@ void machine_kill(struct machine *m);  /* through roostd */
 void machine_cancel(struct machine *m);
 /* EXITED came, and no more will be heard: the end goes on record, then the machine is freed. */
 void machine_finish(struct machine *m);
+/* Is its network up, or is none needed? */
+bool machine_network_ready(struct core *c, const char *network);
+/* Begins a start; `done` as core_start() has it. -1: refused, and `done` is not called. */
+int machine_start(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
+                  void *arg, struct err *e);
 struct machine *machine_by_name(struct core *c, const char *name);
 
 /* --- core_adopt.c --- */

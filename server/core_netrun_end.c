@@ -112,7 +112,7 @@ void netrun_end(struct netrun *r)
     }
     if (r->up != was_up) {
         core_networks_each(r->c, allows, r);
-        machines_network(r->c, r->name.s, r->up);
+        autostart_network(r->c, r->name.s, r->up);
     }
 }
 

@@ -156,7 +156,6 @@ int core_say_ready(struct core *c, struct err *e)
     wire_arm(c);
     netruns_begin(c, new_boot);
     ansible_begin(c);
-    if (new_boot)
-        machines_autostart(c);
+    autostart_begin(c, new_boot);
     return tasks_load(c, core_image_resume, e);
 }

@@ -104,7 +104,7 @@ struct core {
     struct net_doctor *doctors; /* core_network_check.c: checks that were asked for */
     struct netrun *netruns;   /* core_network.c: networks that are or were up */
     struct hostfiles *hostfiles; /* core_hosts.c: reservations as dnsmasq reads them */
-    struct waiting *waiting;  /* core_launch.c: guests whose network is to come up first */
+    struct autostart *autostart; /* core_autostart.c: who starts with the host; NULL: all did */
     struct machine *machines; /* list */
     size_t n_machines;
     unsigned adopting; /* answers still to come before READY */
@@ -280,13 +280,17 @@ void machine_not_running(struct core *c, const struct verb_ref *m);
 bool machines_on(struct core *c, const char *network, struct name *ret);
 void machines_tick(struct core *c); /* once a second: console logs */
 int machine_launch_values(struct core *c, const struct guest *g, struct launch *ret, struct err *e);
-void machines_autostart(struct core *c);
+/* --- core_autostart.c: guests that start with the host, in order and so many at once --- */
+/* Once core is ready. new_boot: the host has booted since; else what was not done goes on. */
+void autostart_begin(struct core *c, bool new_boot);
+/* Once a second, and when something changed: the next ones. */
+void autostart_go_on(struct core *c);
 /* A network has come up or has not: who waited for it starts, or is told. */
-void machines_waiting_free(struct core *c);
+void autostart_network(struct core *c, const char *network, bool up);
+void autostart_free(struct core *c);
 /* Where guests of a network find roost: as it says, else the host on its bridge, else as on user
  * networks. */
 void core_base_url(const struct core *c, const struct network *n, char ret[BASE_URL_MAX + 1]);
-void machines_network(struct core *c, const char *network, bool up);
 
 /* --- core_defs.c: networks, identities, images --- */
 int networks_load(struct core *c, struct err *e);

@@ -14,7 +14,7 @@ static json_t *stamp(int64_t real_ms)
 {
     char text[25];
 
-    return real_ms ? json_string(clock_rfc3339(real_ms, text)) : json_null();
+    return real_ms >= CLOCK_SET_MS ? json_string(clock_rfc3339(real_ms, text)) : json_null();
 }
 
 static json_t *text_or_null(const char *s)
@@ -180,10 +180,8 @@ static json_t *timeline_json(struct core *c, const struct guest *g)
 
 static json_t *event_json(const struct event *ev)
 {
-    char at[25];
-
-    return json_pack("{s:I, s:s, s:o, s:s, s:s, s:s}", "seq", (json_int_t)ev->seq, "time",
-                     clock_rfc3339(ev->real_ms, at), "instance", text_or_null(ev->instance.s),
+    return json_pack("{s:I, s:o, s:o, s:s, s:s, s:s}", "seq", (json_int_t)ev->seq, "time",
+                     stamp(ev->real_ms), "instance", text_or_null(ev->instance.s),
                      "kind", event_kind_name(ev->kind), "detail", ev->detail, "actor", ev->actor);
 }
 

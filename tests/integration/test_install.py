@@ -12,7 +12,7 @@ from harness.guest import Guest, define, fleet
 from harness.roost import BUILD, ROOT
 
 CLEAN = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
-UNITS = {"system/roost.service": "5.0", "user/roost.service": None}
+UNITS = ("system/roost.service", "user/roost.service", "system/roost-guests.service", "user/roost-guests.service")
 
 
 def make(*words, timeout=900):
@@ -93,7 +93,7 @@ def test_the_configuration_is_accepted(installed):
 def test_systemd_takes_the_units(installed, unit, tmp_path):
     """As they are, but for the programs' path: the root that they are for is not there to be booted."""
     text = (installed / "usr/lib/systemd" / unit).read_text().replace("=/usr/", f"={installed}/usr/")
-    path = tmp_path / "roost.service"
+    path = tmp_path / unit.split("/")[1]
     path.write_text(text)
     mode = ["--user"] if unit.startswith("user") else []
     env = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
@@ -162,3 +162,5 @@ def test_the_package_runs_from_where_it_is_unpacked(package, installed, tmp_path
     control = (tmp_path / "e/control").read_text()
     assert "libsqlite3-0" in control and not re.search(r"^Depends:.*qemu", control, re.M), "starts without QEMU"
     assert "deb-systemd-helper enable 'roost.service'" in (tmp_path / "e/postinst").read_text().replace('"', "'")
+    prerm = (tmp_path / "e/prerm").read_text()
+    assert prerm.index("roost-guests.service") < prerm.index("'roost.service'"), "guests first"

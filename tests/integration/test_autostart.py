@@ -1,0 +1,141 @@
+"""Guests that start with the host: in order, so many at once, once per boot; and all of them stopped at its end.
+Machines are real, guests are not: their disks are empty, and the test comes home for them."""
+import sqlite3
+import subprocess
+
+import pytest
+from harness import roost as harness
+from harness.guest import Guest
+from roostd_rig import until
+
+LAUNCH = {"accelerator": "tcg", "autostart-at-once": "2", "stop-limit": "1s"}
+
+
+@pytest.fixture
+def host():
+    with harness.Roost({"launch": dict(LAUNCH)}) as r:
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", r.dir / "d.qcow2", "1M"], check=True)
+        yield r
+
+
+def define(r, **orders):
+    """None: does not start by itself; else its order."""
+    words = {name: {} if order is None else {"autostart": True, "autostart-order": order}
+             for name, order in orders.items()}
+    r.apply({"images": {"d": {"file": str(r.dir / "d.qcow2")}}, "defaults": {"image": "d", "memory": "64M"},
+             "instances": words})
+
+
+def boot(r, **settings):
+    """The host has booted since: all that the last boot left is its name on record."""
+    r.stop(keep=True)
+    db = sqlite3.connect(r.state / "store.db")
+    db.execute("UPDATE meta SET value = 'an earlier boot' WHERE key = 'boot-id'")
+    db.commit()
+    db.close()
+    for key, value in settings.items():
+        section, name = key.split("__")
+        r.settings.setdefault(section, {})[name.replace("_", "-")] = value
+    r.write_conf()
+    r.start()
+
+
+def running(r):
+    return {row["name"] for row in r.json("instance", "list")
+            if row["state"] in ("launched", "seeded", "homed", "overdue")}
+
+
+def launched(r):
+    """Names in the order of their launches."""
+    rows = r.api("GET", "/v1/events?limit=1000").json["events"]
+    return [row["instance"] for row in rows if row["kind"] == "launching" and row["actor"] == "autostart"]
+
+
+def come_home(r, name):
+    guest = Guest(r, name)
+    assert guest.get().status == 200 and guest.home().status == 200
+
+
+def test_in_order_and_so_many_at_once(host):
+    define(host, db=10, cache=20, web=30, app=30, last=9999, never=None)
+    boot(host)
+    until("the first two run", lambda: running(host) == {"db", "cache"})
+    come_home(host, "cache")
+    until("the next one, by name among equals", lambda: running(host) == {"db", "cache", "app"})
+    order = launched(host)  # of two at once either may have its disk first
+    assert set(order[:2]) == {"db", "cache"} and order[2:] == ["app"], "nobody else: db is still on its way"
+    come_home(host, "app")
+    come_home(host, "db")
+    until("all", lambda: running(host) == {"db", "cache", "app", "web", "last"})
+    assert set(launched(host)[3:]) == {"web", "last"}
+    come_home(host, "web")
+    come_home(host, "last")
+    host.wait_log("homed")
+    assert "never" not in running(host)
+
+
+def test_an_overdue_one_makes_room(host):
+    define(host, a=1, b=2, c=3)
+    boot(host, launch__autostart_at_once="1", limits__launched="1s", limits__tcg_factor="1")
+    until("b starts though a never came home", lambda: launched(host)[:2] == ["a", "b"], 30)
+    until("and c", lambda: launched(host) == ["a", "b", "c"], 30)
+    assert [row["state"] for row in host.json("instance", "list") if row["name"] == "a"] == ["overdue"]
+
+
+def test_one_that_cannot_start_makes_room(host):
+    define(host, a=1, b=2)
+    host.stop(keep=True)
+    (host.state / "images" / "d" / "disk").unlink()
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", host.state / "images" / "d" / "disk", "1M"], check=True)
+    host.start()
+    (host.state / "instances" / "a").mkdir(parents=True, exist_ok=True)
+    (host.state / "instances" / "a" / "disk.qcow2").write_text("no disk")
+    boot(host, launch__autostart_at_once="1")
+    until("b runs", lambda: "b" in running(host), 30)
+    assert Guest(host, "a").events("launch-failed")
+
+
+def test_a_restart_goes_on_and_starts_nobody_twice(host):
+    define(host, a=1, b=2, c=3, d=4)
+    boot(host)
+    until("two run", lambda: running(host) == {"a", "b"})
+    come_home(host, "a")
+    until("c", lambda: running(host) == {"a", "b", "c"})
+    host.cli("instance", "stop", "a")
+    host.kill()
+    host.start()
+    until("d, whose turn it is", lambda: "d" in running(host), 30)
+    come_home(host, "b")
+    come_home(host, "c")
+    come_home(host, "d")
+    host.stop(keep=True)
+    host.start()
+    until("they are found", lambda: running(host) == {"b", "c", "d"})
+    assert sorted(launched(host)) == ["a", "b", "c", "d"], "a was stopped by somebody and stays so"
+
+
+def test_all_at_once_and_none_at_all(host):
+    define(host, a=1, b=1, c=1)
+    boot(host, launch__autostart_at_once="0")
+    until("all run", lambda: running(host) == {"a", "b", "c"})
+    done = host.json("instance", "stop", "--all")
+    assert {row["name"] for row in done} == {"a", "b", "c"} and all(row["ok"] for row in done)
+    assert host.guests() == {}
+    assert host.json("instance", "stop", "--all") == []
+    rows = host.json("instance", "list")
+    assert {row["state"] for row in rows} == {"stopped"}
+    boot(host)
+    until("and again with the next boot", lambda: running(host) == {"a", "b", "c"})
+    host.cli("instance", "stop", "--all")
+
+
+def test_the_order_is_checked(host):
+    for value, said in ((-1, "0"), (10000, "9999"), ("first", "number")):
+        tree = {"images": {"d": {"file": str(host.dir / "d.qcow2")}},
+                "instances": {"a": {"image": "d", "autostart-order": value}}}
+        done = host.cli("apply", "-n", "-f", host.fleet(tree), check=False)
+        assert done.returncode == 2 and "/instances/a/autostart-order" in done.stderr, done.stderr
+        assert said in done.stderr or "integer" in done.stderr
+    define(host, a=5)
+    assert not host.apply({"instances": {"a": {"image": "d", "memory": "64M", "autostart": True,
+                                               "autostart-order": 5}}})["changed"]
