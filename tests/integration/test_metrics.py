@@ -67,7 +67,7 @@ def test_they_say_what_happened(busy):
     assert 0 <= value(busy, "roost_way_seconds_sum", to="homed") < 60
     assert value(busy, "roost_requests_total", outcome="refused") >= 1
     assert value(busy, "roost_commit_seconds_count") >= homed
-    assert value(busy, "roost_unknown_callers") == len(busy.json("unknown")) == 1
+    assert value(busy, "roost_unknown_callers") == len(busy.json("unknown", "list")) == 1
     until("front has told", lambda: value(busy, "roost_requests_total", outcome="not-found") >= 1)
     assert value(busy, "roost_build", version=re.search(r"^VERSION +:= (.*)$", (ROOT / "Makefile").read_text(),
                                                         re.M).group(1)) == 1
