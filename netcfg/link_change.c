@@ -42,10 +42,12 @@ static int find_bridge(struct netlink *n, const struct step *s, const char *alia
 static int remember_up(struct netlink *n, const struct step *s, struct buf *ret_undo, struct err *e)
 {
     struct fact_link parent;
+    int rc = netlink_link(n, s->parent, &parent, e);
 
-    if (link_need(n, s->parent, &parent, e) < 0)
+    /* A port may be the VLAN that an earlier step of the same plan makes. */
+    if (rc < 0 || (rc == 0 && s->kind != STEP_PORT && link_need(n, s->parent, &parent, e) < 0))
         return -1;
-    buf_puts(ret_undo, parent.up ? "up" : "down");
+    buf_puts(ret_undo, rc > 0 && parent.up ? "up" : "down");
     return buf_check(ret_undo, e);
 }
 
@@ -145,7 +147,7 @@ static int make_vlan(struct netlink *n, const struct step *s, const struct fact_
 {
     const struct ifinfomsg ifi = { 0 };
     struct nl_msg *msg = netlink_request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &ifi, sizeof(ifi));
-    char what[2 * IFNAME_SIZE + 48];
+    char what[2 * IFNAME_SIZE + 64];
 
     if (!msg)
         return link_no_memory(e);
@@ -158,7 +160,8 @@ static int make_vlan(struct netlink *n, const struct step *s, const struct fact_
     nla_put_u16(msg, IFLA_VLAN_ID, s->vlan);
     nla_nest_end(msg, data);
     nla_nest_end(msg, info);
-    snprintf(what, sizeof(what), "making %s, VLAN %u on %s", s->device, s->vlan, s->parent);
+    snprintf(what, sizeof(what), "making %s, VLAN %u on %s (module 8021q)", s->device, s->vlan,
+             s->parent);
     return netlink_expect(n, msg, 0, 0, what, e);
 }
 

@@ -119,8 +119,9 @@ void netlink_ask(struct netlink *n, struct nl_msg *msg, struct verdict *ret)
 int verdict_error(const struct verdict *v, const char *what, struct err *e)
 {
     errno = v->os;
-    if (v->os == EOPNOTSUPP && !v->text[0])
-        return err_set(e, ERR_IO, "%s: this kernel cannot do that (is the module there?)", what);
+    if (v->os == EOPNOTSUPP)
+        return err_set(e, ERR_IO, "%s: this kernel cannot do that (is the module there?)%s%s", what,
+                       v->text[0] ? ": " : "", v->text);
     if (v->os == EPERM)
         return err_set(e, ERR_DENIED, "%s: that takes CAP_NET_ADMIN", what);
     return v->text[0] ? err_sys(e, "%s: %s", what, v->text) : err_sys(e, "%s", what);

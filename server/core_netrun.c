@@ -92,6 +92,9 @@ void netrun_begin(struct netrun *r)
     loop_timer_set(r->retry, -1);
     r->failure = (struct err){ .kind = ERR_NONE };
     r->wanted = store_network_wanted(r->c->store, r->name.s);
+    r->asked = r->next_waiters && r->next_up && r->wanted && !r->up;
+    r->waiters = r->next_waiters;
+    r->next_waiters = NULL;
     r->n = r->at = 0;
     r->before = INT64_MAX;
     if (!r->wanted) {

@@ -29,6 +29,8 @@ struct netrun {
     char bridge[IFNAME_SIZE], note[256];
     uint16_t listener;
     struct waiter *waiters;
+    struct waiter *next_waiters; /* of the run that comes after the one under way */
+    bool next_up;                /* what they asked for */
     struct loop_timer *retry;
     int64_t retry_ms;
 };

@@ -58,7 +58,9 @@ static bool take_back(struct netrun *r)
         return false;
     r->asked = r->wanted = false;
     r->n = 0;
-    if (core_write(r->c, true, &e) < 0 || store_network_want(r->c->store, r->name.s, false, &e) < 0)
+    if (!(r->next_waiters && r->next_up) && /* who asked for it again means it */
+        (core_write(r->c, true, &e) < 0 ||
+         store_network_want(r->c->store, r->name.s, false, &e) < 0))
         return false;
     r->state = RUN_UNDOING;
     r->before = INT64_MAX;

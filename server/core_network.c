@@ -58,6 +58,7 @@ void netruns_free(struct core *c)
     while ((r = c->netruns)) {
         c->netruns = r->next;
         waiters_call(&r->waiters, NULL, &gone);
+        waiters_call(&r->next_waiters, NULL, &gone);
         run_free(r);
     }
 }
@@ -208,6 +209,18 @@ static int may_go(struct core *c, const char *name, struct err *e)
     return 0;
 }
 
+/* Of those who wait for the run after the one under way, the last one's word counts. */
+static void overtake(struct netrun *r, bool up)
+{
+    struct err e;
+
+    if (!r->next_waiters || r->next_up == up)
+        return;
+    err_set(&e, ERR_BUSY, "network %s: somebody else asked for its %s meanwhile", r->name.s,
+            up ? "up" : "down");
+    waiters_call(&r->next_waiters, NULL, &e);
+}
+
 static int change(struct core *c, const char *name, bool up, const struct actor *who,
                   core_op_fn *done, void *arg, struct err *e)
 {
@@ -223,13 +236,11 @@ static int change(struct core *c, const char *name, bool up, const struct actor 
         return -1;
     if (!(r = netrun_get(c, name, e)))
         return -1;
-    if (r->state != RUN_IDLE)
-        return err_set(e, ERR_BUSY, "network %s is just being brought %s; try again", name,
-                       r->wanted ? "up" : "down");
+    overtake(r, up);
     if (core_write(c, true, e) < 0 || store_network_want(c->store, name, up, e) < 0 ||
-        waiter_add(&r->waiters, done, arg, e) < 0)
+        waiter_add(&r->next_waiters, done, arg, e) < 0)
         return -1;
-    r->asked = up && !r->up;
+    r->next_up = up;
     netrun_begin(r);
     return 0;
 }

@@ -11,6 +11,8 @@
 
 /* At the first start with the rights for it (core_network_default.c). */
 int networks_define(struct core *c, struct err *e);
+/* One of those, as it was made: it claims nothing, so that a person's networks need not keep clear of it. */
+bool network_is_default(const struct core *c, const struct network *n);
 void netruns_free(struct core *c);
 /* At the start: networks that are to be up, those with `autostart` after a boot of the host, and
  * those that were left half done. */

@@ -12,13 +12,39 @@
 static int define(struct core *c, const char *name, json_t *words, struct err *e)
 {
     struct network n;
-    int r = words ? network_from_json(name, words, &n, e)
-                  : err_set(e, ERR_INTERNAL, "out of memory");
+    int r =
+        words ? network_from_json(name, words, &n, e) : err_set(e, ERR_INTERNAL, "out of memory");
 
     json_decref(words);
     if (r < 0 || core_network(c, name))
         return r;
     return core_network_put(c, &n, e);
+}
+
+bool network_is_default(const struct core *c, const struct network *n)
+{
+    static const char *const names[] = { "host-only", "shared", "bridged" };
+    char yes[8] = "", cidr[CIDR_TEXT];
+    bool named = false;
+
+    store_meta_get(c->store, META_DEFINED, yes, sizeof yes, NULL);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        named |= !strcmp(n->name.s, names[i]) && !strcmp(network_kind_name(n->kind), names[i]);
+    if (!yes[0] || !named)
+        return false;
+    json_t *words =
+        n->kind == NETWORK_BRIDGED
+            ? json_pack("{s:s, s:s}", "kind", n->name.s, "parent", n->parent)
+            : json_pack("{s:s, s:s}", "kind", n->name.s, "cidr", cidr_format(&n->cidr, cidr));
+    struct network made;
+    bool same = words && network_from_json(n->name.s, words, &made, NULL) == 0;
+    json_t *was = same ? network_to_json(&made) : NULL, *is = same ? network_to_json(n) : NULL;
+
+    same = same && json_equal(was, is);
+    json_decref(words);
+    json_decref(was);
+    json_decref(is);
+    return same;
 }
 
 static int define_range(struct core *c, const struct facts *f, const char *kind,
@@ -33,8 +59,8 @@ static int define_range(struct core *c, const struct facts *f, const char *kind,
         log_info("network %s: %s is taken, so it gets %s", kind, taken,
                  cidr_format(&free_one, text));
     }
-    return define(c, kind, json_pack("{s:s, s:s}", "kind", kind, "cidr",
-                                     cidr_format(&free_one, text)), e);
+    return define(c, kind,
+                  json_pack("{s:s, s:s}", "kind", kind, "cidr", cidr_format(&free_one, text)), e);
 }
 
 static int define_all(struct core *c, const struct facts *f, struct err *e)
@@ -44,8 +70,8 @@ static int define_all(struct core *c, const struct facts *f, struct err *e)
     if (define_range(c, f, "host-only", &c->config.host_only, e) < 0 ||
         define_range(c, f, "shared", &c->config.shared, e) < 0)
         return -1;
-    return uplink ? define(c, "bridged", json_pack("{s:s, s:s}", "kind", "bridged", "parent",
-                                                   uplink), e)
+    return uplink ? define(c, "bridged",
+                           json_pack("{s:s, s:s}", "kind", "bridged", "parent", uplink), e)
                   : 0;
 }
 
@@ -58,10 +84,10 @@ int networks_define(struct core *c, struct err *e)
     if (was[0] || !c->config.network_defaults || c->config.mode != MODE_SYSTEM)
         return 0;
     struct netlink *n = netlink_open(e);
-    int r = n && link_facts(n, &f, e) == 0 && core_write(c, true, e) == 0 &&
-                    define_all(c, &f, e) == 0
-                ? store_meta_set(c->store, META_DEFINED, "yes", e)
-                : -1;
+    int r =
+        n && link_facts(n, &f, e) == 0 && core_write(c, true, e) == 0 && define_all(c, &f, e) == 0
+            ? store_meta_set(c->store, META_DEFINED, "yes", e)
+            : -1;
     netlink_close(n);
     facts_done(&f);
     return r < 0 ? err_wrap(e, "networks of the first start ([network] defaults)") : 0;

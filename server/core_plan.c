@@ -10,6 +10,7 @@
 #include "seeds/userdata.h"
 #include "server/core_ansible.h"
 #include "server/core_apply.h"
+#include "server/core_network.h"
 
 #define FIELDS_MAX 32
 
@@ -50,24 +51,30 @@ static json_t *members_changed(const json_t *old, const json_t *new_)
 }
 
 struct fitting {
-    const struct apply *a;
+    struct apply *a;
     const struct network *n;
     struct err *e;
 };
 
 static int fits(const struct network *other, void *arg)
 {
-    const struct fitting *f = arg;
+    struct fitting *f = arg;
 
     if (!strcmp(other->name.s, f->n->name.s))
         return 0;
     for (int i = 0; i < f->a->fleet.n_networks; i++)
         if (!strcmp(other->name.s, f->a->fleet.networks[i].name.s))
             return 0; /* that one is compared in its new form, by the fleet itself */
-    return network_compatible(f->n, other, f->e);
+    if (network_compatible(f->n, other, f->e) == 0)
+        return 0;
+    if (!network_is_default(f->a->c, other) && !network_is_default(f->a->c, f->n))
+        return -1;
+    if (!core_network(f->a->c, f->n->name.s))
+        apply_warn(f->a, "%s; only one of the two can be up", f->e->text);
+    return 0;
 }
 
-static int fits_others(const struct apply *a, const struct network *n, struct err *e)
+static int fits_others(struct apply *a, const struct network *n, struct err *e)
 {
     struct fitting f = { a, n, e };
 

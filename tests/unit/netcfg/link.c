@@ -581,6 +581,28 @@ static void test_move_bridge_gone(void **state)
     equal(before, after);
 }
 
+/* The plan of a VLAN's bridge is told before the first of its steps is done. */
+static void test_port_still_to_be_made(void **state)
+{
+    (void)state;
+    NEEDS_NAMESPACE;
+    auto_buf struct buf undo = BUF_INIT, of_vlan = BUF_INIT;
+    const struct step vlan = { .kind = STEP_VLAN, .device = "rv-lab", .parent = "port0", .vlan = 7 };
+    struct err e = { 0 };
+
+    assert_int_equal(link_remember(n, &vlan, &of_vlan, &e), -1);
+    assert_non_null(strstr(e.text, "port0"));
+    remember(&port_step, &undo);
+    assert_string_equal(buf_str(&undo), "down");
+    apply(&bridge_step, "");
+    make_parent();
+    apply(&port_step, buf_str(&undo));
+    sh("ip link show port0 master rb-lab | grep -q port0");
+    sh("ip link del port0");
+    take_back(&port_step, buf_str(&undo)); /* gone before its port: an undone VLAN takes it along */
+    take_back(&bridge_step, "");
+}
+
 static void test_move_refused(void **state)
 {
     (void)state;
@@ -690,6 +712,7 @@ int main(void)
         TEST(test_move_killed),
         TEST(test_move_undo_killed),
         TEST(test_move_bridge_gone),
+        TEST(test_port_still_to_be_made),
         TEST(test_move_refused),
         TEST(test_vlan),
         TEST(test_not_a_link_step),
