@@ -123,7 +123,8 @@ static const struct config_row rows[] = {
     { "network", "iptables", &config_type_program, FIELD(iptables), "iptables",
       .help = "iptables, likewise: its -save and -restore are run" },
     { "network", "defaults", &config_type_bool, FIELD(network_defaults), "yes",
-      .help = "define host-only, shared and bridged at the first start with the rights for it" },
+      .help = "define host-only, shared and bridged at the first start with the rights for it; until "
+              "somebody changes them, another network may have their range or interface" },
     { "network", "host-only", &config_type_cidr, FIELD(host_only), "172.16.4.0/24",
       .help = "the range of that host-only network; a taken one moves to the next free one" },
     { "network", "shared", &config_type_cidr, FIELD(shared), "172.16.5.0/24",

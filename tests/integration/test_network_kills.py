@@ -62,13 +62,23 @@ def still(value):
 
 
 def iptables(ns):
-    """With the counters of rules; a policy counts whatever passes."""
+    """With the counters of others' rules; a policy counts whatever passes, and roost's own do (the kernel itself sends
+    IGMP from a new bridge)."""
     text = ns.run(["iptables-save", "-c"]).stdout
-    return [re.sub(r"^(:.*) \[\d+:\d+\]$", r"\1", line) for line in text.splitlines() if not line.startswith("#")]
+    return [re.sub(r"^(:.*) \[\d+:\d+\]$|^\[\d+:\d+\] (.*comment \"?roost.*)", r"\1\2", line)
+            for line in text.splitlines() if not line.startswith("#")]
 
 
 def nft(ns):
-    return ns.run(["nft", "list", "ruleset"]).stdout.splitlines()
+    """Likewise."""
+    lines, ours = [], False
+    for line in ns.run(["nft", "list", "ruleset"]).stdout.splitlines():
+        if line.startswith("\tchain "):
+            ours = line.split()[1].startswith(("ROOST-", "rb-"))
+        if ours or "jump ROOST-" in line:
+            line = re.sub(r"counter packets \d+ bytes \d+", "counter", line)
+        lines.append(line)
+    return lines
 
 
 def sysctls(ns):
