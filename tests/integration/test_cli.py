@@ -75,7 +75,8 @@ OPERANDS = {"instance show": ["old"], "wait": ["old"], "console": ["--log", "old
             "seed url": ["--for", "qemu", "old"], "seed show": ["old"], "seed explain": ["old"], "completion": ["bash"], "identity show": ["ops"],
             "network show": ["wired"], "network plan": ["wired"], "network forward list": ["wired"],
             "network export": ["--format", "ip", "wired"], "network check": ["user"], "store backup": ["b.tar"],
-            "run show": ["1"]}
+            "run show": ["1"], "image show": ["disk"], "image verify": ["disk"], "task show": ["TASK"],
+            "task wait": ["TASK"]}
 WIRED = {"networks": {"wired": {"kind": "shared", "cidr": "198.18.77.0/24", "forwards": [":8080 old:80"]}}}
 
 
@@ -95,11 +96,14 @@ def test_each_read_command_in_each_form(home):
     (home.state / "ansible").mkdir(exist_ok=True)
     (home.state / "ansible" / "site.yaml").write_text("- hosts: []\n")
     assert "run 1: " in home.cli("run", "old", "--check", check=False).stdout
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", home.dir / "disk.qcow2", "1M"], check=True)
+    home.cli("image", "create", "disk", "--file", home.dir / "disk.qcow2", "--quiet")
+    task = str(home.json("task", "list")[0]["id"])
     rows = home.json("help")["commands"]
     walked = [r["words"] for r in rows if r["read"] and not r["raw"]]
     assert len(walked) > 15
     for words in walked:
-        args = words.split() + OPERANDS.get(words, [])
+        args = words.split() + [task if w == "TASK" else w for w in OPERANDS.get(words, [])]
         forms = [home.cli(*args, "--output", form).stdout for form in ("json", "yaml")]
         as_json, as_yaml = json.loads(forms[0]), yaml.safe_load(forms[1])
         assert steady(as_json) == steady(as_yaml), words
