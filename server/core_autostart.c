@@ -205,8 +205,9 @@ void autostart_go_on(struct core *c)
 void autostart_network(struct core *c, const char *network, bool up)
 {
     struct autostart *a = c->autostart;
-    char why[320];
+    char why[sizeof(struct err)];
     struct guest g;
+    struct err e;
 
     for (size_t i = 0; a && !up && i < a->n; i++) {
         struct starter *s = &a->list[i];
@@ -215,7 +216,9 @@ void autostart_network(struct core *c, const char *network, bool up)
             strcmp(g.network.s, network) != 0)
             continue;
         s->told = true;
-        snprintf(why, sizeof why, "waits for network %s: %s", network, network_note(c, network));
+        err_set(&e, ERR_CONFLICT, "%s", network_note(c, network));
+        network_wrap(network, &e);
+        snprintf(why, sizeof why, "waits: %s", e.text);
         note_failure(c, &s->name, why);
     }
     if (up)

@@ -112,10 +112,10 @@ void netrun_end(struct netrun *r)
         loop_timer_set(r->retry, r->retry_ms);
         r->retry_ms = 2 * r->retry_ms < RETRY_MAX_MS ? 2 * r->retry_ms : RETRY_MAX_MS;
     }
-    if (r->up != was_up) {
+    if (r->up != was_up)
         core_networks_each(r->c, allows, r);
+    if (r->up != was_up || failure.kind != ERR_NONE)
         autostart_network(r->c, r->name.s, r->up);
-    }
 }
 
 void netrun_failed(struct netrun *r, const struct err *e)

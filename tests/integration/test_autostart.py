@@ -1,11 +1,13 @@
 """Guests that start with the host: in order, so many at once, once per boot; and all of them stopped at its end.
 Machines are real, guests are not: their disks are empty, and the test comes home for them."""
+import shutil
 import sqlite3
 import subprocess
 
 import pytest
 from harness import roost as harness
 from harness.guest import Guest
+from harness.netns import Lab
 from roostd_rig import until
 
 LAUNCH = {"accelerator": "tcg", "autostart-at-once": "2", "stop-limit": "1s"}
@@ -139,3 +141,32 @@ def test_the_order_is_checked(host):
     define(host, a=5)
     assert not host.apply({"instances": {"a": {"image": "d", "memory": "64M", "autostart": True,
                                                "autostart-order": 5}}})["changed"]
+
+
+@pytest.mark.skipif(not (shutil.which("dnsmasq") and shutil.which("iptables-save")),
+                    reason="dnsmasq or iptables is not installed")
+def test_networks_first_and_guests_wait_for_them():
+    """A network that cannot come up is said at the guest that waits for it, which starts when it can."""
+    with Lab() as lab:
+        namespace, outside = lab.namespace("host"), lab.namespace("outside")
+        lab.veth(namespace, "eth0", outside, "eth0")
+        with harness.Roost({"launch": dict(LAUNCH)}, inside=namespace) as r:
+            subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", r.dir / "d.qcow2", "1M"], check=True)
+            r.apply({"networks": {"lab": {"kind": "shared", "cidr": "172.16.5.0/24", "autostart": True}},
+                     "images": {"d": {"file": str(r.dir / "d.qcow2")}},
+                     "defaults": {"image": "d", "memory": "64M", "network": "lab"},
+                     "instances": {"web": {"autostart": True}}})
+            namespace.ip("addr add 172.16.5.77/24 dev eth0")  # somebody has that range by now
+            boot(r)
+            until("said", lambda: "waits: network lab: its range" in r.json("instance", "list")[0]["note"])
+            row = r.json("instance", "list")[0]
+            assert "172.16.5.0/24 is taken" in row["note"] and row["state"] == "failed", row
+            namespace.ip("addr del 172.16.5.77/24 dev eth0")
+            until("the network is tried again, and the guest starts", lambda: running(r) == {"web"}, 60)
+            events = r.api("GET", "/v1/events?limit=1000").json["events"]
+            kinds = [e["kind"] for e in events if e["kind"] in ("network-up", "launching")]
+            assert kinds == ["network-up", "launching"]
+            boot(r)
+            until("up, and the guest is there", lambda: running(r) == {"web"}, 60)
+            r.cli("instance", "stop", "--force", "web")
+            r.cli("network", "down", "lab")
