@@ -1,5 +1,6 @@
 """A Debian guest comes home and is configured by real ansible-core: its key strictly checked, at the true
 end of cloud-init, once for each generation. The stories follow each other on one guest."""
+import subprocess
 from types import SimpleNamespace
 
 import pytest
@@ -26,10 +27,9 @@ def story(debian, key):
     conf = {"projections": {"ssh-key": key.file},
             "ansible": {"window": "1s", "retries": "1", "retry-first": "2s"}}
     with Roost(conf) as roost:
+        roost.cli("ansible", "init")  # what it brings has to work on a bare guest
         site = roost.state / "ansible" / "site.yaml"
-        site.parent.mkdir(exist_ok=True)
-        site.write_text(SITE)
-        (site.parent / "ansible.cfg").write_text("[privilege_escalation]\nbecome = true\n")
+        site.write_text(site.read_text() + SITE)
         roost.apply({
             "identities": {"ops": {"public-keys": [key.public], "sudo": True}},
             "images": {"debian": guest.image(debian)},
@@ -59,6 +59,14 @@ def test_it_comes_home_and_is_configured(story):
     assert row["how"] == "done" and row["of"][0]["outcome"] == "changed"
 
 
+def test_what_init_brings_is_in_force(story):
+    assert story.ssh("hostname; readlink -f /etc/localtime").stdout.split() == ["web1", "/usr/share/zoneinfo/Etc/UTC"]
+    story.ssh("logger --priority user.notice hello from the journal")
+    log = story.roost.state / "instances" / "web1" / "console.log"
+    guest.wait_change(log.parent, lambda: "hello from the journal" in log.read_text(errors="replace"), 30,
+                      lambda: log.read_text(errors="replace")[-500:])
+
+
 def test_a_second_start_is_not_configured_again(story):
     events = guest.Events(story.roost, "web1")
     story.roost.cli("instance", "restart", "web1", timeout=300)
@@ -86,7 +94,11 @@ def test_another_host_key_is_an_alarm_and_nothing_runs(story):
     assert events.wait("config-failed", timeout=30)
     refused = guest.ssh(story.roost, story.key, "web1", "true", check=False)
     assert refused.returncode != 0, "nor does roost ssh"
-    console = story.runs()[0]
-    assert console["state"] == "done"
+    assert story.runs()[0]["state"] == "done"
+    port = guest.row(story.roost, "web1")["address"].rsplit(":", 1)[1]
+    inside = subprocess.run(["ssh", "-F", "none", "-i", story.key.file, "-p", port, "-o", "StrictHostKeyChecking=no",
+                             "-o", "UserKnownHostsFile=/dev/null", "ops@127.0.0.1", "cat /var/tmp/runs"],
+                            capture_output=True, text=True, timeout=120)
+    assert inside.stdout == "run\n", f"nothing was executed on it: {inside}"
     known = guest.keys_on_record(story.roost, "web1")
     assert known, "the recorded keys stay"
