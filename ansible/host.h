@@ -14,6 +14,9 @@ struct host {
     /* where sshd answers; port 0: unknown, host is listed without an address */
     struct endpoint ssh;
     const char *user;            /* login; "" unknown */
+    /* roost's own login there and its private key (a path); NULL or "": it has none. Ansible's way
+     * in before `user`, unless vars say ansible_user; ssh_config is the operator's and without it */
+    const char *account, *account_key;
     const char *state;           /* "homed" … */
     const char *image, *network; /* "" none */
     const char *scenario;        /* "" or NULL none */

@@ -95,21 +95,44 @@ static int walk_where(const struct walk *w, struct err *e)
     return they_say(w, port.name) ? 0 : w->fn(&port, w->arg, e);
 }
 
+/* The operator's word for the login stands for the key to it too. */
+static bool by_account(const struct walk *w)
+{
+    const struct host *h = w->h;
+
+    return h->account && *h->account && h->account_key && !they_say(w, "ansible_user");
+}
+
+static int walk_account(const struct walk *w, struct err *e)
+{
+    auto_buf struct buf key = BUF_INIT;
+
+    if (sshpath_check(w->h->account_key, e) < 0)
+        return -1;
+    sshpath_quoted(&key, w->h->account_key);
+    return buf_check(&key, e) < 0 ? -1 : say(w, "ansible_ssh_private_key_file", buf_str(&key), e);
+}
+
 static int walk_how(const struct hostvars *s, const struct walk *w, struct err *e)
 {
     /* An ansible.cfg that turns checking off would come before the arguments below. */
     const struct hostvar checking = { "ansible_host_key_checking", HOSTVAR_TRUE, "", 0 };
     auto_buf struct buf arguments = BUF_INIT;
+    bool own_account = by_account(w);
 
     buf_printf(&arguments, "-o HostKeyAlias=%s%s", w->h->name.s, buf_str(&s->arguments));
+    if (own_account && !s->ssh_key.len)
+        buf_puts(&arguments, " -o IdentitiesOnly=yes");
     if (buf_check(&arguments, e) < 0)
         return -1;
-    if (!they_say(w, "ansible_user") && say(w, "ansible_user", w->h->user, e) < 0)
+    if (!they_say(w, "ansible_user") &&
+        say(w, "ansible_user", own_account ? w->h->account : w->h->user, e) < 0)
         return -1;
     if (w->fn(&checking, w->arg, e) < 0 ||
         say(w, "ansible_ssh_common_args", buf_str(&arguments), e) < 0)
         return -1;
-    return say(w, "ansible_ssh_private_key_file", buf_str(&s->ssh_key), e);
+    return own_account ? walk_account(w, e)
+                       : say(w, "ansible_ssh_private_key_file", buf_str(&s->ssh_key), e);
 }
 
 static int walk_what(const struct walk *w, struct err *e)

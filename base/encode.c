@@ -156,6 +156,16 @@ void sha256_final(struct sha256_stream *s, uint8_t out[SHA256_SIZE])
     EVP_MD_CTX_free((EVP_MD_CTX *)s);
 }
 
+int ed25519_public(const uint8_t seed[ED25519_SIZE], uint8_t out[ED25519_SIZE], struct err *e)
+{
+    EVP_PKEY *k = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, ED25519_SIZE);
+    size_t len = ED25519_SIZE;
+    bool good = k && EVP_PKEY_get_raw_public_key(k, out, &len) == 1 && len == ED25519_SIZE;
+
+    EVP_PKEY_free(k);
+    return good ? 0 : err_set(e, ERR_INTERNAL, "libcrypto makes no ed25519 keys here");
+}
+
 bool equal_secret(const void *a, const void *b, size_t len)
 {
     return CRYPTO_memcmp(a, b, len) == 0;

@@ -26,6 +26,9 @@ struct sha256_stream;
 struct sha256_stream *sha256_new(void);
 void sha256_update(struct sha256_stream *s, const void *data, size_t len);
 void sha256_final(struct sha256_stream *s, uint8_t out[SHA256_SIZE]);
+/* The public key that belongs to a private one (RFC 8032 section 5.1.5). */
+#define ED25519_SIZE 32
+int ed25519_public(const uint8_t seed[ED25519_SIZE], uint8_t out[ED25519_SIZE], struct err *e);
 /* Equal, in time that does not depend on where they differ. */
 bool equal_secret(const void *a, const void *b, size_t len);
 /* Bytes from getrandom(2). */

@@ -20,8 +20,10 @@
 
 /* What a restore replaces, the store's logs with it: those of another store would spoil it. */
 static const char *const replaced[] = { FILE_STORE,  FILE_STORE "-wal", FILE_STORE "-shm",
-                                        FILE_SECRET, FILE_SEED_PORT,    FILE_RESTORED };
-static const char *const brought[] = { FILE_SECRET, FILE_SEED_PORT, FILE_RESTORED, FILE_STORE };
+                                        FILE_SECRET, FILE_ACCOUNT_KEY,  FILE_SEED_PORT,
+                                        FILE_RESTORED };
+static const char *const brought[] = { FILE_SECRET, FILE_ACCOUNT_KEY, FILE_SEED_PORT, FILE_RESTORED,
+                                       FILE_STORE };
 
 struct restore {
     const char *state;

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/parse.h"
+#include "model/keypair.h"
 #include "model/layout.h"
 #include "model/token.h"
 
@@ -12,6 +13,7 @@
  * (large, and changed by running guests), and what is rendered from the store. */
 static const struct backup_kind kinds[] = {
     { FILE_SECRET, true, true, SECRET_KEY_SIZE },
+    { FILE_ACCOUNT_KEY, false, true, KEYPAIR_FILE_MAX },
     { FILE_SEED_PORT, false, true, 64 },
     { FILE_CONFIG, false, false, 1 << 20 },
     { FILE_STORE, true, true, TAR_SIZE_MAX },

@@ -11,11 +11,12 @@
 
 #define LAYOUT_VERSION 1
 /* Of the store: the last migration in server/store_schema.c. Backups tell it too. */
-#define STORE_SCHEMA 6
+#define STORE_SCHEMA 7
 
 #define FILE_STORE       "store.db"
 #define FILE_LOCK        "lock"
 #define FILE_SECRET      "secret.key"  /* 0600, SECRET_KEY_SIZE random bytes: tokens hang on it */
+#define FILE_ACCOUNT_KEY "ansible.key" /* 0600, what runs of Ansible log in with */
 #define FILE_RESERVE     "reserve"     /* 16 MiB, freed to record that the disk is full */
 #define FILE_SEED_PORT   "seed-port"   /* the port once chosen, decimal */
 #define FILE_ACCEL       "accelerator" /* cached verdict of the KVM probe */

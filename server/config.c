@@ -80,6 +80,12 @@ static int at_origin(const struct config *c, const char *section, const char *ke
     return o->from == FROM_FILE ? err_wrap(e, "%.200s:%u", c->file, o->line) : -1;
 }
 
+/* useradd(8)'s rule, as for identities; config_type_user has looked at the letters. */
+static bool is_account(const char *s)
+{
+    return strlen(s) <= 32 && strcmp(s, "root") && (*s < '0' || *s > '9');
+}
+
 /* Values that are fine each and cannot be together. */
 static int check_together(const struct config *c, struct err *e)
 {
@@ -93,6 +99,14 @@ static int check_together(const struct config *c, struct err *e)
         return at_origin(c, "process",
                          is_default(c, "process", "restart-max") ? "restart-first" : "restart-max",
                          e);
+    }
+    if (!is_account(c->account)) {
+        err_set(
+            e, ERR_INVALID,
+            "\"%.40s\" is no account for it: a login other than root is wanted (become makes it "
+            "root), of at most 32 letters and digits that begins with a letter; empty: none",
+            c->account);
+        return at_origin(c, "ansible", "user", e);
     }
     if (c->disk && c->disk < INSTANCE_DISK_MIN) {
         err_set(e, ERR_INVALID, "%" PRIu64 " bytes are no disk: 1M or more (say 10G), or 0",
@@ -118,6 +132,19 @@ int config_finish(struct config *c, struct err *e)
     if (layout_run_dir(system, c->state, c->run, e) < 0)
         return -1;
     return check_control(c, e);
+}
+
+bool config_has_account(const struct config *c)
+{
+    return c->ansible && c->account[0] && !c->ssh_key[0];
+}
+
+void config_account_key(const struct config *c, char *out)
+{
+    if (c->account_key[0])
+        snprintf(out, PATH_SIZE + 64, "%s", c->account_key);
+    else
+        snprintf(out, PATH_SIZE + 64, "%s/" FILE_ACCOUNT_KEY, c->state);
 }
 
 /* --- printing ------------------------------------------------------------------------------ */

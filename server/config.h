@@ -75,6 +75,9 @@ struct config {
     enum trigger trigger;      /* of guests whose network and groups say none */
     char playbook[PATH_SIZE];  /* ansible-playbook: a path, or a name to look up in PATH */
     char playbooks[PATH_SIZE]; /* the fleet's directory of playbooks; "": STATE/ansible */
+    char account[64];          /* roost's own login in guests; "": none */
+    char account_key[PATH_SIZE]; /* its private key; "": STATE/FILE_ACCOUNT_KEY, made once */
+    bool become;               /* it may become root without a password, and runs do */
     unsigned runs_at_once;     /* 2 */
     unsigned forks;            /* of one run: 10 */
     int64_t batch_window;      /* ms: 3 s */
@@ -126,6 +129,12 @@ void config_print_defaults(struct buf *out);
 /* Over the channel: every option as text, re-checked by the same table. */
 void config_encode(const struct config *c, struct buf *out);
 int config_decode(struct msg_cur *cur, struct config *ret, struct err *e);
+
+/* Whether guests are given an account of roost's own: not with [projections] ssh-key, which is the
+ * operator's way in. */
+bool config_has_account(const struct config *c);
+/* The file of its private key; `out` has room for PATH_SIZE + 64 bytes. */
+void config_account_key(const struct config *c, char *out);
 
 void config_spec_defaults(const struct config *c, struct spec_defaults *ret);
 void config_phase_limits(const struct config *c, bool tcg, struct phase_limits *ret);

@@ -84,7 +84,7 @@ static int create(struct apply *a, const struct fleet_instance *f, struct err *e
     if ((f->spec.playbook.s[0] && core_playbook_named(c, e) < 0) ||
         store_instance_insert(c->store, &i, e) < 0 ||
         network_reserve(c, &i, i.spec.network.s, e) < 0 ||
-        store_guest_by_id(c->store, i.id, &g, e) < 0)
+        account_give(c, i.id, &i.spec, e) < 0 || store_guest_by_id(c->store, i.id, &g, e) < 0)
         return -1;
     g.address = (struct endpoint){ .port = 0 };
     if (core_event(c, &g, EV_DEFINED, a->who.text, e, "%s%s%s", i.iid, *a->adopted ? ", " : "",

@@ -149,7 +149,8 @@ void core_identity_create(struct core *c, const char *name, const json_t *words,
         err_set(&e, ERR_CONFLICT,
                 "identity %s is there already: roost identity modify %s changes it", name, name);
         json_decref(there);
-    } else if (e.kind == ERR_NOT_FOUND && identity_from_json(name, words, &id, &e) == 0) {
+    } else if (e.kind == ERR_NOT_FOUND && account_name_free(c, name, &e) == 0 &&
+               identity_from_json(name, words, &id, &e) == 0) {
         put(c, EV_DEFINED, &id, who, done, arg);
         return;
     }

@@ -122,10 +122,12 @@ static void build(struct core *c, const struct guest *g, const struct spec *s, c
                                          "ServerAliveInterval=15" };
     const struct host h = { .ssh = g->address, .vars = s->vars };
     struct endpoint at = g->address;
-    char ip[IP_TEXT], user[64];
+    char ip[IP_TEXT], user[64], key[PATH_SIZE + 64];
+    struct account account;
 
     host_endpoint(&h, &at);
     core_login(c->store, s, user);
+    snprintf(key, sizeof key, "%s", c->config.ssh_key);
     argv_add(a, "ssh");
     for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
         argv_add(a, "-o");
@@ -137,9 +139,13 @@ static void build(struct core *c, const struct guest *g, const struct spec *s, c
     argv_addf(a, "UserKnownHostsFile=\"%s\"", keys);
     argv_add(a, "-p");
     argv_addf(a, "%u", at.port);
-    if (c->config.ssh_key[0]) {
+    if (account_in_use(c, g->id, s, &account, NULL) > 0) {
+        config_account_key(&c->config, key);
+        snprintf(user, sizeof user, "%s", account.login);
+    }
+    if (key[0]) {
         argv_add(a, "-i");
-        argv_add(a, c->config.ssh_key);
+        argv_add(a, key);
     }
     if (user[0]) {
         argv_add(a, "-l");

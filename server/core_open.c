@@ -79,8 +79,9 @@ static int seeds_follow_config(struct core *c, struct err *e)
         snprintf(c->base_url, sizeof c->base_url, "http://10.0.2.2:%u", c->seed_at.port);
     sha256(c->key, sizeof c->key, digest); /* documents hold tokens made with it */
     hex_encode(digest, sizeof digest, key);
-    snprintf(now, sizeof now, "%s %s tries=%u reporting=%d seal=%d key=%.16s", ROOST_VERSION,
-             c->base_url, c->config.phone_home_tries, c->config.reporting, c->config.seal, key);
+    snprintf(now, sizeof now, "%s %s tries=%u reporting=%d seal=%d key=%.16s become=%d",
+             ROOST_VERSION, c->base_url, c->config.phone_home_tries, c->config.reporting, c->config.seal, key,
+             c->config.become);
     store_meta_get(c->store, "seed-inputs", was, sizeof was, NULL);
     if (!strcmp(now, was))
         return 0;
@@ -102,7 +103,8 @@ int core_open(struct core *c, struct err *e)
 {
     if (core_restore_pending(c, e) < 0 || secret_load(c, e) < 0 ||
         store_open(c->config.state, &c->store, e) < 0 ||
-        salt_load(c, e) < 0 || reserve_make(c, e) < 0 || networks_load(c, e) < 0 ||
+        salt_load(c, e) < 0 || reserve_make(c, e) < 0 || account_load(c, e) < 0 ||
+        networks_load(c, e) < 0 ||
         groups_load(c, e) < 0 ||
         networks_define(c, e) < 0 ||
         seeds_follow_config(c, e) < 0 || grants_load(c, e) < 0)

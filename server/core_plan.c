@@ -155,7 +155,7 @@ static int plan_identity(struct apply *a, const struct identity *i, struct err *
     warn_of_keys(a, i);
     if (r < 0 && e->kind == ERR_NOT_FOUND) {
         row(a, "identity", i->name.s, "create", "", NULL);
-        r = 0;
+        r = account_name_free(a->c, i->name.s, e);
     } else if (r == 0 && json_equal(old, new_)) {
         row(a, "identity", i->name.s, "unchanged", "", NULL);
     } else if (r == 0) {

@@ -88,6 +88,7 @@ struct core {
     struct after *afters, **afters_end;
 
     uint8_t key[SECRET_KEY_SIZE], salt[16];
+    char account_line[HOSTKEY_B64_MAX + 64]; /* core_account.c: "ALGORITHM BASE64"; "" none */
     char base_url[BASE_URL_MAX + 1]; /* of user networks */
     struct endpoint seed_at;
     struct accel_report accel;
@@ -214,6 +215,22 @@ int core_seed_docs(struct core *c, const struct guest *g, struct seed_docs *ret,
 void core_invalidate(struct core *c, const char *tag);
 /* User-data as the operator wrote it, looked at: refusals at apply. */
 void core_agent(const struct caller *who, char out[96]); /* "guest 127.0.0.1" */
+
+/* --- core_account.c: the account of roost's own in guests, which Ansible logs in as --- */
+/* At the start: the key pair, made once unless one is given. */
+int account_load(struct core *c, struct err *e);
+/* A generation of the guest begins: on record whether its documents will have the account. */
+int account_give(struct core *c, int64_t id, const struct spec *s, struct err *e);
+/* 1: the guest's documents have it, as *ret (identity_done()); 0 they do not; -1. Where what the
+ * operator wants stands against it, it is off the record from now on. */
+struct userdata_facts;
+int account_of(struct core *c, const struct instance *i, const struct userdata_facts *facts,
+               struct identity *ret, struct err *e);
+/* Whether runs log in by it now: 1 (*ret is filled), 0, -1. */
+int account_in_use(struct core *c, int64_t id, const struct spec *s, struct account *ret,
+                   struct err *e);
+/* An operator's identity of that name is new: ERR_CONFLICT where roost's account has it. */
+int account_name_free(const struct core *c, const char *name, struct err *e);
 
 /* --- core_sight.c --- */
 int sights_new(struct core *c, struct err *e);

@@ -147,6 +147,14 @@ int instances_print(const struct view *v, const atomic_bool *ending, struct buf 
     return r;
 }
 
+/* Whom runs log in as where that is roost's own account. */
+static json_t *account_json(struct core *c, const struct guest *g, const struct spec *s)
+{
+    struct account a;
+
+    return account_in_use(c, g->id, s, &a, NULL) > 0 ? json_string(a.login) : json_null();
+}
+
 static json_t *keys_json(struct core *c, const struct guest *g)
 {
     json_t *list = json_array();
@@ -212,6 +220,7 @@ json_t *core_instance(struct core *c, const char *name, struct err *e)
     view_of(c, &v);
     j = guest_json(&v, &g, &i.spec);
     json_object_set_new(j, "spec", spec_to_json(&i.spec));
+    json_object_set_new(j, "ansible-user", account_json(c, &g, &i.spec));
     instance_done(&i);
     json_object_set_new(j, "host-keys", keys_json(c, &g));
     json_object_set_new(j, "timeline", timeline_json(c, &g));

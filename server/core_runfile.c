@@ -219,7 +219,7 @@ static int put_cfg(struct active *a, int dir, const struct config *config, struc
                                      .remote_user = "",
                                      .forks = config->forks,
                                      .connect_s = CONNECT_S,
-                                     .become = true };
+                                     .become = config->become };
     struct buf text = BUF_INIT;
 
     path(p->cfg, p->directory, FILE_CFG);

@@ -13,8 +13,8 @@
 /* ---- rendering ---- */
 
 struct accounts {
-    struct identity list[INSTANCE_IDENTITIES_MAX];
-    const struct identity *ptr[INSTANCE_IDENTITIES_MAX];
+    struct identity list[INSTANCE_IDENTITIES_MAX + 1]; /* and roost's own */
+    const struct identity *ptr[INSTANCE_IDENTITIES_MAX + 1];
     int n;
 };
 
@@ -40,6 +40,18 @@ static int accounts_load(struct core *c, const struct spec *s, struct accounts *
         ret->n++;
     }
     return 0;
+}
+
+static int accounts_add_own(struct core *c, const struct instance *i,
+                            const struct userdata_facts *facts, struct accounts *a, struct err *e)
+{
+    int n = account_of(c, i, facts, &a->list[a->n], e);
+
+    if (n > 0) {
+        a->ptr[a->n] = &a->list[a->n];
+        a->n++;
+    }
+    return n < 0 ? -1 : 0;
 }
 
 static int render_all(const struct seed_input *in, struct buf docs[SEED_DOCS], struct err *e)
@@ -84,7 +96,7 @@ static int render(struct core *c, const struct instance *i, const struct guest *
     core_token(c, TOKEN_POST, g, &in.post);
     if (reserved_address(c, i, &in.reserved, e) == 0 &&
         userdata_inspect(i->spec.user_data, i->spec.user_data_len, &in.facts, e) == 0 &&
-        accounts_load(c, &i->spec, &a, e) == 0) {
+        accounts_load(c, &i->spec, &a, e) == 0 && accounts_add_own(c, i, &in.facts, &a, e) == 0) {
         in.identities = a.ptr;
         in.n_identities = a.n;
         r = render_all(&in, docs, e);

@@ -226,6 +226,17 @@ static int still_down(struct core *c, const struct guest *g, struct err *e)
                : 0;
 }
 
+static int give_account(struct core *c, const struct guest *g, struct err *e)
+{
+    struct instance i = { 0 };
+    int r = store_instance_get(c->store, g->id, &i, e);
+
+    if (r == 0)
+        r = account_give(c, g->id, &i.spec, e);
+    instance_done(&i);
+    return r;
+}
+
 static int renew(struct core *c, const char *name, const char *actor, struct err *e)
 {
     struct guest g;
@@ -240,7 +251,7 @@ static int renew(struct core *c, const char *name, const char *actor, struct err
     if (core_event(c, &g, EV_REBUILT, actor, e, "generation %u, instance-id %s", g.generation,
                    g.iid) < 0 ||
         core_guest_save(c, &g, e) < 0 || store_keys_remove(c->store, g.id, e) < 0 ||
-        core_render(c, g.id, e) < 0)
+        give_account(c, &g, e) < 0 || core_render(c, g.id, e) < 0)
         return -1;
     sight_boot(c, &g);
     core_invalidate(c, g.tag.s);

@@ -23,6 +23,10 @@ struct projecting {
     struct store *store;
     struct host_defaults defaults;
     char known_hosts[PATH_SIZE + 64];
+    bool run; /* what roost's own run of Ansible reads */
+    /* roost's own account: its private key, and the public half as guests have it; "" none */
+    char account_key[PATH_SIZE + 64], account_line[HOSTKEY_B64_MAX + 64];
+    struct account account; /* of one host */
     struct logins logins;
     struct inventory *inventory;
     struct dynamic *dynamic;
@@ -158,6 +162,29 @@ static int names_of(const json_t *list, struct name *ret, int max)
     return n;
 }
 
+static void fail_all(struct projecting *p, const struct err *e)
+{
+    for (int i = 0; i < PROJECTIONS; i++)
+        if (p->to[i].due && !p->to[i].failed) {
+            p->to[i].failed = true;
+            p->to[i].err = *e;
+        }
+}
+
+/* Where this generation of the guest was given it, with the key that roost has now. */
+static void set_account(struct projecting *p, const struct guest *g, struct host *h)
+{
+    struct err e;
+    int n = p->account_line[0] ? store_account_get(p->store, g->id, &p->account, &e) : 0;
+
+    if (n < 0)
+        fail_all(p, &e);
+    if (n > 0 && !strcmp(p->account.key, p->account_line)) {
+        h->account = p->account.login;
+        h->account_key = p->account_key;
+    }
+}
+
 static int one(const struct store_host *sh, void *arg)
 {
     struct projecting *p = arg;
@@ -187,6 +214,7 @@ static int one(const struct store_host *sh, void *arg)
     for (int t = 0; sh->keys && t < HOSTKEY_TYPES; t++)
         if (sh->keys->has[t])
             p->keys[h.n_keys++] = sh->keys->keys[t];
+    set_account(p, sh->guest, &h);
     return add(p, &h);
 }
 
@@ -199,12 +227,23 @@ static int seen(const struct store_host *sh, void *arg)
     return p->sees && !p->sees(sh, p->sees_arg) ? 0 : one(sh, arg);
 }
 
+/* In what people read it only is where they are roost's own user, who can read the key. */
+static void find_account(struct projecting *p, const struct config *c)
+{
+    if (!config_has_account(c) || (!p->run && c->mode != MODE_ROOTLESS) ||
+        store_meta_get(p->store, META_ACCOUNT_KEY, p->account_line, sizeof p->account_line,
+                       NULL) < 0)
+        p->account_line[0] = '\0';
+    config_account_key(c, p->account_key);
+}
+
 static int begin_all(struct projecting *p, struct store *s, const struct config *c, struct err *e)
 {
     p->store = s;
     if (!p->known_hosts[0])
         snprintf(p->known_hosts, sizeof p->known_hosts, "%s/%s/%s", c->state, DIR_GENERATED,
              FILE_KNOWN_HOSTS);
+    find_account(p, c);
     p->defaults = (struct host_defaults){ p->known_hosts, c->ssh_key };
     for (int i = 0; i < PROJECTIONS; i++)
         if (p->to[i].due && rows[i].begin(p, &p->to[i].err) < 0)
@@ -286,6 +325,7 @@ int project_run(struct store *s, const struct config *c, const char *known_hosts
     p->to = to;
     p->sees = sees;
     p->sees_arg = arg;
+    p->run = true;
     snprintf(p->known_hosts, sizeof p->known_hosts, "%s", known_hosts);
     r = begin_all(p, s, c, e);
     end_all(p);

@@ -148,6 +148,18 @@ int store_grant_of(struct store *s, int64_t instance, struct ip *ret, struct err
 int store_grant_at(struct store *s, const struct ip *ip, int64_t *ret_instance, struct err *e);
 int store_grants_count(struct store *s, int64_t *ret, struct err *e);
 
+/* --- accounts (store_account.c): roost's own in a guest, as its generation's documents have it ---
+ */
+struct account {
+    char login[64];
+    char key[HOSTKEY_B64_MAX + 64]; /* "ALGORITHM BASE64" */
+};
+#define META_ACCOUNT_KEY "account-key" /* the key's public half now, as in `key`; "" none */
+int store_account_put(struct store *s, int64_t instance, const struct account *a, struct err *e);
+int store_account_remove(struct store *s, int64_t instance, struct err *e); /* none: fine */
+/* 1, 0 none, -1. */
+int store_account_get(struct store *s, int64_t instance, struct account *ret, struct err *e);
+
 /* --- definitions: networks, identities, images, groups; tasks by number (server/core_task.h) --- */
 enum def_kind { DEF_NETWORK, DEF_IDENTITY, DEF_IMAGE, DEF_GROUP, DEF_TASK };
 /* Canonical JSON as text of one definition. */

@@ -138,6 +138,9 @@ enum stmt {
     S_GRANT_AT,
     S_GRANT_REMOVE,
     S_GRANT_COUNT,
+    S_ACCOUNT_PUT,
+    S_ACCOUNT_GET,
+    S_ACCOUNT_REMOVE,
     STMTS
 };
 

@@ -198,6 +198,13 @@ static const char schema_6[] =
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX run_hosts_instance ON run_hosts(instance, run);";
 
+/* accounts: roost's own in a guest, as the documents of its generation have it. */
+static const char schema_7[] =
+    "CREATE TABLE accounts("
+    " instance INTEGER PRIMARY KEY REFERENCES guests(id) ON DELETE CASCADE,"
+    " login TEXT NOT NULL, key TEXT NOT NULL"
+    ") STRICT;";
+
 const struct migration store_migrations[] = {
     { 1, schema_1 },
     { 2, schema_2 },
@@ -205,6 +212,7 @@ const struct migration store_migrations[] = {
     { 4, schema_4 },
     { 5, schema_5 },
     { 6, schema_6 },
+    { 7, schema_7 },
 };
 const int store_migrations_n = ARRAY_SIZE(store_migrations);
 _Static_assert(ARRAY_SIZE(store_migrations) == STORE_SCHEMA, "one step per schema");

@@ -221,6 +221,10 @@ static const char *const sql[STMTS] = {
     [S_GRANT_AT] = "SELECT min(instance), count(*) FROM grants WHERE ip = ?1",
     [S_GRANT_REMOVE] = "DELETE FROM grants WHERE instance = ?1",
     [S_GRANT_COUNT] = "SELECT count(*) FROM grants",
+    [S_ACCOUNT_PUT] = "INSERT INTO accounts VALUES(?1, ?2, ?3) "
+                      "ON CONFLICT(instance) DO UPDATE SET login = ?2, key = ?3",
+    [S_ACCOUNT_GET] = "SELECT login, key FROM accounts WHERE instance = ?1",
+    [S_ACCOUNT_REMOVE] = "DELETE FROM accounts WHERE instance = ?1",
 };
 
 const char *store_sql(enum stmt id)

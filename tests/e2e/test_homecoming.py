@@ -84,7 +84,8 @@ def test_inventory_and_known_hosts_stand_for_the_guests(story):
         host = inventory["all"]["hosts"][name]
         ip, port = guest.row(roost, name)["address"].split(":")
         assert (host["ansible_host"], host["ansible_port"], host["ansible_user"]) == \
-            (ip, int(port), "ops")
+            (ip, int(port), "roost")
+        assert host["ansible_ssh_private_key_file"] == str(roost.state / "ansible.key")
         assert f"HostKeyAlias={name}" in host["ansible_ssh_common_args"]
         assert host["app"] == "shop" and host["roost_state"] == "homed"
         assert name in inventory["all"]["children"]["web"]["hosts"]
@@ -99,7 +100,7 @@ def test_ansible_reaches_them_by_the_generated_inventory(story):
         pytest.skip("ansible is missing (make deps)")
     inventory = story.roost.json("paths")["inventory"]
     done = subprocess.run(
-        ["ansible", "-i", inventory, "web", "-m", "ping", "--private-key", story.key.file],
+        ["ansible", "-i", inventory, "web", "-b", "-m", "ping"],  # by the account and the key of roost's own
         env={**story.roost.env, "ANSIBLE_LOCAL_TEMP": str(story.roost.dir / "ansible"),
              "ANSIBLE_HOST_KEY_CHECKING": "False"},  # the inventory's own word comes after that
         capture_output=True, text=True, timeout=180, stdin=subprocess.DEVNULL)

@@ -66,6 +66,7 @@ def test_a_backup_brings_all_back(home):
     r = home
     was, port = facts(r), r.seed_port
     key = (r.state / "secret.key").read_bytes()
+    account = (r.state / "ansible.key").read_bytes()
     last = r.api("GET", "/v1/events?limit=1&newest=1").json["last"]
     path = backup(r)
     assert path.stat().st_mode & 0o777 == 0o600
@@ -74,6 +75,7 @@ def test_a_backup_brings_all_back(home):
     told = r.json("store", "restore", "b.tar")
     assert told["instances"] == 3 and told["put-aside"] == "" and told["state"] == str(r.state)
     assert (r.state / "secret.key").read_bytes() == key
+    assert (r.state / "ansible.key").read_bytes() == account and oct((r.state / "ansible.key").stat().st_mode) == "0o100600"
     assert {oct(p.stat().st_mode & 0o777) for p in r.state.iterdir() if p.is_file() and p.name != "lock"} == {"0o600"}
     r.start()
     assert facts(r) == was and r.seed_port == port
@@ -97,7 +99,8 @@ def test_what_lies_in_a_backup(home):
     path = backup(home)
     with tarfile.open(path) as tar:
         names = tar.getnames()
-        assert names[0] == "MANIFEST" and set(names[1:]) == {"secret.key", "seed-port", "roost.conf", "store.db"}
+        assert names[0] == "MANIFEST" and set(names[1:]) == {"secret.key", "ansible.key", "seed-port", "roost.conf",
+                                                                 "store.db"}
         manifest = json.load(tar.extractfile("MANIFEST"))
         (home.dir / "old.conf").write_bytes(tar.extractfile("roost.conf").read())
         (home.dir / "copy.db").write_bytes(tar.extractfile("store.db").read())

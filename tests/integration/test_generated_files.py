@@ -93,6 +93,11 @@ def judge_inventory(listing, fleet):
             assert int(got["ansible_port"]) == port_of(h)
         else:
             assert "ansible_host" not in got and "ansible_port" not in got
+        own = h.get("account") and "ansible_user" not in theirs
+        if h.get("user") or own:
+            assert text_of(got["ansible_user"]) == theirs.get("ansible_user", h["account"] if own else h["user"])
+        if own:
+            assert text_of(got["ansible_ssh_private_key_file"]) == h["account_key"].replace("%", "%%")
         args = shlex.split(text_of(got["ansible_ssh_common_args"]))
         assert args[:2] == ["-o", f"HostKeyAlias={h['name']}"]
     groups = {g: sorted(members(listing, g)) for g in listing if g not in ("_meta", "all")}

@@ -128,6 +128,46 @@ static void test_whose_variable_wins(void **state)
     json_decref(vars);
 }
 
+/* roost's own account is Ansible's way in, unless the operator's vars name a login. */
+static void test_account(void **state)
+{
+    (void)state;
+    static const struct host_defaults key = { "", "/srv/operator" };
+    struct host h = host_of("web1", "127.0.0.1:40022");
+
+    h.user = "login";
+    h.account_key = "/srv/roost.key";
+    auto_free char *without = inventory_of(&none, &h, 1);
+    assert_holds(without, "ansible_user: \"login\"\n");
+    assert_lacks(without, "/srv/roost.key");
+    h.account = "roost";
+    auto_free char *with = inventory_of(&key, &h, 1);
+    assert_holds(with, "ansible_user: \"roost\"\n");
+    assert_holds(with, "ansible_ssh_private_key_file: \"/srv/roost.key\"\n");
+    assert_holds(with, "-o IdentitiesOnly=yes\"\n");
+    assert_lacks(with, "IdentitiesOnly=yes -o IdentitiesOnly=yes");
+    assert_lacks(with, "/srv/operator");
+    h.vars = json_pack("{s:s}", "ansible_user", "carol");
+    auto_free char *theirs = inventory_of(&key, &h, 1);
+    assert_holds(theirs, "ansible_user: \"carol\"\n");
+    assert_holds(theirs, "ansible_ssh_private_key_file: \"/srv/operator\"\n");
+    json_decref((json_t *)(uintptr_t)h.vars);
+}
+
+static void test_account_key_that_ssh_cannot_be_told(void **state)
+{
+    (void)state;
+    struct host h = host_of("web1", NULL);
+    struct inventory *v = inventory_new(&none, NULL);
+    struct err e = { 0 };
+
+    h.account = "roost";
+    h.account_key = "/srv/${HOME}/key";
+    assert_int_equal(inventory_add(v, &h, &e), -1);
+    assert_int_equal(e.kind, ERR_INVALID);
+    inventory_free(v);
+}
+
 /* As deep as model/hostvars.h lets them be. */
 static void test_deepest_vars(void **state)
 {
@@ -224,10 +264,16 @@ static void test_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order_is_kept), cmocka_unit_test(test_paths_that_cannot_be_told),
-        cmocka_unit_test(test_templates),     cmocka_unit_test(test_whose_variable_wins),
-        cmocka_unit_test(test_deepest_vars),  cmocka_unit_test(test_failure_names_the_host),
-        cmocka_unit_test(test_too_big),       cmocka_unit_test(test_names_of_made_groups),
+        cmocka_unit_test(test_order_is_kept),
+        cmocka_unit_test(test_paths_that_cannot_be_told),
+        cmocka_unit_test(test_templates),
+        cmocka_unit_test(test_whose_variable_wins),
+        cmocka_unit_test(test_account),
+        cmocka_unit_test(test_account_key_that_ssh_cannot_be_told),
+        cmocka_unit_test(test_deepest_vars),
+        cmocka_unit_test(test_failure_names_the_host),
+        cmocka_unit_test(test_too_big),
+        cmocka_unit_test(test_names_of_made_groups),
         cmocka_unit_test(test_many),
     };
 

@@ -66,6 +66,8 @@ static inline int row_read(const json_t *j, struct row *r, struct err *e)
 
     memset(r, 0, sizeof(*r));
     r->host = (struct host){ .user = rows_text(j, "user"),
+                             .account = rows_text(j, "account"),
+                             .account_key = rows_text(j, "account_key"),
                              .state = rows_text(j, "state"),
                              .image = rows_text(j, "image"),
                              .network = rows_text(j, "network"),
