@@ -21,21 +21,22 @@ static int define(struct core *c, const char *name, json_t *words, struct err *e
     return core_network_put(c, &n, e);
 }
 
+static json_t *words_of(const char *kind, const struct cidr *range, const char *parent)
+{
+    char cidr[CIDR_TEXT];
+
+    return parent ? json_pack("{s:s, s:s}", "kind", kind, "parent", parent)
+                  : json_pack("{s:s, s:s}", "kind", kind, "cidr", cidr_format(range, cidr));
+}
+
 bool network_is_default(const struct core *c, const struct network *n)
 {
-    static const char *const names[] = { "host-only", "shared", "bridged" };
-    char yes[8] = "", cidr[CIDR_TEXT];
-    bool named = false;
+    char yes[8] = "";
 
     store_meta_get(c->store, META_DEFINED, yes, sizeof yes, NULL);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        named |= !strcmp(n->name.s, names[i]) && !strcmp(network_kind_name(n->kind), names[i]);
-    if (!yes[0] || !named)
+    if (!yes[0] || n->kind == NETWORK_USER || strcmp(n->name.s, network_kind_name(n->kind)) != 0)
         return false;
-    json_t *words =
-        n->kind == NETWORK_BRIDGED
-            ? json_pack("{s:s, s:s}", "kind", n->name.s, "parent", n->parent)
-            : json_pack("{s:s, s:s}", "kind", n->name.s, "cidr", cidr_format(&n->cidr, cidr));
+    json_t *words = words_of(n->name.s, &n->cidr, n->kind == NETWORK_BRIDGED ? n->parent : NULL);
     struct network made;
     bool same = words && network_from_json(n->name.s, words, &made, NULL) == 0;
     json_t *was = same ? network_to_json(&made) : NULL, *is = same ? network_to_json(n) : NULL;
@@ -59,8 +60,7 @@ static int define_range(struct core *c, const struct facts *f, const char *kind,
         log_info("network %s: %s is taken, so it gets %s", kind, taken,
                  cidr_format(&free_one, text));
     }
-    return define(c, kind,
-                  json_pack("{s:s, s:s}", "kind", kind, "cidr", cidr_format(&free_one, text)), e);
+    return define(c, kind, words_of(kind, &free_one, NULL), e);
 }
 
 static int define_all(struct core *c, const struct facts *f, struct err *e)
@@ -70,9 +70,7 @@ static int define_all(struct core *c, const struct facts *f, struct err *e)
     if (define_range(c, f, "host-only", &c->config.host_only, e) < 0 ||
         define_range(c, f, "shared", &c->config.shared, e) < 0)
         return -1;
-    return uplink ? define(c, "bridged",
-                           json_pack("{s:s, s:s}", "kind", "bridged", "parent", uplink), e)
-                  : 0;
+    return uplink ? define(c, "bridged", words_of("bridged", NULL, uplink), e) : 0;
 }
 
 int networks_define(struct core *c, struct err *e)
