@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/parse.h"
+#include "bootstrap/qemu_priv.h"
 #include "bootstrap/smbios.h"
-#include "model/layout.h"
 
 enum { CPUS_MAX = 255 }; /* without an interrupt remapper, q35 addresses no more */
 
@@ -122,28 +122,19 @@ static int check_place(const struct launch *l, const struct qemu_place *p, struc
 
 /* --- pieces ---------------------------------------------------------------------------------- */
 
-/* What is common to the steps below. */
-struct render {
-    const struct launch *l;
-    const struct qemu_place *p;
-    struct argv *out;
-};
-
-static void opt(struct render *r, const char *name, const char *value)
+void qemu_opt(struct render *r, const char *name, const char *value)
 {
     argv_add(r->out, name);
     argv_add(r->out, value);
 }
 
-static void opt_buf(struct render *r, const char *name, const struct buf *value)
+void qemu_opt_buf(struct render *r, const char *name, const struct buf *value)
 {
-    opt(r, name, buf_str(value));
+    qemu_opt(r, name, buf_str(value));
     r->out->failed |= value->failed;
 }
 
-/* Text inside an option: QEMU's parser takes a doubled comma for one ("keyval" and QemuOpts alike).
- */
-static void put_text(struct buf *b, const char *s)
+void qemu_put_text(struct buf *b, const char *s)
 {
     for (; *s; s++) {
         if (*s == ',')
@@ -152,11 +143,10 @@ static void put_text(struct buf *b, const char *s)
     }
 }
 
-/* The name under which QEMU opens the file; fdset N is number N of enum qemu_file. */
-static void put_file(struct buf *b, const struct qemu_place *p, enum qemu_file f)
+void qemu_put_file(struct buf *b, const struct qemu_place *p, enum qemu_file f)
 {
     if (p->fd[f] < 0)
-        put_text(b, p->path[f]);
+        qemu_put_text(b, p->path[f]);
     else if (by_plain_open(f))
         buf_printf(b, "/proc/self/fd/%d", p->fd[f]);
     else
@@ -181,8 +171,8 @@ static void add_process(struct render *r)
     argv_addf(r->out, "guest=%s,process=roost-%s", r->l->instance.s, r->l->instance.s);
     argv_add(r->out, "-no-user-config");
     argv_add(r->out, "-nodefaults");
-    opt(r, "-display", "none");
-    opt(r, "-msg", "timestamp=on");
+    qemu_opt(r, "-display", "none");
+    qemu_opt(r, "-msg", "timestamp=on");
     /* elevateprivileges=deny and =children kill QEMU at the setuid(2) of its own -runas. Nothing is
      * lost then: the filter comes with no_new_privs, spawn=deny forbids exec, and the user it
      * becomes has no capability. */
@@ -192,29 +182,7 @@ static void add_process(struct render *r)
     argv_addf(r->out, "on,obsolete=deny,%s%sresourcecontrol=deny",
               r->p->run_as ? "" : "elevateprivileges=deny,", scripts ? "" : "spawn=deny,");
     if (r->p->run_as)
-        opt(r, "-runas", r->p->run_as);
-}
-
-static void add_machine(struct render *r)
-{
-    const struct launch *l = r->l;
-    bool uefi = l->firmware == FIRMWARE_UEFI;
-    argv_add(r->out, "-machine");
-    argv_addf(r->out, "q35,graphics=off,vmport=off%s",
-              uefi ? ",pflash0=code,pflash1=variables" : "");
-    argv_add(r->out, "-accel");
-    if (r->p->accel == ACCEL_TCG && r->p->tcg_tb_mib)
-        argv_addf(r->out, "tcg,tb-size=%u", r->p->tcg_tb_mib);
-    else
-        argv_add(r->out, accel_name(r->p->accel));
-    opt(r, "-cpu", r->p->accel == ACCEL_KVM ? "host" : "max");
-    argv_add(r->out, "-smp");
-    argv_addf(r->out, "cpus=%u,sockets=1,cores=%u,threads=1", l->cpus, l->cpus);
-    argv_add(r->out, "-m");
-    argv_addf(r->out, "size=%" PRIu64 "K", l->memory >> 10);
-    /* The log says guest-panicked instead of a guess; the machine ends, so that it shows. */
-    opt(r, "-device", "pvpanic");
-    opt(r, "-action", "reboot=reset,shutdown=poweroff,panic=shutdown");
+        qemu_opt(r, "-runas", r->p->run_as);
 }
 
 static int add_identity(struct render *r, struct err *e)
@@ -223,140 +191,39 @@ static int add_identity(struct render *r, struct err *e)
     buf_puts(&chassis, "type=3,asset=");
     if (smbios_value(&chassis, r->l->tag.s, e) < 0)
         return -1;
-    opt(r, "-uuid", r->l->uuid.s);
+    qemu_opt(r, "-uuid", r->l->uuid.s);
     if (r->l->seed) {
         auto_buf struct buf blob = BUF_INIT;
         buf_puts(&blob, "file=");
-        put_file(&blob, r->p, QEMU_SMBIOS);
-        opt_buf(r, "-smbios", &blob);
+        qemu_put_file(&blob, r->p, QEMU_SMBIOS);
+        qemu_opt_buf(r, "-smbios", &blob);
     }
-    opt_buf(r, "-smbios", &chassis);
+    qemu_opt_buf(r, "-smbios", &chassis);
     return 0;
-}
-
-/* One -blockdev for the file and one for its format above it. */
-static void add_blockdev(struct render *r, enum qemu_file f, const char *node, const char *format,
-                         const char *options)
-{
-    auto_buf struct buf file = BUF_INIT;
-    buf_printf(&file, "driver=file,node-name=%s-file,filename=", node);
-    put_file(&file, r->p, f);
-    buf_puts(&file, options);
-    opt_buf(r, "-blockdev", &file);
-    argv_add(r->out, "-blockdev");
-    argv_addf(r->out, "driver=%s,node-name=%s,file=%s-file%s%s", format, node, node, options,
-              f == QEMU_DISK ? ",backing=base" : "");
-}
-
-static void add_firmware(struct render *r)
-{
-    if (r->l->firmware != FIRMWARE_UEFI)
-        return;
-    add_blockdev(r, QEMU_CODE, "code", "raw", ",read-only=on");
-    add_blockdev(r, QEMU_VARS, "variables", "raw", "");
-}
-
-static void add_disk(struct render *r)
-{
-    if (r->l->image_format == DISK_NONE)
-        return;
-    add_blockdev(r, QEMU_BASE, "base", disk_format_name(r->l->image_format), ",read-only=on");
-    add_blockdev(r, QEMU_DISK, "disk", "qcow2", ",discard=unmap");
-    opt(r, "-device", "virtio-blk-pci,id=disk0,drive=disk");
-}
-
-static void add_kernel(struct render *r)
-{
-    static const struct {
-        enum qemu_file file;
-        const char *option;
-    } files[] = { { QEMU_KERNEL, "-kernel" }, { QEMU_INITRD, "-initrd" } };
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        if (!qemu_needs(r->l, files[i].file))
-            continue;
-        auto_buf struct buf file = BUF_INIT;
-        /* A file name by itself, no list of options: commas stay single. -initrd knows none either
-         * for this kind of kernel (only multiboot splits it). */
-        if (r->p->fd[files[i].file] >= 0)
-            put_file(&file, r->p, files[i].file);
-        else
-            buf_puts(&file, r->p->path[files[i].file]);
-        opt_buf(r, files[i].option, &file);
-    }
-    if (r->l->has_kernel && r->l->cmdline[0])
-        opt(r, "-append", r->l->cmdline);
-}
-
-static void add_user_net(struct render *r)
-{
-    auto_buf struct buf b = BUF_INIT;
-    buf_printf(&b, "user,id=net0,hostname=%s", r->l->instance.s);
-    if (r->l->domain[0])
-        buf_printf(&b, ",domainname=%s", r->l->domain);
-    /* In service the forward is added over QMP after the start, with the recorded port first. */
-    if (!r->p->qmp_socket)
-        buf_puts(&b, ",hostfwd=tcp:127.0.0.1:0-:22");
-    opt_buf(r, "-netdev", &b);
-}
-
-static void add_tap(struct render *r)
-{
-    char name[IFNAME_SIZE];
-    auto_buf struct buf b = BUF_INIT;
-    buf_puts(&b, "tap,id=net0,");
-    if (r->p->qmp_socket) {
-        buf_printf(&b, "fd=%d", r->p->fd[QEMU_TAP]);
-    } else {
-        network_tap(&r->l->mac, name);
-        buf_printf(&b, "ifname=%s,script=", name);
-        put_text(&b, r->p->tap_scripts);
-        buf_puts(&b, "/" FILE_QEMU_IFUP ",downscript=");
-        put_text(&b, r->p->tap_scripts);
-        buf_puts(&b, "/" FILE_QEMU_IFDOWN);
-    }
-    opt_buf(r, "-netdev", &b);
-}
-
-static void add_network(struct render *r)
-{
-    char mac[MAC_TEXT];
-    auto_buf struct buf b = BUF_INIT;
-    if (r->l->tap)
-        add_tap(r);
-    else
-        add_user_net(r);
-    /* romfile= : no network boot, and no option ROM to run through. */
-    buf_printf(&b,
-               "virtio-net-pci,id=nic0,netdev=net0,mac=%s,romfile=", mac_format(&r->l->mac, mac));
-    if (r->l->mtu)
-        buf_printf(&b, ",host_mtu=%u", r->l->mtu);
-    opt_buf(r, "-device", &b);
-    opt(r, "-object", "rng-random,id=rng0,filename=/dev/urandom");
-    opt(r, "-device", "virtio-rng-pci,rng=rng0");
 }
 
 static void add_consoles(struct render *r)
 {
     const struct qemu_place *p = r->p;
     if (!p->qmp_socket) {
-        opt(r, "-chardev", "stdio,id=console,mux=on,signal=off");
-        opt(r, "-serial", "chardev:console");
-        opt(r, "-mon", "chardev=console,mode=readline");
+        qemu_opt(r, "-chardev", "stdio,id=console,mux=on,signal=off");
+        qemu_opt(r, "-serial", "chardev:console");
+        qemu_opt(r, "-mon", "chardev=console,mode=readline");
         return;
     }
     auto_buf struct buf console = BUF_INIT;
     buf_puts(&console, "socket,id=console,path=");
-    put_text(&console, p->console_socket);
+    qemu_put_text(&console, p->console_socket);
     buf_puts(&console, ",server=on,wait=off,logappend=on,logfile=");
-    put_file(&console, p, QEMU_CONSOLE);
-    opt_buf(r, "-chardev", &console);
-    opt(r, "-serial", "chardev:console");
+    qemu_put_file(&console, p, QEMU_CONSOLE);
+    qemu_opt_buf(r, "-chardev", &console);
+    qemu_opt(r, "-serial", "chardev:console");
     auto_buf struct buf qmp = BUF_INIT;
     buf_puts(&qmp, "socket,id=qmp,path=");
-    put_text(&qmp, p->qmp_socket);
+    qemu_put_text(&qmp, p->qmp_socket);
     buf_puts(&qmp, ",server=on,wait=off");
-    opt_buf(r, "-chardev", &qmp);
-    opt(r, "-mon", "chardev=qmp,mode=control");
+    qemu_opt_buf(r, "-chardev", &qmp);
+    qemu_opt(r, "-mon", "chardev=qmp,mode=control");
 }
 
 int qemu_args(const struct launch *l, const struct qemu_place *p, struct argv *out, struct err *e)
@@ -365,14 +232,14 @@ int qemu_args(const struct launch *l, const struct qemu_place *p, struct argv *o
     if (check_launch(l, e) < 0 || check_place(l, p, e) < 0)
         return -1;
     add_process(&r);
-    add_machine(&r);
+    qemu_add_machine(&r);
     if (add_identity(&r, e) < 0)
         return -1;
     add_descriptors(&r);
-    add_firmware(&r);
-    add_disk(&r);
-    add_kernel(&r);
-    add_network(&r);
+    qemu_add_firmware(&r);
+    qemu_add_disks(&r);
+    qemu_add_kernel(&r);
+    qemu_add_network(&r);
     add_consoles(&r);
     return out->failed ? err_set(e, ERR_INTERNAL, "out of memory") : 0;
 }
