@@ -143,3 +143,14 @@ int disk_kind_of(const void *head, size_t len, const struct disk_kind **ret, str
     *ret = &raw;
     return 0;
 }
+
+/* qcow2.txt, Header: the size is at 24. A raw file's last part of a sector counts as one, as QEMU
+ * has it. */
+uint64_t disk_kind_size(const struct disk_kind *k, const void *head, size_t len, uint64_t file_size)
+{
+    const struct head h = { head, len };
+
+    if (k->format == DISK_RAW)
+        return (file_size + 511) / 512 * 512;
+    return k->format == DISK_QCOW2 ? big(&h, 24, 8) : 0;
+}

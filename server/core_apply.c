@@ -251,6 +251,10 @@ static void write_and_answer(struct apply *a)
 {
     struct err e;
 
+    if (a->next_image && apply_fits_images(a, &e) < 0) {
+        refuse(a, &e);
+        return;
+    }
     if (write_all(a, &e) == 0) {
         store_release(a->c->store);
         if (core_after(a->c, committed, a, &e) == 0)

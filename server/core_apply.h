@@ -40,6 +40,10 @@ int apply_plan(struct apply *a, struct err *e);
 void apply_warn(struct apply *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Warns where an instance and a group have one name, if the fleet has to do with it. */
 int apply_warn_of_names(struct apply *a, struct err *e);
+/* core_minimums.c: CPUs, memory and disk against the minimums of its image and the size of the
+ * image's disk, where that is known; of one instance, and of all when every image is there. */
+int apply_fits_image(struct apply *a, const struct fleet_instance *f, struct err *e);
+int apply_fits_images(struct apply *a, struct err *e);
 /* Key in the store's meta table of what an image was made from. */
 void apply_stamp_key(const struct fleet_image *f, char key[96]);
 

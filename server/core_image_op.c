@@ -161,9 +161,9 @@ static int begin(struct making *m, const json_t *words, struct err *e)
                           .cancel = cancel,
                           .arg = m };
     json_t *warnings = json_array();
-    bool bootable;
+    struct image_sight seen;
 
-    if (core_image_check(m->name.s, &m->source, &bootable, e) < 0) {
+    if (core_image_check(m->name.s, &m->source, &seen, e) < 0) {
         json_decref(n.job);
         json_decref(warnings);
         return -1;
@@ -172,7 +172,7 @@ static int begin(struct making *m, const json_t *words, struct err *e)
         json_decref(warnings);
         return -1;
     }
-    if (!bootable)
+    if (!seen.bootable)
         json_array_append_new(warnings,
                               json_sprintf("image %s: nothing in %s looks like something to boot "
                                            "from (no partition table, no file system), and it has "

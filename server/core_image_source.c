@@ -32,7 +32,7 @@ int image_file_open(const char *image, bool disk, const char *file, struct stat 
 
 /* ---- what can be said before ---- */
 
-static int check_disk(const char *image, const struct image_source *src, bool *ret_marked,
+static int check_disk(const char *image, const struct image_source *src, struct image_sight *ret,
                       struct err *e)
 {
     static char head[DISK_HEAD_SIZE]; /* the loop is one thread */
@@ -45,27 +45,29 @@ static int check_disk(const char *image, const struct image_source *src, bool *r
         return -1;
     if (n < 0)
         return err_sys(e, "image %s: %s", image, src->file);
-    if (disk_head_check(head, (size_t)n, (uint64_t)st.st_size, ret_marked, e) < 0 ||
+    if (disk_head_check(head, (size_t)n, (uint64_t)st.st_size, &ret->bootable, e) < 0 ||
         disk_kind_of(head, (size_t)n, &kind, e) < 0)
         return err_wrap(e, "image %s: %s", image, src->file);
+    ret->virtual_size = disk_kind_size(kind, head, (size_t)n, (uint64_t)st.st_size);
     return 0;
 }
 
-int core_image_check(const char *image, const struct image_source *src, bool *ret_bootable,
+int core_image_check(const char *image, const struct image_source *src, struct image_sight *ret,
                      struct err *e)
 {
     const char *const files[] = { src->kernel, src->initrd };
-    bool marked = true;
+    struct image_sight seen = { .bootable = true };
     struct stat st;
 
-    if (src->file && check_disk(image, src, &marked, e) < 0)
+    if (src->file && check_disk(image, src, &seen, e) < 0)
         return -1;
     for (size_t p = 0; p < ARRAY_SIZE(files); p++) {
         auto_close int fd = files[p] ? image_file_open(image, false, files[p], &st, e) : -1;
         if (files[p] && fd < 0)
             return -1;
     }
-    *ret_bootable = marked || src->kernel;
+    seen.bootable |= src->kernel != NULL;
+    *ret = seen;
     return 0;
 }
 

@@ -200,14 +200,14 @@ static bool same_parts(const struct image *was, const struct image_source *src)
 }
 
 /* One whose files are copied: what is wrong with them is told by a dry run too. */
-static int plan_import(struct apply *a, const struct fleet_image *f, const char *action,
-                       struct err *e)
+static int plan_import(struct apply *a, struct fleet_image *f, const char *action, struct err *e)
 {
-    bool bootable;
+    struct image_sight seen;
 
-    if (core_image_check(f->image.name.s, &f->source, &bootable, e) < 0)
+    if (core_image_check(f->image.name.s, &f->source, &seen, e) < 0)
         return -1;
-    if (!bootable)
+    f->image.virtual_size = seen.virtual_size;
+    if (!seen.bootable)
         apply_warn(
             a,
             "image %s: nothing in %s looks like something to boot from (no partition table, no "
@@ -343,46 +343,6 @@ static int check_playbook(const struct apply *a, const struct fleet_instance *f,
     return 0;
 }
 
-/* Of an image of this fleet, else of the one on record. */
-static int find_image(struct apply *a, const char *name, struct image *ret, struct err *e)
-{
-    for (int i = 0; i < a->fleet.n_images; i++)
-        if (!strcmp(a->fleet.images[i].image.name.s, name)) {
-            *ret = a->fleet.images[i].image;
-            return 0;
-        }
-    return core_image(a->c, name, ret, e);
-}
-
-static int too_small(const char *instance, const char *word, uint64_t has, const struct image *image,
-                     uint64_t wants, struct err *e)
-{
-    char is[24], should[24];
-
-    return err_set(e, ERR_INVALID, "instance %s: %s: %s is too little for image %s, which needs %s",
-                   instance, word, format_size(has, is), image->name.s, format_size(wants, should));
-}
-
-static int check_minimums(struct apply *a, const struct fleet_instance *f, struct err *e)
-{
-    const struct spec *s = &f->spec;
-    struct image image;
-
-    if (s->launcher != LAUNCHER_ROOST || !s->image.s[0])
-        return 0;
-    if (find_image(a, s->image.s, &image, e) < 0)
-        return -1;
-    if (s->cpus < image.min_cpus)
-        return err_set(e, ERR_INVALID,
-                       "instance %s: cpus: %u is too little for image %s, which needs %u",
-                       f->name.s, (unsigned)s->cpus, image.name.s, (unsigned)image.min_cpus);
-    if (s->memory < image.min_memory)
-        return too_small(f->name.s, "memory", s->memory, &image, image.min_memory, e);
-    if (s->disk && s->disk < image.min_disk)
-        return too_small(f->name.s, "disk", s->disk, &image, image.min_disk, e);
-    return 0;
-}
-
 struct linting {
     struct apply *a;
     const char *instance;
@@ -491,7 +451,7 @@ static int plan_instance(struct apply *a, const struct fleet_instance *f, struct
     const char *tag = f->spec.tag.s[0] ? f->spec.tag.s : f->name.s;
     struct guest g, other;
 
-    if (check_references(a, f, e) < 0 || check_minimums(a, f, e) < 0 ||
+    if (check_references(a, f, e) < 0 || apply_fits_image(a, f, e) < 0 ||
         check_user_data(a, f, e) < 0 || check_bootstrapper(f, e) < 0 || check_playbook(a, f, e) < 0)
         return -1;
     if (store_guest_by_name(a->c->store, f->name.s, &g, e) == 0)

@@ -329,9 +329,12 @@ void core_image_import(struct core *c, const struct image *i, const struct image
 struct stat;
 int image_file_open(const char *image, bool disk, const char *file, struct stat *ret,
                     struct err *e);
-/* Are its files there, readable, and what they should be, as far as that can be told in no time?
- * *ret_bootable: something says that a guest can boot from it. */
-int core_image_check(const char *image, const struct image_source *src, bool *ret_bootable,
+/* Are its files there, readable, and what they should be, as far as that can be told in no time? */
+struct image_sight {
+    bool bootable;         /* something says that a guest can boot from it */
+    uint64_t virtual_size; /* bytes; 0: no disk, or not known yet */
+};
+int core_image_check(const char *image, const struct image_source *src, struct image_sight *ret,
                      struct err *e);
 /* Changes when the files behind the source do (path, inode, size, mtime) or its checksum. */
 void core_image_stamp(const struct image_source *src, char hex[65]);

@@ -250,6 +250,31 @@ def test_minimums_of_the_same_file(desk):
     refused(desk, 2, "memory: 1.0 GiB is too little for image img, which needs 4.0 GiB", "apply", "-f", path)
 
 
+SMALL = r"instance web: disk: 5.0 MiB is smaller than image img, whose disk has 8.0 MiB: say at least that"
+
+
+def test_no_disk_is_smaller_than_its_image(desk):
+    """Whether the image is there, comes with the same file (its size is in its head), or has to be converted first."""
+    small = {"image": "img", "disk": "5M"}
+    for form in ("qcow2", "raw", "vmdk"):
+        tree = {"images": {"img": {"file": str(disk(desk, f"d.{form}", form))}}, "instances": {"web": small}}
+        path = desk.fleet(tree)
+        if form != "vmdk":
+            refused(desk, 2, SMALL, "apply", "-n", "-f", path)
+            refused(desk, 2, SMALL, "apply", "-f", path)
+        else:
+            done = desk.cli("apply", "-f", path, check=False)
+            assert done.returncode == 2 and re.search(SMALL, done.stderr), done.stderr
+        assert desk.json("instance", "list") == [] and desk.json("image", "list") == []
+    desk.cli("image", "create", "img", "--file", disk(desk))
+    refused(desk, 2, SMALL, "instance", "create", "web", "--image", "img", "--disk", "5M")
+    refused(desk, 2, r"8388607 bytes is smaller than .* 8388608 bytes",
+            "apply", "-f", desk.fleet({"instances": {"web": {**small, "disk": 8 * MIB - 1}}}))
+    desk.cli("instance", "create", "web", "--image", "img", "--disk", "8M")
+    desk.cli("instance", "create", "as-large", "--image", "img", "--disk", "0")
+    refused(desk, 2, SMALL, "instance", "modify", "web", "--disk", "5M")
+
+
 # --- tasks ---
 
 SLOW_IMG = """#!/bin/sh

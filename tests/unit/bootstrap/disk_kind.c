@@ -42,15 +42,16 @@ static void test_kinds(void **state)
     static const struct {
         const char *make, *file, *qemu;
         enum disk_format format;
+        uint64_t size; /* 0: not told */
     } rows[] = {
-        { "qemu-img create -q -f qcow2 a.qcow2 1M", "a.qcow2", "qcow2", DISK_QCOW2 },
-        { "qemu-img create -q -f qcow2 -o compat=0.10 b 1M", "b", "qcow2", DISK_QCOW2 },
-        { "truncate -s 1M c.qcow2", "c.qcow2", "raw", DISK_RAW },
-        { "qemu-img create -q -f vmdk d 1M", "d", "vmdk", DISK_NONE },
-        { "qemu-img create -q -f vmdk -o subformat=streamOptimized e 1M", "e", "vmdk", DISK_NONE },
-        { "qemu-img create -q -f vhdx f 1M", "f", "vhdx", DISK_NONE },
-        { "qemu-img create -q -f vpc g 1M", "g", "vpc", DISK_NONE },
-        { "qemu-img create -q -f vdi h.raw 1M", "h.raw", "vdi", DISK_NONE },
+        { "qemu-img create -q -f qcow2 a.qcow2 3M", "a.qcow2", "qcow2", DISK_QCOW2, 3 << 20 },
+        { "qemu-img create -q -f qcow2 -o compat=0.10 b 1M", "b", "qcow2", DISK_QCOW2, 1 << 20 },
+        { "truncate -s 1M c.qcow2", "c.qcow2", "raw", DISK_RAW, 1 << 20 },
+        { "qemu-img create -q -f vmdk d 1M", "d", "vmdk", DISK_NONE, 0 },
+        { "qemu-img create -q -f vmdk -o subformat=streamOptimized e 1M", "e", "vmdk", DISK_NONE, 0 },
+        { "qemu-img create -q -f vhdx f 1M", "f", "vhdx", DISK_NONE, 0 },
+        { "qemu-img create -q -f vpc g 1M", "g", "vpc", DISK_NONE, 0 },
+        { "qemu-img create -q -f vdi h.raw 1M", "h.raw", "vdi", DISK_NONE, 0 },
     };
 
     (void)state;
@@ -62,6 +63,7 @@ static void test_kinds(void **state)
             fail_msg("%s: %s", rows[i].make, e.text);
         assert_string_equal(k->qemu, rows[i].qemu);
         assert_int_equal(k->format, rows[i].format);
+        assert_int_equal(disk_kind_size(k, head, n, 1 << 20), rows[i].size);
     }
 }
 
