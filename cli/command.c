@@ -56,6 +56,8 @@ static const struct option remove_options[] = {
     { NULL, 0, NULL, NULL },
 };
 static const struct option wait_options[] = {
+    SELECT_OPTIONS,
+    SELECT_ALL,
     { "for", 0, "STATE", "launched, seeded, homed (the default), configured or stopped" },
     { "timeout", 0, "TIME", "how long at most, such as 90s or 5m (the default)" },
     { "overdue", 0, NULL, "end as soon as one of them is overdue" },
@@ -251,7 +253,7 @@ static const struct command table[] = {
       "give guests a fresh disk and a new generation; those that ran are launched again", run_rebuild },
     { "instance remove", "[NAME…]", 0, -1, remove_options, COMMAND_MANY,
       "forget instances and delete their disks", run_remove },
-    { "wait", "NAME…", 1, -1, wait_options, COMMAND_READ,
+    { "wait", "[NAME…]", 0, -1, wait_options, COMMAND_READ | COMMAND_MANY,
       "wait until instances have come to a state", run_wait },
     { "status", "", 0, 0, NULL, COMMAND_READ,
       "show how roost and its fleet are", run_status },

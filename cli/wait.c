@@ -1,5 +1,5 @@
 /* roost wait: follows the events until instances are where they should be. */
-#include "cli/wait.h"
+#include "cli/wait_priv.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,12 +14,13 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/out.h"
+#include "cli/select.h"
 #include "model/words.h"
 
 #define TIMEOUT_MS    300000
 #define POLL_S        30  /* of one long poll */
 #define RETRY_MS      250 /* while roost restarts */
-#define CONSOLE_LINES "15"
+#define SINGLY_MAX    8   /* looked at one by one; more of them as the whole list */
 
 enum arrival arrival_of(enum phase now, enum phase goal)
 {
@@ -52,24 +53,6 @@ int goal_parse(const char *s, enum phase *ret, struct err *e)
                    s, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
-/* One instance on its way. */
-struct guest {
-    const char *name;
-    json_t *row;
-    enum arrival arrival;
-    char shown[32]; /* the state that was told last */
-};
-
-struct waiting {
-    struct cli *c;
-    enum phase goal;
-    int64_t limit_ms, start_ms;
-    int64_t last; /* event */
-    bool tell, live, till_overdue;
-    struct guest *guests;
-    int n;
-};
-
 static int64_t left_ms(const struct waiting *w)
 {
     return w->start_ms + w->limit_ms - clock_now().boot_ms;
@@ -77,7 +60,7 @@ static int64_t left_ms(const struct waiting *w)
 
 /* --- looking --- */
 
-static void tell(struct waiting *w, struct guest *g)
+static void tell(struct waiting *w, struct awaited *g)
 {
     const char *state = out_text(g->row, "state"), *note = out_text(g->row, "note");
     bool news = strcmp(state, g->shown) != 0;
@@ -91,27 +74,72 @@ static void tell(struct waiting *w, struct guest *g)
     snprintf(g->shown, sizeof g->shown, "%s", state);
 }
 
-static int look(struct waiting *w, struct err *e)
+static enum arrival judge(const struct waiting *w, const json_t *row)
+{
+    int phase = phase_from_name(out_text(row, "phase"));
+    enum arrival a = phase < 0 ? ARRIVAL_NOT_YET : arrival_of((enum phase)phase, w->goal);
+
+    if (a != ARRIVAL_NOT_YET)
+        return a;
+    if (w->goal == PHASE_CONFIGURED && unconfigured_why(out_text(row, "configuration")))
+        return ARRIVAL_UNCONFIGURED;
+    return w->till_overdue && json_is_true(json_object_get(row, "overdue")) ? ARRIVAL_OVERDUE : a;
+}
+
+/* Takes the row; NULL: it is not there any more, or never was. */
+static int see(struct waiting *w, struct awaited *g, json_t *row, struct err *e)
+{
+    if (!row && !g->row)
+        return err_set(e, ERR_NOT_FOUND, "no instance %s; see: roost instance list", g->name);
+    if (!row) {
+        g->arrival = ARRIVAL_GONE;
+        return 0;
+    }
+    json_decref(g->row);
+    g->row = row;
+    g->arrival = judge(w, row);
+    tell(w, g);
+    return 0;
+}
+
+static int look_singly(struct waiting *w, struct err *e)
 {
     for (int i = 0; i < w->n; i++) {
-        struct guest *g = &w->guests[i];
+        struct awaited *g = &w->guests[i];
         auto_free char *path = path_instance(g->name, "");
         json_t *row;
-        int phase;
         if (g->arrival != ARRIVAL_NOT_YET)
             continue;
-        if (!(row = client_get(w->c->client, path, e)))
+        row = client_get(w->c->client, path, e);
+        if (!row && (e->kind != ERR_NOT_FOUND || !g->row))
             return -1;
-        json_decref(g->row);
-        g->row = row;
-        phase = phase_from_name(out_text(row, "phase"));
-        g->arrival = phase < 0 ? ARRIVAL_NOT_YET : arrival_of((enum phase)phase, w->goal);
-        if (w->till_overdue && g->arrival == ARRIVAL_NOT_YET &&
-            json_is_true(json_object_get(row, "overdue")))
-            g->arrival = ARRIVAL_OVERDUE;
-        tell(w, g);
+        if (see(w, g, row, e) < 0)
+            return -1;
     }
     return 0;
+}
+
+static int look_at_all(struct waiting *w, struct err *e)
+{
+    json_t *list = client_get(w->c->client, "/v1/instances", e), *by_name, *row;
+    size_t i;
+    int r = 0;
+
+    if (!list)
+        return -1;
+    by_name = json_object();
+    json_array_foreach(list, i, row) json_object_set(by_name, out_text(row, "name"), row);
+    for (int k = 0; r == 0 && k < w->n; k++)
+        if (w->guests[k].arrival == ARRIVAL_NOT_YET)
+            r = see(w, &w->guests[k], json_incref(json_object_get(by_name, w->guests[k].name)), e);
+    json_decref(by_name);
+    json_decref(list);
+    return r;
+}
+
+static int look(struct waiting *w, struct err *e)
+{
+    return w->n <= SINGLY_MAX ? look_singly(w, e) : look_at_all(w, e);
 }
 
 static bool on_the_way(const struct waiting *w)
@@ -174,130 +202,39 @@ static int follow(struct waiting *w, struct err *e)
     return 0;
 }
 
-/* --- the verdict --- */
-
-static void show_console(struct waiting *w, const struct guest *g)
+int wait_for(struct cli *c, const struct args *a, char *const *names, int n, enum phase goal,
+             struct err *e)
 {
-    auto_free char *path = path_instance(g->name, "/console?lines=" CONSOLE_LINES);
-    json_t *reply = client_get(w->c->client, path, NULL), *line;
-    const json_t *lines = json_object_get(reply, "lines");
-    size_t i;
+    struct waiting w = { .c = c, .goal = goal, .start_ms = clock_now().boot_ms, .n = n };
+    int ret;
 
-    if (json_array_size(lines))
-        fprintf(stderr, "the last lines of %s's console:\n", g->name);
-    json_array_foreach(lines, i, line)
-    {
-        auto_free char *text = strdup(json_string_value(line) ? json_string_value(line) : "");
-        if (text)
-            control_mask(text);
-        fprintf(stderr, "    %s\n", text ? text : "");
-    }
-    json_decref(reply);
-}
-
-static int complain(const struct waiting *w, const struct guest *g, struct err *e)
-{
-    char ago[40], sign[40], took[24], last[160] = "", came[80];
-    const char *note = out_text(g->row, "note"), *phase = out_text(g->row, "phase");
-
-    when_ago(out_text(g->row, "since"), ago);
-    if (strcmp(phase, phase_name(PHASE_DEFINED)) == 0)
-        snprintf(came, sizeof came, "it was never started");
-    else
-        snprintf(came, sizeof came, "it came to %s, %s", phase, ago);
-    if (*out_text(g->row, "last-sign"))
-        snprintf(last, sizeof last, "; last sign of life: %.90s, %s", out_text(g->row, "last-sign"),
-                 when_ago(out_text(g->row, "last-sign-at"), sign));
-    else
-        snprintf(last, sizeof last, "; no sign of life from it");
-    if (g->arrival == ARRIVAL_LOST)
-        return err_set(e, ERR_CONFLICT, "%s is not %s: it %s %s%s%s%s", g->name,
-                       phase_name(w->goal), phase, ago, *note ? ": " : "", note, last);
-    if (g->arrival == ARRIVAL_OVERDUE)
-        return err_set(e, ERR_TIMEOUT, "%s is overdue on its way to %s: %s%s%s%s", g->name,
-                       phase_name(w->goal), came, *note ? ": " : "", note, last);
-    return err_set(e, ERR_TIMEOUT, "%s is not %s after %s: %s%s%s%s", g->name, phase_name(w->goal),
-                   format_duration(w->limit_ms, took), came, *note ? ": " : "", note, last);
-}
-
-static int print_arrived(struct cli *c, const json_t *tree, struct err *e)
-{
-    size_t i;
-    json_t *row;
-
-    (void)c;
-    (void)e;
-    json_array_foreach(tree, i, row)
-    {
-        const char *address = out_text(row, "address");
-        if (json_is_true(json_object_get(row, "reached")))
-            printf("%s is %s%s%s\n", out_text(row, "name"), out_text(row, "phase"),
-                   *address ? " at " : "", address);
-    }
-    return 0;
-}
-
-static json_t *verdicts(const struct waiting *w)
-{
-    static const char *const words[] = {
-        "phase", "state", "since", "note", "address", "last-sign"
-    };
-    json_t *list = json_array();
-
-    for (int i = 0; i < w->n; i++) {
-        const struct guest *g = &w->guests[i];
-        json_t *row = json_pack("{s:s, s:s, s:b}", "name", g->name, "for", phase_name(w->goal),
-                                "reached", g->arrival == ARRIVAL_REACHED);
-        for (size_t k = 0; k < ARRAY_SIZE(words); k++)
-            json_object_set(row, words[k], json_object_get(g->row, words[k]));
-        json_array_append_new(list, row);
-    }
-    return list;
-}
-
-/* The first one that did not arrive decides the exit code; each is told. */
-static int report(struct waiting *w, struct err *e)
-{
-    struct err first = { .kind = ERR_NONE }, why;
-
-    if (out_tree(w->c, verdicts(w), print_arrived, e) < 0)
+    if (args_duration(a, "timeout", TIMEOUT_MS, &w.limit_ms, e) < 0)
         return -1;
-    for (int i = 0; i < w->n; i++) {
-        if (w->guests[i].arrival == ARRIVAL_REACHED)
-            continue;
-        show_console(w, &w->guests[i]);
-        complain(w, &w->guests[i], &why);
-        if (first.kind == ERR_NONE)
-            first = why;
-        else
-            fprintf(stderr, "roost: %s\n", why.text);
-    }
-    if (first.kind == ERR_NONE)
-        return 0;
-    *e = first;
-    return -1;
+    w.till_overdue = args_option(a, "overdue") != NULL;
+    w.tell = c->output == OUTPUT_TABLE && !args_option(a, "quiet");
+    w.live = w.tell && isatty(STDERR_FILENO);
+    w.guests = calloc((size_t)n + 1, sizeof *w.guests);
+    if (!w.guests)
+        return err_set(e, ERR_INTERNAL, "out of memory");
+    for (int i = 0; i < n; i++)
+        w.guests[i].name = names[i];
+    ret = follow(&w, e) < 0 ? -1 : wait_report(&w, e);
+    for (int i = 0; i < n; i++)
+        json_decref(w.guests[i].row);
+    free(w.guests);
+    return ret;
 }
 
 int run_wait(struct cli *c, const struct args *a, struct err *e)
 {
     const char *goal = args_option(a, "for");
-    struct waiting w = { .c = c, .goal = PHASE_HOMED, .start_ms = clock_now().boot_ms, .n = a->n };
+    enum phase until = PHASE_HOMED;
+    struct selection s;
     int ret;
 
-    if ((goal && goal_parse(goal, &w.goal, e) < 0) ||
-        args_duration(a, "timeout", TIMEOUT_MS, &w.limit_ms, e) < 0)
+    if ((goal && goal_parse(goal, &until, e) < 0) || select_instances(c, a, &s, e) < 0)
         return -1;
-    w.till_overdue = args_option(a, "overdue") != NULL;
-    w.tell = c->output == OUTPUT_TABLE && !args_option(a, "quiet");
-    w.live = w.tell && isatty(STDERR_FILENO);
-    w.guests = calloc((size_t)a->n, sizeof *w.guests);
-    if (!w.guests)
-        return err_set(e, ERR_INTERNAL, "out of memory");
-    for (int i = 0; i < a->n; i++)
-        w.guests[i].name = a->operand[i];
-    ret = follow(&w, e) < 0 ? -1 : report(&w, e);
-    for (int i = 0; i < a->n; i++)
-        json_decref(w.guests[i].row);
-    free(w.guests);
+    ret = wait_for(c, a, s.name, s.n, until, e);
+    selection_done(&s);
     return ret;
 }

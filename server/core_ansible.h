@@ -60,6 +60,7 @@ const char *core_playbook(const struct core *c, const char *name, const struct s
                           bool *ret_own);
 /* Has it a playbook in its own directory? */
 bool core_playbook_own(const struct core *c, const char *name);
+bool config_playbook_own(const struct config *c, const char *name);
 /* May something run for a guest that has none of its own? */
 bool core_playbooks_any(const struct core *c);
 #define META_PLAYBOOKS "ansible-playbooks"

@@ -165,12 +165,17 @@ static bool has_default(const struct config *c)
     return is_file(path);
 }
 
-bool core_playbook_own(const struct core *c, const char *name)
+bool config_playbook_own(const struct config *c, const char *name)
 {
     char own[PATH_SIZE];
 
-    own_playbook(&c->config, name, own);
+    own_playbook(c, name, own);
     return is_file(own);
+}
+
+bool core_playbook_own(const struct core *c, const char *name)
+{
+    return config_playbook_own(&c->config, name);
 }
 
 bool core_playbooks_any(const struct core *c)

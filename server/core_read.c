@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/parse.h"
+#include "server/core_ansible.h"
 #include "server/core_machine.h"
 #include "server/core_survey.h"
 
@@ -43,6 +44,8 @@ void view_of(struct core *c, struct view *ret)
 {
     ret->store = c->store;
     ret->now_ms = loop_now(c->loop).real_ms;
+    ret->config = &c->config;
+    ret->playbooks = c->ansible && core_playbooks_any(c);
     for (int p = 0; p < PHASES; p++)
         ret->usual_ms[p] = core_usual(c, p);
 }
@@ -98,6 +101,7 @@ static json_t *guest_json(const struct view *v, const struct guest *g, const str
                                         : json_null());
     json_object_set_new(j, "boots", json_integer(g->boots));
     put_standing(v, g, j);
+    json_object_set_new(j, "configuration", configuration_json(v, g));
     put_spec(v, s, j);
     return j;
 }

@@ -11,9 +11,14 @@ struct view {
     struct store *store;
     int64_t now_ms; /* real */
     int64_t usual_ms[PHASES];
+    const struct config *config;
+    bool playbooks; /* something may run for a guest that has no playbook of its own */
 };
 /* As core stands now, on its own store. In the loop. */
 void view_of(struct core *c, struct view *ret);
+/* core_configured.c: "pending", "running", "configured", "failed"; "nothing" runs for it, "manual" (by
+ * hand alone), "off" (Ansible is); null: it is not home. */
+json_t *configuration_json(const struct view *v, const struct guest *g);
 
 /* All instances as a JSON array of rows, in order of name, from one snapshot. ERR_BUSY once *ending
  * is set. */

@@ -56,7 +56,7 @@ _roost() {
         names=instance
         ;;
     'wait '*)
-        next='--for --timeout --overdue --quiet'
+        next='--group --state --all --for --timeout --overdue --quiet'
         names=instance
         ;;
     'status '*)

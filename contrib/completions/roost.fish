@@ -45,7 +45,7 @@ function __roost_complete
             string split ' ' '--force --group --state --all --yes'
             roost instance list -o name 2>/dev/null
         case 'wait *'
-            string split ' ' '--for --timeout --overdue --quiet'
+            string split ' ' '--group --state --all --for --timeout --overdue --quiet'
             roost instance list -o name 2>/dev/null
         case 'status *'
             string split ' ' ''

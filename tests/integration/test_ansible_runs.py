@@ -497,6 +497,33 @@ def test_by_hand(tmp_path):
         refuse(4, "has ended already", "run", "cancel", number)
 
 
+def test_a_wait_ends_with_what_will_not_come(tmp_path):
+    with Fleet(tmp_path, 3, conf={"window": "0s", "retries": "1"},
+               tasks="    - name: breaks\n      ansible.builtin.raw: 'false'\n") as fleet:
+        fleet.tree["groups"] = {"lab": {"trigger": "manual"}}
+        fleet.tree["instances"]["g01"]["groups"] = ["lab"]
+        fleet.define()
+        fleet.hosts["g00"].start()
+        fleet.hosts["g01"].start()
+        assert fleet.roost.json("instance", "show", "g00")["configuration"] is None
+        fleet.home()
+
+        def lost(name, says):
+            done = fleet.roost.cli("wait", name, "--for", "configured", "--timeout", "90s", check=False)
+            assert done.returncode == 4 and says in done.stderr, done.stderr
+            return fleet.roost.json("instance", "show", name)["configuration"]
+        assert lost("g00", "its configuration failed: run ") == "failed"
+        assert lost("g01", "it is configured by hand alone") == "manual"
+        assert lost("g02", "its configuration failed: run ") == "failed", "not before it was tried again"
+        assert [r["outcome"] for i in fleet.runs() for r in fleet.run(i["id"])["of"] if r["name"] == "g02"] == ["unreachable"] * 2
+        (fleet.roost.state / "ansible" / "site.yaml").unlink()
+        rows = {r["name"]: r["configuration"] for r in fleet.roost.json("instance", "list")}
+        assert rows == {"g00": "failed", "g01": "manual", "g02": "failed"}
+        fleet.roost.cli("instance", "rebuild", "g00")
+        assert fleet.guest("g00", generation=2).home().status == 200
+        assert lost("g00", "it has no playbook") == "nothing"
+
+
 def test_without_ansible_what_is_due_waits_for_it(tmp_path):
     program = tmp_path / "ansible-playbook"
     with Fleet(tmp_path, 1, conf={"window": "0s", "program": program}) as fleet:

@@ -310,6 +310,52 @@ def test_wait_survives_a_restart(roost):
         assert waiter.returncode == 0
 
 
+def test_wait_for_those_that_are_selected(roost):
+    names = ["web-1", "web-2", "db-1"]
+    roost.apply({**FLEET, "instances": {n: {"launcher": "external", "groups": [n[:-2]]} for n in names}})
+
+    def come_home(name):
+        guest = Guest(roost, name)
+        guest.seed()
+        guest.phone_home()
+    come_home("web-1")
+    done = roost.cli("wait", "web-*", "--timeout", "1s", check=False)
+    assert done.returncode == 7 and done.stdout.startswith("web-1 is homed")
+    assert done.stderr.splitlines()[-2] == "roost: 1 of 2 homed, 1 not in time"
+    assert done.stderr.splitlines()[-1].startswith("roost: web-2 is not homed after 1s: it was never started")
+    come_home("web-2")
+    for words in (["web-*"], ["--group", "web"], ["web-1", "web-2"], ["--state", "homed"], ["-g", "web", "web-?"]):
+        done = roost.cli("wait", *words)
+        assert "roost: 2 of 2 homed" in done.stderr.splitlines(), done.stderr
+        assert [line.split()[0] for line in done.stdout.splitlines()] == ["web-1", "web-2"]
+    assert {r["name"]: r["reached"] for r in roost.json("wait", "--all", "--timeout", "1s", check=False)} == {
+        "db-1": False, "web-1": True, "web-2": True}
+    for words, code, said in ((["mail-*"], 3, "no instance is like mail-*"), (["--group", "none"], 3, "no instance is selected"),
+                              (["--state", "hoomed"], 2, "did you mean homed"), ([], 2, "--all"),
+                              (["web-1", "none"], 3, "no instance none")):
+        done = roost.cli("wait", *words, check=False)
+        assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+
+
+def test_wait_for_many_at_once(roost):
+    """More than are looked at one by one: from the list."""
+    names = [f"n{i:02}" for i in range(12)]
+    roost.apply({**FLEET, "instances": {n: {"launcher": "external"} for n in names}})
+    with subprocess.Popen([BUILD / "roost", "wait", "--all", "--timeout", "60s"], env=roost.env,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as waiter:
+        for name in names:
+            assert waiter.stderr.readline().startswith(f"{name}: defined")
+        for name in names[1:]:
+            guest = Guest(roost, name)
+            guest.seed()
+            guest.phone_home()
+        roost.cli("instance", "remove", names[0], "--yes")
+        out, err = waiter.communicate(timeout=60)
+    assert waiter.returncode == 3, err
+    assert err.splitlines()[-2:] == ["roost: 11 of 12 homed, 1 removed", "roost: n00 was removed meanwhile"], err
+    assert len(out.splitlines()) == 11
+
+
 def test_wait_over_time_says_how_far_it_came(roost):
     roost.apply(FLEET)
     Guest(roost, "old").seed()
@@ -380,6 +426,26 @@ def test_wait_for_one_that_failed(played):
     assert run("wait", "web1", "--for", "stopped").returncode == 4
     done = run("-o", "json", "wait", "web1")
     assert json.loads(done.stdout)[0]["reached"] is False and done.returncode == 4
+
+
+def test_wait_for_a_configuration_that_will_not_come(played):
+    run, answers = played
+    for word, said in (("failed", "web1 will not be configured by itself: its configuration failed: run 3: failed at x"),
+                       ("nothing", "it has no playbook"), ("manual", "by hand alone"), ("off", "switched off")):
+        answers["/v1/instances/web1"] = row("homed", configuration=word, note="run 3: failed at x" if word == "failed" else "")
+        done = run("wait", "web1", "--for", "configured")
+        assert done.returncode == 4 and said in done.stderr, done.stderr
+        assert run("wait", "web1").returncode == 0, "that it is home is another matter"
+    for word in ("pending", "running", None):
+        answers["/v1/instances/web1"] = row("homed", configuration=word)
+        assert run("wait", "web1", "--for", "configured", "--timeout", "1s").returncode == 7
+    answers["/v1/instances/web1"] = row("launched", configuration=None)
+    answers["/v1/instances/web2"] = {**row("failed", note="panic"), "name": "web2"}
+    done = run("wait", "web1", "web2", "--timeout", "1s")
+    assert done.returncode == 4, "what is lost counts before what is late"
+    assert re.search(r"^roost: web1 is not homed after 1s", done.stderr, re.M)
+    assert done.stderr.splitlines()[-1].startswith("roost: web2 is not homed: it failed")
+    assert done.stderr.splitlines()[-2] == "roost: 0 of 2 homed, 1 stopped or failed, 1 not in time"
 
 
 def test_wait_for_one_that_nobody_starts(played):

@@ -219,7 +219,7 @@ static void test_refusals(void **state)
     assert_refused("wait web1 --fro homed", "did you mean --for?");
     assert_refused("wait web1 --force", "unknown option --force");
     assert_refused("wait web1 --timeout", "--timeout wants TIME");
-    assert_refused("wait", "too few operands; usage: roost wait");
+    assert_refused("console", "too few operands; usage: roost console");
     assert_refused("status web1", "too many operands");
     assert_refused("-o xml status", "table, json, yaml");
     assert_refused("status --help=x", "takes no value");

@@ -38,6 +38,19 @@ static void test_arrivals(void **state)
     }
 }
 
+static void test_unconfigured(void **state)
+{
+    static const char *const goes_on[] = { "", "pending", "running", "configured", "else" };
+    static const char *const over[] = { "failed", "nothing", "manual", "off" };
+
+    (void)state;
+    assert_null(unconfigured_why(NULL));
+    for (size_t i = 0; i < ARRAY_SIZE(goes_on); i++)
+        assert_null(unconfigured_why(goes_on[i]));
+    for (size_t i = 0; i < ARRAY_SIZE(over); i++)
+        assert_non_null(unconfigured_why(over[i]));
+}
+
 static void test_goals(void **state)
 {
     enum phase p;
@@ -68,6 +81,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_arrivals),
+        cmocka_unit_test(test_unconfigured),
         cmocka_unit_test(test_goals),
         cmocka_unit_test(test_times),
     };
