@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,6 +136,37 @@ void hmac_sha256(const uint8_t *key, size_t key_len, const void *data, size_t le
 {
     must(key_len <= INT_MAX && HMAC(EVP_sha256(), key, (int)key_len, data, len, out, NULL),
          "HMAC-SHA-256");
+}
+
+/* Never defined: the handle is libcrypto's own context. */
+struct hmac_key *hmac_key_new(const uint8_t *key, size_t key_len)
+{
+    static char digest[] = "SHA256";
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
+
+    EVP_MAC_free(mac); /* the context holds it */
+    must(ctx && EVP_MAC_init(ctx, key, key_len, params), "HMAC-SHA-256");
+    return (struct hmac_key *)ctx;
+}
+
+void hmac_key_mac(struct hmac_key *k, const void *data, size_t len, uint8_t out[SHA256_SIZE])
+{
+    EVP_MAC_CTX *ctx = (EVP_MAC_CTX *)k;
+    size_t n;
+
+    must(EVP_MAC_init(ctx, NULL, 0, NULL) && EVP_MAC_update(ctx, data, len) &&
+             EVP_MAC_final(ctx, out, &n, SHA256_SIZE) && n == SHA256_SIZE,
+         "HMAC-SHA-256");
+}
+
+void hmac_key_free(struct hmac_key *k)
+{
+    EVP_MAC_CTX_free((EVP_MAC_CTX *)k);
 }
 
 /* Never defined: the handle is libcrypto's own context. */

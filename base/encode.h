@@ -21,6 +21,12 @@ void base64_encode(const uint8_t *in, size_t len, char *out);
 void sha256(const void *data, size_t len, uint8_t out[SHA256_SIZE]);
 void hmac_sha256(const uint8_t *key, size_t key_len, const void *data, size_t len,
                  uint8_t out[SHA256_SIZE]);
+/* The same for a key that is used again and again: what depends on it alone is done once. One
+ * thread at a time. */
+struct hmac_key;
+struct hmac_key *hmac_key_new(const uint8_t *key, size_t key_len);
+void hmac_key_mac(struct hmac_key *k, const void *data, size_t len, uint8_t out[SHA256_SIZE]);
+void hmac_key_free(struct hmac_key *k); /* NULL is allowed; clears it */
 /* Streaming: new, update, final frees it. */
 struct sha256_stream;
 struct sha256_stream *sha256_new(void);

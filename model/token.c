@@ -4,15 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/encode.h"
-
 static const char *const purposes[TOKEN_PURPOSES] = {
     [TOKEN_SEED] = "seed",
     [TOKEN_POST] = "post",
 };
 
-void token_derive(const uint8_t key[SECRET_KEY_SIZE], enum token_purpose purpose, const char *iid,
-                  uint32_t epoch, struct token *ret)
+void token_derive(struct hmac_key *key, enum token_purpose purpose, const char *iid, uint32_t epoch,
+                  struct token *ret)
 {
     uint8_t mac[SHA256_SIZE];
     char text[256];
@@ -22,7 +20,7 @@ void token_derive(const uint8_t key[SECRET_KEY_SIZE], enum token_purpose purpose
     /* An instance-id has at most 84 bytes. One that were cut would share its token with others. */
     if (len < 0 || (size_t)len >= sizeof text)
         abort();
-    hmac_sha256(key, SECRET_KEY_SIZE, text, (size_t)len, mac);
+    hmac_key_mac(key, text, (size_t)len, mac);
     hex_encode(mac, TOKEN_LEN / 2, ret->s);
     explicit_bzero(mac, sizeof mac);
 }

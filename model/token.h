@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/encode.h"
 #include "base/err.h"
 
 enum token_purpose {
@@ -21,8 +22,8 @@ struct token {
 #define SECRET_KEY_SIZE 32
 
 /* First 128 bits of HMAC-SHA256(key, "roost-token-1" NUL purpose NUL instance-id NUL epoch). */
-void token_derive(const uint8_t key[SECRET_KEY_SIZE], enum token_purpose purpose, const char *iid,
-                  uint32_t epoch, struct token *ret);
+void token_derive(struct hmac_key *key, enum token_purpose purpose, const char *iid, uint32_t epoch,
+                  struct token *ret);
 int token_parse(const char *s, size_t len,
                 struct token *ret); /* -1: not 32 lower-case hex digits */
 bool token_equal(const struct token *a, const struct token *b); /* constant time */

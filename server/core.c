@@ -174,5 +174,6 @@ void core_free(struct core *c)
     if (c->control_fd >= 0)
         close(c->control_fd);
     explicit_bzero(c->key, sizeof c->key);
+    hmac_key_free(c->tokens);
     free(c);
 }

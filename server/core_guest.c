@@ -185,7 +185,7 @@ int core_address(struct core *c, struct guest *g, const struct endpoint *at, con
 void core_token(const struct core *c, enum token_purpose p, const struct guest *g,
                 struct token *ret)
 {
-    token_derive(c->key, p, g->iid, g->epoch, ret);
+    token_derive(c->tokens, p, g->iid, g->epoch, ret);
 }
 
 void core_agent(const struct caller *who, char out[96])

@@ -43,6 +43,7 @@ static int secret_load(struct core *c, struct err *e)
                        "%s/%s has %zu bytes instead of %d: restore it from a backup",
                        c->config.state, FILE_SECRET, b.len, SECRET_KEY_SIZE);
     memcpy(c->key, b.data, SECRET_KEY_SIZE);
+    c->tokens = hmac_key_new(c->key, sizeof c->key);
     return 0;
 }
 

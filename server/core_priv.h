@@ -88,6 +88,7 @@ struct core {
     struct after *afters, **afters_end;
 
     uint8_t key[SECRET_KEY_SIZE], salt[16];
+    struct hmac_key *tokens; /* made of the key */
     char account_line[HOSTKEY_B64_MAX + 64]; /* core_account.c: "ALGORITHM BASE64"; "" none */
     char base_url[BASE_URL_MAX + 1]; /* of user networks */
     struct endpoint seed_at;
@@ -246,6 +247,8 @@ bool sight_allow(struct sight *s, struct instant now, unsigned per_minute);
 bool sight_alarm_due(struct core *c, const struct guest *g, enum event_kind k);
 bool ration_take(struct ration *r, int64_t now_boot_ms, unsigned per_minute);
 const char *sight_tag(const struct sight *s);
+/* A post token that was compared with the right one; later ones are compared with it. */
+void sight_token_proved(struct sight *s, const struct token *t);
 bool sight_token_ok(const struct sight *s, const struct token *t);
 /* Somebody speaks for it by its claim alone: was that another one lately? From where goes to `was`. */
 bool sight_claimed(struct sight *s, const struct caller *who, char was[IP_TEXT]);

@@ -44,7 +44,9 @@ static struct sight *speaker(struct core *c, const struct caller *who)
         c->refused++;
         return NULL;
     }
-    return sight_open(c, &g);
+    if ((s = sight_open(c, &g)) && who->has_token)
+        sight_token_proved(s, &who->token);
+    return s;
 }
 
 void core_report(struct core *c, const struct guest_post *m)

@@ -34,7 +34,7 @@ struct sight {
     struct tag tag;
     int64_t id;
     uint32_t boot;
-    struct token post;
+    struct token post; /* "" until one was proved right */
     struct ip claimant; /* who spoke for it last by its claim alone; family 0: nobody */
     struct uuid claimant_uuid;
     int64_t minute, used_ms;  /* CLOCK_BOOTTIME */
@@ -295,7 +295,6 @@ struct sight *sight_open(struct core *c, const struct guest *g)
         return NULL;
     s->id = g->id;
     s->boot = g->boots;
-    core_token(c, TOKEN_POST, g, &s->post);
     return s;
 }
 
@@ -322,9 +321,14 @@ bool sight_claimed(struct sight *s, const struct caller *who, char was[IP_TEXT])
     return other;
 }
 
+void sight_token_proved(struct sight *s, const struct token *t)
+{
+    s->post = *t;
+}
+
 bool sight_token_ok(const struct sight *s, const struct token *t)
 {
-    return token_equal(&s->post, t);
+    return s->post.s[0] && token_equal(&s->post, t);
 }
 
 bool sight_allow(struct sight *s, struct instant now, unsigned per_minute)

@@ -50,7 +50,9 @@ static void instance_make(const struct fleet_instance *f, struct instance *i, st
     i->mac = f->spec.mac;
     if (!f->spec.mac_set)
         mac_derive(salt, i->name.s, 0, &i->mac);
-    token_derive(key, TOKEN_POST, i->iid, 0, post);
+    struct hmac_key *tokens = hmac_key_new(key, sizeof key);
+    token_derive(tokens, TOKEN_POST, i->iid, 0, post);
+    hmac_key_free(tokens);
 }
 
 static const struct network *network_of(const struct fleet *f, const struct spec *s)

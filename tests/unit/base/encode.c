@@ -116,6 +116,20 @@ static void test_digests(void **state)
     is_hex(out, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
+static void test_one_key_for_many(void **state)
+{
+    (void)state;
+    uint8_t out[SHA256_SIZE];
+    struct hmac_key *k = hmac_key_new((const uint8_t *)"Jefe", 4);
+    for (int i = 0; i < 2; i++) {
+        hmac_key_mac(k, "something else", 14, out);
+        hmac_key_mac(k, "what do ya want for nothing?", 28, out);
+        is_hex(out, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    }
+    hmac_key_free(k);
+    hmac_key_free(NULL);
+}
+
 static void test_stream(void **state)
 {
     (void)state;
@@ -147,7 +161,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hex),           cmocka_unit_test(test_base64),
         cmocka_unit_test(test_base64_strict), cmocka_unit_test(test_base64_lengths),
-        cmocka_unit_test(test_digests),       cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_digests),
+        cmocka_unit_test(test_one_key_for_many),       cmocka_unit_test(test_stream),
         cmocka_unit_test(test_secrets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
