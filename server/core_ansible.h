@@ -58,9 +58,11 @@ enum trigger core_trigger(const struct core *c, const struct spec *s);
  * asked for and there is no PLAYBOOK_DEFAULT. */
 const char *core_playbook(const struct core *c, const char *name, const struct spec *s,
                           bool *ret_own);
-/* Has it a playbook in its own directory? */
-bool core_playbook_own(const struct core *c, const char *name);
+/* Has it a playbook in its own directory? For many: below a descriptor of all instances'
+ * directories, which is the caller's to close, and -1 where there are none. */
 bool config_playbook_own(const struct config *c, const char *name);
+int core_instances_dir(const struct core *c);
+bool core_playbook_own_at(int instances, const struct name *instance);
 /* May something run for a guest that has none of its own? */
 bool core_playbooks_any(const struct core *c);
 #define META_PLAYBOOKS "ansible-playbooks"

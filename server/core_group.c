@@ -1,5 +1,6 @@
 /* Groups that the fleet file says something of (few, so in memory, by name), and what follows for
  * an instance: what Ansible runs for it, and when. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,9 +174,21 @@ bool config_playbook_own(const struct config *c, const char *name)
     return is_file(own);
 }
 
-bool core_playbook_own(const struct core *c, const char *name)
+int core_instances_dir(const struct core *c)
 {
-    return config_playbook_own(&c->config, name);
+    char path[PATH_SIZE];
+
+    snprintf(path, sizeof path, "%.4000s/" DIR_INSTANCES, c->config.state);
+    return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+bool core_playbook_own_at(int instances, const struct name *instance)
+{
+    char own[sizeof instance->s + sizeof "/" PLAYBOOK_OWN];
+    struct stat st;
+
+    stpcpy(stpcpy(own, instance->s), "/" PLAYBOOK_OWN);
+    return instances >= 0 && fstatat(instances, own, &st, 0) == 0 && S_ISREG(st.st_mode);
 }
 
 bool core_playbooks_any(const struct core *c)
@@ -199,7 +212,7 @@ int core_playbook_named(struct core *c, struct err *e)
 const char *core_playbook(const struct core *c, const char *name, const struct spec *s,
                           bool *ret_own)
 {
-    if ((*ret_own = core_playbook_own(c, name)))
+    if ((*ret_own = config_playbook_own(&c->config, name)))
         return PLAYBOOK_OWN;
     if (s->playbook.s[0])
         return s->playbook.s;

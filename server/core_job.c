@@ -73,14 +73,23 @@ static bool concerns(enum event_kind k)
            k == EV_LAUNCHING || k == EV_STAGE || k == EV_MODULE_FAILED || k == EV_REBUILT;
 }
 
+struct taking {
+    struct core *c;
+    struct err *e;
+    int n;
+    bool general;  /* something may run for anybody */
+    int instances; /* their directories */
+};
+
 /* A fleet without a playbook pays next to nothing for its events. */
-static int take(struct core *c, bool general, const struct event *ev, struct err *e)
+static int take(struct core *c, const struct taking *t, const struct event *ev, struct err *e)
 {
     struct guest g;
     struct job j;
     int known;
 
-    if (!concerns(ev->kind) || !(general || core_playbook_own(c, ev->instance.s)) || store_guest_by_name(c->store, ev->instance.s, &g, NULL) < 0)
+    if (!concerns(ev->kind) || !(t->general || core_playbook_own_at(t->instances, &ev->instance)) ||
+        store_guest_by_name(c->store, ev->instance.s, &g, NULL) < 0)
         return 0;
     if ((known = store_job_get(c->store, g.id, &j, e)) < 0)
         return -1;
@@ -97,18 +106,11 @@ static int take(struct core *c, bool general, const struct event *ev, struct err
     return core_write(c, false, e) < 0 ? -1 : store_job_put(c->store, &j, e);
 }
 
-struct taking {
-    struct core *c;
-    struct err *e;
-    int n;
-    bool general; /* something may run for anybody */
-};
-
 static int take_one(const struct event *ev, void *arg)
 {
     struct taking *t = arg;
 
-    if (take(t->c, t->general, ev, t->e) < 0)
+    if (take(t->c, t, ev, t->e) < 0)
         return -1;
     t->c->ansible->cursor = ev->seq;
     t->n++;
@@ -133,7 +135,8 @@ static int save_cursor(struct core *c, struct err *e)
 /* 1: there are more, 0, -1. */
 static int take_events(struct core *c, struct err *e)
 {
-    struct taking t = { c, e, 0, core_playbooks_any(c) };
+    auto_close int instances = core_instances_dir(c);
+    struct taking t = { c, e, 0, core_playbooks_any(c), instances };
 
     if (store_events(c->store, 0, c->ansible->cursor, EVENTS_A_TURN, false, take_one, &t, e) < 0 ||
         save_cursor(c, e) < 0)
