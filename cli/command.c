@@ -31,12 +31,23 @@ static const struct option instance_list_options[] = {
     { "columns", 0, "KEYS", "which ones, such as name,state,address" },
     { NULL, 0, NULL, NULL },
 };
+/* Of those that launch guests. */
+#define START_ANYWAY                                                                               \
+    { "force", 0, NULL, "also when the guests' memory would be more than the host has" }
+#define START_WAIT                                                                                 \
+    { "wait", 'w', NULL, "until they are home too" },                                              \
+        { "no-wait", 0, NULL, "end as soon as it has begun" },                                     \
+        { "timeout", 0, "TIME", "how long to wait at most, such as 90s or 5m (the default)" }
 static const struct option start_options[] = {
+    START_ANYWAY,
+    START_WAIT,
     SELECT_OPTIONS,
     SELECT_ALL,
     { NULL, 0, NULL, NULL },
 };
 static const struct option rebuild_options[] = {
+    START_ANYWAY,
+    START_WAIT,
     SELECT_OPTIONS,
     SELECT_ALL,
     SELECT_YES,
@@ -44,6 +55,7 @@ static const struct option rebuild_options[] = {
 };
 static const struct option stop_options[] = {
     { "force", 0, NULL, "kill the guest at once" },
+    { "no-wait", 0, NULL, "end as soon as it has begun" },
     SELECT_OPTIONS,
     { "all", 'a', NULL, "every instance that runs" },
     { NULL, 0, NULL, NULL },
@@ -98,6 +110,9 @@ static const struct option instance_create_options[] = {
     { "domain", 0, "DOMAIN", "of its full name" },
     { "autostart", 0, NULL, "start it when the host has booted" },
     { "count", 0, "N", "that many: NAME-1 to NAME-N" },
+    { "start", 0, NULL, "and launch it" },
+    { "wait", 'w', NULL, "launch it, and end when it is home" },
+    { "timeout", 0, "TIME", "how long to wait at most, such as 90s or 5m (the default)" },
     { "dry-run", 'n', NULL, "check it and change nothing" },
     { NULL, 0, NULL, NULL },
 };

@@ -8,6 +8,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/inline.h"
+#include "cli/operate.h"
 #include "cli/out.h"
 #include "model/fleet.h"
 
@@ -175,19 +176,46 @@ static int print_checked(struct cli *c, const json_t *tree, struct err *e)
     return print(tree, "would be defined; nothing was changed (--dry-run)");
 }
 
+/* Those that were made. */
+static int start(struct cli *c, const struct args *a, const json_t *answer, struct err *e)
+{
+    const json_t *plan = json_object_get(answer, "plan");
+    auto_free char **names = calloc(json_array_size(plan) + 1, sizeof *names);
+    json_t *row;
+    size_t i;
+
+    if (!names)
+        return err_set(e, ERR_INTERNAL, "out of memory");
+    json_array_foreach(plan, i, row) names[i] = (char *)(uintptr_t)out_text(row, "name");
+    return start_named(c, a, names, (int)json_array_size(plan), e);
+}
+
 int run_instance_create(struct cli *c, const struct args *a, struct err *e)
 {
     bool dry_run = args_option(a, "dry-run") != NULL;
-    json_t *tree = fleet_of(a, e), *body, *answer;
+    bool starts = !dry_run && (args_option(a, "start") || args_option(a, "wait"));
+    json_t *tree, *body, *answer;
+    int r = 0;
 
-    if (!tree)
+    if (starts && args_option(a, "external"))
+        return err_set(e, ERR_INVALID,
+                       "%s: --start and --wait: what is --external is launched by somebody else",
+                       a->command->words);
+    if (!(tree = fleet_of(a, e)))
         return -1;
     body = json_pack("{s:o, s:b, s:b}", "fleet", tree, "dry-run", dry_run, "create", true);
     answer = client_send(cli_client(c, e), "POST", "/v1/apply", body, e);
     json_decref(body);
     if (!answer)
         return in_options(a, e);
-    return out_tree(c, answer, dry_run ? print_checked : print_created, e);
+    if (!starts)
+        return out_tree(c, answer, dry_run ? print_checked : print_created, e);
+    if (c->output == OUTPUT_TABLE)
+        r = out_tree(c, json_incref(answer), print_created, e);
+    if (r == 0)
+        r = start(c, a, answer, e);
+    json_decref(answer);
+    return r;
 }
 
 /* --- modify --- */

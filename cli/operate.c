@@ -8,14 +8,37 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/out.h"
+#include "cli/operate.h"
 #include "cli/select.h"
+#include "cli/wait.h"
 
 struct operation {
     const char *method, *rest, *done;
     const char *force_rest;                            /* with --force; NULL: in the body */
     char *(*path)(const char *name, const char *rest); /* NULL: path_instance */
     const char *destroys; /* "delete the disks of": it is asked for; NULL: nothing */
+    const char *begun;    /* done, where --no-wait was said; NULL: it cannot be */
 };
+
+/* The verbs that begin something which takes its time. */
+static const struct operation op_start = { "POST", "/start", "started", NULL, NULL, NULL,
+                                           "is being started" };
+static const struct operation op_stop = { "POST", "/stop", "stopped", NULL, NULL, NULL,
+                                          "is being stopped" };
+static const struct operation op_restart = { "POST", "/restart", "restarted", NULL, NULL, NULL,
+                                             "is being restarted" };
+static const struct operation op_rebuild = { "POST",
+                                             "/rebuild",
+                                             "rebuilt",
+                                             NULL,
+                                             NULL,
+                                             "throw away the disks of",
+                                             "is being rebuilt" };
+
+static const char *done_of(const struct operation *op, const struct args *a)
+{
+    return op->begun && args_option(a, "no-wait") ? op->begun : op->done;
+}
 
 static json_t *results(const struct operation *op, const struct call *calls, const struct args *a)
 {
@@ -25,7 +48,7 @@ static json_t *results(const struct operation *op, const struct call *calls, con
         const struct call *k = &calls[i];
         json_t *row = json_pack("{s:s, s:b}", "name", a->operand[i], "ok", k->result != NULL);
         if (k->result) {
-            json_object_set_new(row, "did", json_string(op->done));
+            json_object_set_new(row, "did", json_string(done_of(op, a)));
             json_object_set(row, "result", k->result);
         } else {
             json_object_set_new(row, "error",
@@ -56,7 +79,10 @@ static int report(struct cli *c, const struct operation *op, const struct call *
     const struct call *bad = NULL;
     int failed = 0;
 
-    if (out_tree(c, results(op, calls, a), print_done, e) < 0)
+    /* What is waited for is told by the wait: one tree on standard output. */
+    if (c->output != OUTPUT_TABLE && op->begun && args_option(a, "wait"))
+        ;
+    else if (out_tree(c, results(op, calls, a), print_done, e) < 0)
         return -1;
     for (int i = 0; i < a->n; i++) {
         if (calls[i].result)
@@ -71,15 +97,51 @@ static int report(struct cli *c, const struct operation *op, const struct call *
         return 0;
     *e = bad->err;
     if (a->n > 1)
-        fprintf(stderr, "roost: %d of %d %s, %d failed\n", a->n - failed, a->n, op->done, failed);
+        fprintf(stderr, "roost: %d of %d %s, %d failed\n", a->n - failed, a->n, done_of(op, a),
+                failed);
     return -1;
+}
+
+/* Those that were begun, until they are home; what failed before is told as well. */
+static int wait_home(struct cli *c, const struct call *calls, const struct args *a, int r,
+                     struct err *e)
+{
+    auto_free char **names = calloc((size_t)a->n + 1, sizeof *names);
+    struct err first = *e;
+    int n = 0;
+
+    for (int i = 0; names && i < a->n; i++)
+        if (calls[i].result)
+            names[n++] = a->operand[i];
+    if (n == 0)
+        return r;
+    if (wait_for(c, a, names, n, PHASE_HOMED, e) < 0)
+        r = r < 0 ? (fprintf(stderr, "roost: %s\n", first.text), -1) : -1;
+    else if (r < 0)
+        *e = first;
+    return r;
+}
+
+/* The body of a verb that has one. New reference; NULL: none. */
+static json_t *body_of(const struct operation *op, const struct args *a)
+{
+    json_t *body = json_object();
+
+    if (args_option(a, "force") && !op->force_rest)
+        json_object_set_new(body, "force", json_true());
+    if (op->begun && args_option(a, "no-wait"))
+        json_object_set_new(body, "wait", json_false());
+    if (json_object_size(body))
+        return body;
+    json_decref(body);
+    return NULL;
 }
 
 static int operate_on(struct cli *c, const struct args *a, const struct operation *op, struct err *e)
 {
     bool force = args_option(a, "force") != NULL;
     auto_free struct call *calls = calloc((size_t)a->n + 1, sizeof *calls);
-    json_t *body = force && !op->force_rest ? json_pack("{s:b}", "force", 1) : NULL;
+    json_t *body = body_of(op, a);
     char *(*path)(const char *, const char *) = op->path ? op->path : path_instance;
     struct client *client = cli_client(c, e);
     int ret = -1;
@@ -95,6 +157,8 @@ static int operate_on(struct cli *c, const struct args *a, const struct operatio
         }
         if (client_many(client, calls, a->n, e) == 0)
             ret = report(c, op, calls, a, e);
+        if (op->begun && args_option(a, "wait"))
+            ret = wait_home(c, calls, a, ret, e);
         client_calls_done(calls, a->n);
     }
     json_decref(body);
@@ -107,6 +171,9 @@ static int operate(struct cli *c, const struct args *a, const struct operation *
     struct selection s;
     int r = 0;
 
+    if (args_option(a, "wait") && args_option(a, "no-wait"))
+        return err_set(e, ERR_INVALID, "%s: --wait and --no-wait cannot both be meant",
+                       a->command->words);
     if (!(a->command->flags & COMMAND_MANY))
         return operate_on(c, a, op, e);
     if (select_instances(c, a, &s, e) < 0)
@@ -121,9 +188,18 @@ static int operate(struct cli *c, const struct args *a, const struct operation *
     return r;
 }
 
+int start_named(struct cli *c, const struct args *a, char **names, int n, struct err *e)
+{
+    struct args those = *a;
+
+    those.operand = names;
+    those.n = n;
+    return operate_on(c, &those, &op_start, e);
+}
+
 int run_start(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "POST", "/start", "started", NULL, NULL, NULL }, e);
+    return operate(c, a, &op_start, e);
 }
 
 /* By the states in which a QEMU of ours is there. */
@@ -165,63 +241,60 @@ static int stop_running(struct cli *c, const struct args *a, const struct operat
 
 int run_stop(struct cli *c, const struct args *a, struct err *e)
 {
-    static const struct operation op = { "POST", "/stop", "stopped", NULL, NULL, NULL };
-
     if (args_option(a, "all") && !a->n && !args_option(a, "group") && !args_option(a, "state"))
-        return stop_running(c, a, &op, e);
-    return operate(c, a, &op, e);
+        return stop_running(c, a, &op_stop, e);
+    return operate(c, a, &op_stop, e);
 }
 
 int run_restart(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "POST", "/restart", "restarted", NULL, NULL, NULL }, e);
+    return operate(c, a, &op_restart, e);
 }
 
 int run_rebuild(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "POST", "/rebuild", "rebuilt", NULL, NULL,
-                                              "throw away the disks of" }, e);
+    return operate(c, a, &op_rebuild, e);
 }
 
 int run_remove(struct cli *c, const struct args *a, struct err *e)
 {
     return operate(c, a, &(struct operation){ "DELETE", "", "removed", "?force=1", NULL,
-                                              "forget, and delete the disks of," }, e);
+                                              "forget, and delete the disks of,", NULL }, e);
 }
 
 int run_network_up(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "POST", "/up", "is up", NULL, path_network, NULL }, e);
+    return operate(c, a, &(struct operation){ "POST", "/up", "is up", NULL, path_network, NULL, NULL }, e);
 }
 
 int run_network_down(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "POST", "/down", "is down", NULL, path_network, NULL }, e);
+    return operate(c, a, &(struct operation){ "POST", "/down", "is down", NULL, path_network, NULL, NULL }, e);
 }
 
 int run_network_remove(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "DELETE", "", "removed", NULL, path_network, NULL }, e);
+    return operate(c, a, &(struct operation){ "DELETE", "", "removed", NULL, path_network, NULL, NULL }, e);
 }
 
 int run_identity_remove(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "DELETE", "", "removed", NULL, path_identity, NULL }, e);
+    return operate(c, a, &(struct operation){ "DELETE", "", "removed", NULL, path_identity, NULL, NULL }, e);
 }
 
 int run_image_verify(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "POST", "/verify", "is what was made", NULL, path_image, NULL },
+    return operate(c, a, &(struct operation){ "POST", "/verify", "is what was made", NULL, path_image, NULL, NULL },
                    e);
 }
 
 int run_image_remove(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "DELETE", "", "removed", NULL, path_image, NULL }, e);
+    return operate(c, a, &(struct operation){ "DELETE", "", "removed", NULL, path_image, NULL, NULL }, e);
 }
 
 int run_task_cancel(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "POST", "/cancel", "is being cancelled", NULL, path_task, NULL },
+    return operate(c, a, &(struct operation){ "POST", "/cancel", "is being cancelled", NULL, path_task, NULL, NULL },
                    e);
 }

@@ -42,6 +42,20 @@ static void put_accelerator(struct table *t, const json_t *accel)
     put(t, TINT_NONE, "accelerator", buf_str(&b));
 }
 
+static void put_memory(struct table *t, const json_t *memory)
+{
+    char guests[24], limit[24], available[24];
+    auto_buf struct buf b = BUF_INIT;
+
+    if (!json_is_object(memory))
+        return;
+    buf_printf(&b, "guests have %s of %s, %s are free",
+               format_size((uint64_t)out_number(memory, "guests"), guests),
+               format_size((uint64_t)out_number(memory, "limit"), limit),
+               format_size((uint64_t)out_number(memory, "available"), available));
+    put(t, TINT_NONE, "memory", buf_str(&b));
+}
+
 static void put_troubles(struct table *t, const json_t *tree)
 {
     size_t i;
@@ -80,6 +94,7 @@ static int print_status(struct cli *c, const json_t *tree, struct err *e)
         put(t, TINT_NONE, "control socket", out_text(tree, "control-socket"));
         put(t, TINT_NONE, "seeds", buf_str(&seed));
         put_accelerator(t, json_object_get(tree, "accelerator"));
+        put_memory(t, json_object_get(tree, "memory"));
         put_instances(t, tree);
         put_troubles(t, tree);
     }

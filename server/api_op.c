@@ -64,59 +64,27 @@ int api_await(struct api_req *r)
     return 0;
 }
 
-/* Body {"force": bool} where the operation knows it, else an empty object or nothing. */
-static int read_force(const struct api_req *r, bool *ret, struct err *e)
+/* An empty object or nothing. */
+static int read_nothing(const struct api_req *r, struct err *e)
 {
     json_t *body = api_body(r, e);
     json_error_t why;
-    int force = 0, bad;
+    int bad;
 
     if (!body)
         return -1;
-    bad = ret ? json_unpack_ex(body, &why, JSON_STRICT, "{s?b}", "force", &force)
-              : json_unpack_ex(body, &why, JSON_STRICT, "{}");
+    bad = json_unpack_ex(body, &why, JSON_STRICT, "{}");
     json_decref(body);
-    if (bad)
-        return err_set(e, ERR_INVALID, "body: %s; %s", why.text,
-                       ret ? "{\"force\": true} or nothing is wanted" : "it has to be empty");
-    if (ret)
-        *ret = force != 0;
-    return 0;
+    return bad ? err_set(e, ERR_INVALID, "body: %s; it has to be empty", why.text) : 0;
 }
 
 int api_name_op(struct api_req *r, api_op_fn *op, struct err *e)
 {
     struct api_ticket *t;
 
-    if (read_force(r, NULL, e) < 0 || !(t = api_ticket_new(r, e)))
+    if (read_nothing(r, e) < 0 || !(t = api_ticket_new(r, e)))
         return -1;
     op(r->api->core, r->name, &r->who, api_ticket_done, t);
-    return api_await(r);
-}
-
-int api_post_start(struct api_req *r, struct err *e)
-{
-    return api_name_op(r, core_start, e);
-}
-
-int api_post_restart(struct api_req *r, struct err *e)
-{
-    return api_name_op(r, core_restart, e);
-}
-
-int api_post_rebuild(struct api_req *r, struct err *e)
-{
-    return api_name_op(r, core_rebuild, e);
-}
-
-int api_post_stop(struct api_req *r, struct err *e)
-{
-    struct api_ticket *t;
-    bool force;
-
-    if (read_force(r, &force, e) < 0 || !(t = api_ticket_new(r, e)))
-        return -1;
-    core_stop(r->api->core, r->name, force, &r->who, api_ticket_done, t);
     return api_await(r);
 }
 
@@ -125,7 +93,7 @@ int api_delete_instance(struct api_req *r, struct err *e)
     struct api_ticket *t;
     bool force;
 
-    if (api_query_bool(r, "force", &force, e) < 0 || read_force(r, NULL, e) < 0 ||
+    if (api_query_bool(r, "force", &force, e) < 0 || read_nothing(r, e) < 0 ||
         !(t = api_ticket_new(r, e)))
         return -1;
     core_remove(r->api->core, r->name, force, &r->who, api_ticket_done, t);
@@ -136,7 +104,7 @@ int api_post_sync(struct api_req *r, struct err *e)
 {
     struct api_ticket *t;
 
-    if (read_force(r, NULL, e) < 0 || !(t = api_ticket_new(r, e)))
+    if (read_nothing(r, e) < 0 || !(t = api_ticket_new(r, e)))
         return -1;
     core_sync(r->api->core, &r->who, api_ticket_done, t);
     return api_await(r);
@@ -146,7 +114,7 @@ int api_post_reprobe(struct api_req *r, struct err *e)
 {
     struct api_ticket *t;
 
-    if (read_force(r, NULL, e) < 0 || !(t = api_ticket_new(r, e)))
+    if (read_nothing(r, e) < 0 || !(t = api_ticket_new(r, e)))
         return -1;
     core_reprobe(r->api->core, api_ticket_done, t);
     return api_await(r);

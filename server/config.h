@@ -61,6 +61,8 @@ struct config {
     int64_t stop_limit;   /* ms from ACPI power-down to kill: 90 s */
     uint64_t console_cap; /* bytes of console.log before it is rotated: 1 MiB */
     unsigned max_guests;  /* running at once: 1000 */
+    uint64_t memory_reserve; /* bytes that guests do not get: 256 MiB */
+    uint64_t memory_limit;   /* bytes for all of them; 0: what the host has less the reserve */
     /* [images] */
     int64_t fetch_stall; /* ms without a byte: 30 s */
     char catalogue[PATH_SIZE];

@@ -108,6 +108,10 @@ static const struct config_row rows[] = {
       .help = "bytes of console.log and of qemu.log before they are cut" },
     { "launch", "max-guests", &config_type_number, FIELD(max_guests), "1000", NUMBER(1, 100000),
       .help = "guests that may run at once" },
+    { "launch", "memory-reserve", &config_type_size, FIELD(memory_reserve), "256M", NUMBER(0, INSTANCE_MEMORY_MAX),
+      .help = "memory of the host that guests together do not get; a start beyond that wants --force" },
+    { "launch", "memory-limit", &config_type_size, FIELD(memory_limit), "0", NUMBER(0, INSTANCE_MEMORY_MAX),
+      .help = "what they get together, whatever the host has; 0: what it or roost's control group has, less the reserve" },
     { "launch", "autostart-at-once", &config_type_number, FIELD(boot_at_once), "4", NUMBER(0, 100000),
       .help = "guests of autostart that may boot at once, the next starts when one is home or overdue; 0: all" },
 

@@ -124,7 +124,7 @@ static void start(struct autostart *a, struct starter *s)
 
     s->turn = TURN_BOOTS;
     a->changed = true;
-    if (machine_start(a->c, s->name.s, &who, started, NULL, &e) == 0)
+    if (machine_start(a->c, s->name.s, false, &who, started, NULL, &e) == 0)
         return;
     s->turn = TURN_OVER;
     note_failure(a->c, &s->name, e.text);

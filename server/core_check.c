@@ -84,6 +84,21 @@ static void check_disk(struct core *c, json_t *list)
         text, left < LOW_DISK ? "free some space: guests' disks grow" : "");
 }
 
+static void check_memory(struct core *c, json_t *list)
+{
+    json_t *m = memory_json(c);
+    uint64_t guests = (uint64_t)json_integer_value(json_object_get(m, "guests"));
+    uint64_t limit = (uint64_t)json_integer_value(json_object_get(m, "limit"));
+    char text[96], has[24], may[24];
+
+    snprintf(text, sizeof text, "guests that run have %s of %s", format_size(guests, has),
+             format_size(limit, may));
+    if (json_is_object(m))
+        row(list, "memory", guests > limit ? "warn" : "ok", text,
+            guests > limit ? "stop some, or give them less: the host may have to kill one" : "");
+    json_decref(m);
+}
+
 static void check_guests(struct core *c, json_t *list)
 {
     uint64_t n[PHASES], overdue = 0;
@@ -113,6 +128,8 @@ json_t *core_check(struct core *c, struct err *e)
     check_program(list, "ssh", "ssh", "apt install openssh-client", "warn");
     check_program(list, "ansible", "ansible-inventory", "apt install ansible-core", "warn");
     check_disk(c, list);
+    if (c->config.launch)
+        check_memory(c, list);
     check_guests(c, list);
     if (wire_fault(c)[0])
         row(list, "projections", "error", wire_fault(c), "roost sync, when the cause is gone");

@@ -276,15 +276,33 @@ static int may_start(struct core *c, const struct guest *g, struct err *e)
     return 0;
 }
 
-int machine_start(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
-                  void *arg, struct err *e)
+/* What its definition gives it, if that may be. */
+static int take_memory(struct core *c, const struct guest *g, bool anyway, uint64_t *ret,
+                       struct err *e)
+{
+    struct instance i = { 0 };
+    int r = store_instance_get(c->store, g->id, &i, e);
+
+    *ret = i.spec.memory;
+    instance_done(&i);
+    if (r < 0 || (!anyway && memory_check(c, g, *ret, e) < 0))
+        return -1;
+    memory_taken(c, *ret);
+    return 0;
+}
+
+int machine_start(struct core *c, const char *name, bool anyway, const struct actor *who,
+                  core_op_fn *done, void *arg, struct err *e)
 {
     struct machine *m;
+    uint64_t memory;
     struct guest g;
     int r;
 
-    if (core_guest(c, name, &g, e) < 0 || may_start(c, &g, e) < 0 || !(m = machine_new(c, &g, e)))
+    if (core_guest(c, name, &g, e) < 0 || may_start(c, &g, e) < 0 ||
+        take_memory(c, &g, anyway, &memory, e) < 0 || !(m = machine_new(c, &g, e)))
         return -1;
+    m->memory = memory;
     if (waiter_add(&m->on_start, done, arg, e) < 0) {
         machine_free(m);
         return -1;
@@ -303,6 +321,28 @@ void core_start(struct core *c, const char *name, const struct actor *who, core_
 {
     struct err e;
 
-    if (machine_start(c, name, who, done, arg, &e) < 0)
+    if (machine_start(c, name, false, who, done, arg, &e) < 0)
         done(NULL, &e, arg);
+}
+
+void core_start_anyway(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
+                       void *arg)
+{
+    struct err e;
+
+    if (machine_start(c, name, true, who, done, arg, &e) < 0)
+        done(NULL, &e, arg);
+}
+
+/* Before one that runs is ended: what its definition says by now has to fit. */
+int machine_may_come_back(struct core *c, const struct guest *g, struct err *e)
+{
+    const struct machine *m = machine_find(c, g->id);
+    struct instance i = { 0 };
+    int r = m ? store_instance_get(c->store, g->id, &i, e) : 0;
+
+    if (m && r == 0 && i.spec.memory > m->memory)
+        r = memory_check(c, g, i.spec.memory, e);
+    instance_done(&i);
+    return r;
 }

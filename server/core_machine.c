@@ -190,6 +190,7 @@ void machine_launched(struct core *c, uint32_t id, const struct launched *v)
     if (!m || m->launch_id != v->launch_id || m->state != MACHINE_LAUNCHING)
         return;
     m->state = MACHINE_RUNNING;
+    m->pid = (pid_t)v->pid;
     core_note(c, m->id, EV_LAUNCHED, m->actor, "pid %u, %s", v->pid, accel_name(v->accel));
     machine_watch(m);
     waiters_after(c, &m->on_start, NULL);

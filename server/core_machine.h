@@ -36,6 +36,8 @@ struct machine {
     struct token seed; /* by which it is found when it cannot say its tag */
     enum machine_state state;
     bool user_network;
+    uint64_t memory; /* bytes it was promised; 0: not looked up yet */
+    pid_t pid;       /* 0: none yet */
 
     struct qmp *qmp;
     bool qmp_ready;
@@ -75,9 +77,12 @@ void machine_cancel(struct machine *m);
 void machine_finish(struct machine *m);
 /* Is its network up, or is none needed? */
 bool machine_network_ready(struct core *c, const char *network);
-/* Begins a start; `done` as core_start() has it. -1: refused, and `done` is not called. */
-int machine_start(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
-                  void *arg, struct err *e);
+/* Begins a start; `done` as core_start() has it. anyway: whatever memory there is. -1: refused, and
+ * `done` is not called. */
+int machine_start(struct core *c, const char *name, bool anyway, const struct actor *who,
+                  core_op_fn *done, void *arg, struct err *e);
+/* It runs, and is to be ended and started again: ERR_CONFLICT when it would not be by its memory. */
+int machine_may_come_back(struct core *c, const struct guest *g, struct err *e);
 struct machine *machine_by_name(struct core *c, const char *name);
 
 /* --- core_adopt.c --- */

@@ -155,6 +155,10 @@ void core_task_cancel(struct core *c, const char *name, const struct actor *who,
                       void *arg);
 
 /* --- operations --- */
+/* fn when what was asked for in this turn of the loop is on record, as far as it is by its end, or
+ * could not be put there. -1 only without memory. */
+int core_when_recorded(struct core *c, void (*fn)(bool recorded, void *arg), void *arg,
+                       struct err *e);
 /* `tree` is the fleet as JSON (file contents inlined by the client); result: {"plan": [{object,
  * name, action, class, fields}], "warnings": […], "changed": bool}. dry_run plans only. */
 void core_apply(struct core *c, const json_t *tree, bool dry_run, const struct actor *who,
@@ -164,6 +168,9 @@ void core_create(struct core *c, const json_t *tree, bool dry_run, const struct 
                  core_op_fn *done, void *arg);
 void core_start(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
                 void *arg);
+/* ERR_CONFLICT when the guests' memory would be more than the host has; this one starts it anyway. */
+void core_start_anyway(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
+                       void *arg);
 /* Ends when the guest has ended. force: kill at once. */
 void core_stop(struct core *c, const char *name, bool force, const struct actor *who,
                core_op_fn *done, void *arg);
@@ -171,6 +178,11 @@ void core_restart(struct core *c, const char *name, const struct actor *who, cor
                   void *arg);
 void core_rebuild(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
                   void *arg);
+/* These too, whatever memory there is; the others refuse before the guest is ended. */
+void core_restart_anyway(struct core *c, const char *name, const struct actor *who,
+                         core_op_fn *done, void *arg);
+void core_rebuild_anyway(struct core *c, const char *name, const struct actor *who,
+                         core_op_fn *done, void *arg);
 /* A running guest: ERR_CONFLICT unless force. */
 void core_remove(struct core *c, const char *name, bool force, const struct actor *who,
                  core_op_fn *done, void *arg);

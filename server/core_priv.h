@@ -6,6 +6,7 @@
 
 #include "base/chan.h"
 #include "base/worker.h"
+#include "bootstrap/hostmem.h"
 #include "server/config.h"
 #include "server/core_ops.h"
 #include "server/metrics.h"
@@ -35,6 +36,13 @@ struct after {
     struct after *next;
     void (*fn)(bool committed, void *arg);
     void *arg;
+};
+
+/* core_memory.c: the host's memory as it was seen lately. */
+struct memory {
+    int64_t looked_ms; /* CLOCK_BOOTTIME; 0: never */
+    struct hostmem host;
+    uint64_t untouched; /* bytes that guests were promised and have not taken */
 };
 
 /* So many a minute, whoever asks. */
@@ -109,6 +117,7 @@ struct core {
     struct autostart *autostart; /* core_autostart.c: who starts with the host; NULL: all did */
     struct machine *machines; /* list */
     size_t n_machines;
+    struct memory memory;
     unsigned adopting; /* answers still to come before READY */
     struct sights *sights;
     struct unknown *unknown;
@@ -133,10 +142,10 @@ struct core {
 /* --- core_turn.c: the turn --- */
 /* Every writer calls this first. durable: the turn's end commits; else within a second. */
 int core_write(struct core *c, bool durable, struct err *e);
-/* Queues a status for front's request, sent after the commit (503 when that fails). */
-void core_ack(struct core *c, uint32_t id, uint16_t status);
 /* fn after this turn's commit; makes it durable. -1 only without memory. */
 int core_after(struct core *c, void (*fn)(bool committed, void *arg), void *arg, struct err *e);
+/* Queues a status for front's request, sent after the commit (503 when that fails). */
+void core_ack(struct core *c, uint32_t id, uint16_t status);
 /* The commit and the answers, now: at the end of a turn. */
 void core_turn_end(struct core *c);
 void core_turn_free(struct core *c);
@@ -284,6 +293,14 @@ void verdict_set(struct core *c, const struct guest *g); /* after each change of
 /* At the start, from the store. new_boot: the host has booted since, and CLOCK_BOOTTIME began anew.
  */
 int verdict_load(struct core *c, bool new_boot, struct err *e);
+
+/* --- core_memory.c --- */
+/* May the guest have that many bytes beside those that run? ERR_CONFLICT with the numbers. */
+int memory_check(struct core *c, const struct guest *g, uint64_t wants, struct err *e);
+/* One is being started that will take them. */
+void memory_taken(struct core *c, uint64_t bytes);
+/* {"total", "available", "guests": what they were promised, "limit"}, bytes; null: not known. */
+json_t *memory_json(struct core *c);
 
 /* --- core_machine.c, core_launch.c, core_stop.c: QEMUs --- */
 struct machine *machine_find(struct core *c, int64_t id);

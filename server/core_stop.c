@@ -149,6 +149,7 @@ struct follow {
     struct core *c;
     struct name name;
     struct actor who;
+    bool anyway; /* whatever memory there is */
     bool was_running;
     core_op_fn *done;
     void *arg;
@@ -183,7 +184,8 @@ static void start_again(const json_t *result, const struct err *err, void *arg)
         follow_end(f, err);
         return;
     }
-    core_start(f->c, f->name.s, &f->who, f->done, f->arg);
+    /* That it fits was seen before it was ended: it is not to stay down for others' sake. */
+    (f->anyway || f->was_running ? core_start_anyway : core_start)(f->c, f->name.s, &f->who, f->done, f->arg);
     free(f);
 }
 
@@ -204,16 +206,32 @@ static void when_down(struct follow *f, bool force, core_op_fn *then)
         follow_end(f, &e);
 }
 
+static void begin_again(struct core *c, const char *name, bool anyway, bool force,
+                        const struct actor *who, core_op_fn *then, core_op_fn *done, void *arg)
+{
+    struct guest g;
+    struct err e;
+    struct follow *f;
+
+    if (core_guest(c, name, &g, &e) < 0 || (!anyway && machine_may_come_back(c, &g, &e) < 0) ||
+        !(f = follow_new(c, name, who, done, arg, &e))) {
+        done(NULL, &e, arg);
+        return;
+    }
+    f->anyway = anyway;
+    when_down(f, force, then);
+}
+
 void core_restart(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
                   void *arg)
 {
-    struct err e;
-    struct follow *f = follow_new(c, name, who, done, arg, &e);
+    begin_again(c, name, false, false, who, start_again, done, arg);
+}
 
-    if (!f)
-        done(NULL, &e, arg);
-    else
-        when_down(f, false, start_again);
+void core_restart_anyway(struct core *c, const char *name, const struct actor *who,
+                         core_op_fn *done, void *arg)
+{
+    begin_again(c, name, true, false, who, start_again, done, arg);
 }
 
 /* ---- rebuild: a new generation on a fresh disk ---- */
@@ -289,16 +307,17 @@ static void rebuild_down(const json_t *result, const struct err *err, void *arg)
         follow_end(f, err);
 }
 
+/* Its disk goes: nothing is there to be saved, so it need not shut down. */
 void core_rebuild(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
                   void *arg)
 {
-    struct err e;
-    struct follow *f = follow_new(c, name, who, done, arg, &e);
+    begin_again(c, name, false, true, who, rebuild_down, done, arg);
+}
 
-    if (!f)
-        done(NULL, &e, arg);
-    else
-        when_down(f, true, rebuild_down); /* its disk goes: nothing is there to be saved */
+void core_rebuild_anyway(struct core *c, const char *name, const struct actor *who,
+                         core_op_fn *done, void *arg)
+{
+    begin_again(c, name, true, true, who, rebuild_down, done, arg);
 }
 
 /* ---- remove ---- */

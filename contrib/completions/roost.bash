@@ -21,7 +21,7 @@ _roost() {
         next='--file --dry-run'
         ;;
     'instance create '*)
-        next='--external --tag --uuid --serial --mac --image --network --identity --group --address --cpus --memory --disk --bootstrapper --user-data --domain --autostart --count --dry-run'
+        next='--external --tag --uuid --serial --mac --image --network --identity --group --address --cpus --memory --disk --bootstrapper --user-data --domain --autostart --count --start --wait --timeout --dry-run'
         ;;
     'instance list '*)
         next='--group --state --sort --columns'
@@ -36,19 +36,19 @@ _roost() {
         names=instance
         ;;
     'instance start '*)
-        next='--group --state --all'
+        next='--force --wait --no-wait --timeout --group --state --all'
         names=instance
         ;;
     'instance stop '*)
-        next='--force --group --state --all'
+        next='--force --no-wait --group --state --all'
         names=instance
         ;;
     'instance restart '*)
-        next='--group --state --all'
+        next='--force --wait --no-wait --timeout --group --state --all'
         names=instance
         ;;
     'instance rebuild '*)
-        next='--group --state --all --yes'
+        next='--force --wait --no-wait --timeout --group --state --all --yes'
         names=instance
         ;;
     'instance remove '*)

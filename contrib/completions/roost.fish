@@ -19,7 +19,7 @@ function __roost_complete
         case 'apply *'
             string split ' ' '--file --dry-run'
         case 'instance create *'
-            string split ' ' '--external --tag --uuid --serial --mac --image --network --identity --group --address --cpus --memory --disk --bootstrapper --user-data --domain --autostart --count --dry-run'
+            string split ' ' '--external --tag --uuid --serial --mac --image --network --identity --group --address --cpus --memory --disk --bootstrapper --user-data --domain --autostart --count --start --wait --timeout --dry-run'
         case 'instance list *'
             string split ' ' '--group --state --sort --columns'
             roost instance list -o name 2>/dev/null
@@ -30,16 +30,16 @@ function __roost_complete
             string split ' ' '--image --network --identity --group --address --cpus --memory --disk --bootstrapper --user-data --domain --autostart --unset --dry-run'
             roost instance list -o name 2>/dev/null
         case 'instance start *'
-            string split ' ' '--group --state --all'
+            string split ' ' '--force --wait --no-wait --timeout --group --state --all'
             roost instance list -o name 2>/dev/null
         case 'instance stop *'
-            string split ' ' '--force --group --state --all'
+            string split ' ' '--force --no-wait --group --state --all'
             roost instance list -o name 2>/dev/null
         case 'instance restart *'
-            string split ' ' '--group --state --all'
+            string split ' ' '--force --wait --no-wait --timeout --group --state --all'
             roost instance list -o name 2>/dev/null
         case 'instance rebuild *'
-            string split ' ' '--group --state --all --yes'
+            string split ' ' '--force --wait --no-wait --timeout --group --state --all --yes'
             roost instance list -o name 2>/dev/null
         case 'instance remove *'
             string split ' ' '--force --group --state --all --yes'

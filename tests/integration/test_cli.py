@@ -70,7 +70,7 @@ def home(roost):
 
 # --- forms of output ---
 
-VOLATILE = {"for-ms", "note", "counters", "uptime-ms", "made"}
+VOLATILE = {"for-ms", "note", "counters", "uptime-ms", "made", "available"}
 OPERANDS = {"instance show": ["old"], "wait": ["old"], "console": ["--log", "old"],
             "seed url": ["--for", "qemu", "old"], "seed show": ["old"], "seed explain": ["old"], "completion": ["bash"], "identity show": ["ops"],
             "network show": ["wired"], "network plan": ["wired"], "network forward list": ["wired"],

@@ -37,6 +37,8 @@ static struct {
     bool unsettled;
     core_text_fn *surveyed;
     void *survey_arg;
+    void (*after_commit)(bool committed, void *arg);
+    void *after_commit_arg;
 } fake;
 
 #define READ(fn)                                                                                   \
@@ -139,6 +141,16 @@ void core_unwatch(struct core_watch *w)
     fake.unwatched += w != NULL;
 }
 
+int core_when_recorded(struct core *c, void (*fn)(bool recorded, void *arg), void *arg,
+                       struct err *e)
+{
+    (void)c;
+    (void)e;
+    fake.after_commit = fn;
+    fake.after_commit_arg = arg;
+    return 0;
+}
+
 static void op(const char *name, const struct actor *who, core_op_fn *done, void *arg)
 {
     json_t *r;
@@ -165,6 +177,9 @@ static void op(const char *name, const struct actor *who, core_op_fn *done, void
 NAME_OP(core_start)
 NAME_OP(core_restart)
 NAME_OP(core_rebuild)
+NAME_OP(core_start_anyway)
+NAME_OP(core_restart_anyway)
+NAME_OP(core_rebuild_anyway)
 NAME_OP(core_network_up)
 NAME_OP(core_network_down)
 NAME_OP(core_network_remove)
@@ -472,7 +487,9 @@ static void test_refusals(void **state)
     assert_int_equal(ask("GET /v1/events?limit=0", "", &b), 400);
     assert_int_equal(ask("GET /v1/events?wait=61", "", &b), 400);
     assert_int_equal(ask("GET /v1/events?newest=1&wait=1", "", &b), 400);
-    assert_int_equal(ask("POST /v1/instances/web1/start", "{\"force\":true}", &b), 400);
+    assert_int_equal(ask("POST /v1/instances/web1/start", "{\"force\":\"yes\"}", &b), 400);
+    assert_int_equal(ask("POST /v1/instances/web1/start", "{\"now\":true}", &b), 400);
+    assert_int_equal(ask("POST /v1/instances/web1/restart", "{\"wait\":1}", &b), 400);
     assert_int_equal(ask("POST /v1/instances/web1/stop", "{\"force\":1}", &b), 400);
     assert_int_equal(ask("POST /v1/instances/web1/stop", "{\"force\":true,\"force\":true}", &b),
                      400);
@@ -525,6 +542,40 @@ static void test_operation_fails(void **state)
     hear(fd, &b);
     assert_int_equal(status_of(&b), 409);
     assert_non_null(strstr(b.data, "\"conflict\""));
+}
+
+/* Answered when it has begun and that is on record; how it ends is nobody's business then. */
+static void test_operation_that_is_not_waited_for(void **state)
+{
+    auto_buf struct buf b = BUF_INIT;
+    auto_close int fd = dial();
+    struct err refused;
+
+    (void)state;
+    request(fd, "POST /v1/instances/web1/start", "{\"wait\":false}");
+    turns(20);
+    assert_int_equal(fake.ops, 1);
+    fake.after_commit(true, fake.after_commit_arg);
+    hear(fd, &b);
+    assert_int_equal(status_of(&b), 200);
+    assert_non_null(strstr(b.data, "{\"begun\":true}"));
+    fake.done[0](NULL, NULL, fake.arg[0]); /* later */
+
+    err_set(&refused, ERR_CONFLICT, "it runs already");
+    request(fd, "POST /v1/instances/web1/restart", "{\"wait\":false,\"force\":true}");
+    turns(20);
+    fake.done[1](NULL, &refused, fake.arg[1]); /* at once */
+    fake.after_commit(true, fake.after_commit_arg);
+    hear(fd, &b);
+    assert_int_equal(status_of(&b), 409);
+    assert_non_null(strstr(b.data, "it runs already"));
+
+    request(fd, "POST /v1/instances/web1/stop", "{\"wait\":false}");
+    turns(20);
+    fake.after_commit(false, fake.after_commit_arg);
+    hear(fd, &b);
+    assert_int_equal(status_of(&b), 500);
+    fake.done[2](NULL, NULL, fake.arg[2]);
 }
 
 static void test_operation_answered_at_once(void **state)
@@ -810,6 +861,7 @@ int main(void)
         T(test_refusals),
         T(test_operation_waits_for_core),
         T(test_operation_fails),
+        T(test_operation_that_is_not_waited_for),
         T(test_operation_answered_at_once),
         T(test_networks),
         T(test_an_export_is_text),

@@ -119,6 +119,48 @@ static void starts(void **state)
     assert_int_equal(rig.launches, 1);
 }
 
+/* Together they get what they may, and no more unless somebody says so. */
+static void memory_is_limited(void **state)
+{
+    (void)state;
+    define("\"web\": {\"image\": \"k\", \"memory\": \"600M\"}, \"db\": {\"image\": \"k\", \"memory\": \"600M\"}");
+    rig.core->config.memory_limit = 1ull << 30;
+    assert_int_equal(start("web"), ERR_NONE);
+    assert_int_equal(start("db"), ERR_CONFLICT);
+    assert_non_null(strstr(rig.answer.err.text, "instance db: it is to have 600 MiB of memory, 1 guest runs "
+                                                "already with 600 MiB, and [launch] memory-limit is "
+                                                "1.0 GiB"));
+    assert_int_equal(rig.launches, 1);
+    assert_int_equal(guest("db").standing.phase, PHASE_DEFINED);
+    rig.core->config.memory_limit = 0; /* the host's, nearly all of which is kept */
+    rig.core->config.memory_reserve = UINT64_C(1) << 60;
+    assert_int_equal(start("db"), ERR_CONFLICT);
+    assert_non_null(strstr(rig.answer.err.text, "of which 1.0 EiB are kept for other things"));
+    assert_int_equal(operate(core_start_anyway(rig.core, "db", &tester, answered, &rig.answer)),
+                     ERR_NONE);
+    assert_int_equal(rig.launches, 2);
+}
+
+/* Who runs with what it has by now may come back; more than that is refused while it still runs. */
+static void memory_of_a_restart(void **state)
+{
+    (void)state;
+    define("\"web\": {\"image\": \"k\", \"memory\": \"600M\"}");
+    assert_int_equal(start("web"), ERR_NONE);
+    rig.core->config.memory_limit = 512ull << 20;
+    assert_int_equal(operate(core_rebuild(rig.core, "web", &tester, answered, &rig.answer)),
+                     ERR_NONE);
+    assert_int_equal(rig.launches, 2);
+    define("\"web\": {\"image\": \"k\", \"memory\": \"700M\"}");
+    assert_int_equal(operate(core_rebuild(rig.core, "web", &tester, answered, &rig.answer)),
+                     ERR_CONFLICT);
+    assert_int_equal(guest("web").generation, 2);
+    assert_true(phase_is_running(guest("web").standing.phase));
+    assert_int_equal(operate(core_rebuild_anyway(rig.core, "web", &tester, answered, &rig.answer)),
+                     ERR_NONE);
+    assert_int_equal(rig.launches, 3);
+}
+
 /* The verb goes out after the intent is on disk, no sooner. */
 static void intent_comes_first(void **state)
 {
@@ -481,6 +523,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_CORE(starts),
+        WITH_CORE(memory_is_limited),
+        WITH_CORE(memory_of_a_restart),
         WITH_CORE(intent_comes_first),
         WITH_CORE(a_failed_launch_says_why),
         WITH_CORE(killed_by_somebody),
