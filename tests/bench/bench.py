@@ -131,9 +131,9 @@ class Drained(Roost):
 class Fleet:
     """A roost with n instances named g0-1 … g0-10000, g1-1 …, which external launchers start."""
 
-    def __init__(self, n, keys):
+    def __init__(self, n, keys, program="roostd"):
         self.n = n
-        self.roost = Drained(CONF)
+        self.roost = Drained(CONF, program=program)
         for i, first in enumerate(range(0, n, GROUP)):
             answer = self.roost.api("POST", "/v1/apply", {"fleet": {
                 "networks": {"bench": {"kind": "user", "policy": "tag"}},
@@ -145,7 +145,8 @@ class Fleet:
         self.restart()
 
     def pids(self):
-        return [self.roost.pid(role) for role in ("roostd", "core", "front")]
+        roles = ("roostd",) if self.roost.program == "roost-single" else ("roostd", "core", "front")
+        return [self.roost.pid(role) for role in roles]
 
     def restart(self):
         """Stops and starts; ms from the start of the program to the first document served."""
@@ -250,6 +251,11 @@ def seeds(b):
         b.parts(mine)
     mine, theirs = b.pairs("keep", 3, guests=500, clients=1)
     b.table.row("GET, one client, CPU", mine["us"], "us", theirs["us"], "nginx")
+    single = Fleet(3 * 500, b.keys, program="roost-single")
+    one = sorted((single.server.play("keep", clients=1, prefix="g0", first=1 + 500 * i, guests=500)
+                  for i in range(3)), key=lambda o: o["us"])[1]
+    single.stop()
+    b.table.row("GET, one client, CPU", mine["us"], "us", one["us"], "one process of roost", 2)
     b.parts(mine)
 
 
