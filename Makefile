@@ -34,7 +34,7 @@ PROGRAMS := roostd roost-core roost-front roost-single roost-lease roost-run roo
 # Which libraries a program may link. What it does not use is not linked (--as-needed), and
 # `make layers` checks the result: no SQL, YAML or HTTP client in roost-front, no parser of guest
 # bytes, JSON, YAML or SQL in roostd.
-PKGS     := zlib liblzma libzstd libevent jansson yaml-0.1 libcrypto sqlite3 libmicrohttpd libcurl smartcols libnl-route-3.0 libcap-ng
+PKGS     := zlib libisofs-1 liblzma libzstd libevent jansson yaml-0.1 libcrypto sqlite3 libmicrohttpd libcurl smartcols libnl-route-3.0 libcap-ng
 LIBS_ALL := $(shell pkg-config --libs $(PKGS)) -liniparser -lcrypt -lpthread
 CPPFLAGS += -I. -Itests -D_GNU_SOURCE -DROOST_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS)) -I/usr/include/iniparser
 CFLAGS   := $(CSTD) $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) $(EXTRA_CFLAGS)

@@ -21,6 +21,7 @@ static const char *const file_names[QEMU_FILES] = {
     [QEMU_CONSOLE] = "console-log",
     [QEMU_LOCK] = "lock",
     [QEMU_TAP] = "tap",
+    [QEMU_SEED] = "seed",
 };
 
 /* QEMU reads these itself with open(2), past its fdset: /proc/self/fd/N is the same file there. */
@@ -48,6 +49,8 @@ bool qemu_needs(const struct launch *l, enum qemu_file f)
         return l->has_initrd;
     case QEMU_SMBIOS:
         return l->seed;
+    case QEMU_SEED:
+        return l->seed_volume;
     case QEMU_CODE:
     case QEMU_VARS:
         return l->firmware == FIRMWARE_UEFI;
@@ -238,6 +241,7 @@ int qemu_args(const struct launch *l, const struct qemu_place *p, struct argv *o
     add_descriptors(&r);
     qemu_add_firmware(&r);
     qemu_add_disks(&r);
+    qemu_add_media(&r);
     qemu_add_kernel(&r);
     qemu_add_network(&r);
     add_consoles(&r);

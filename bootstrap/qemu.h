@@ -20,6 +20,7 @@ enum qemu_file {
     QEMU_CONSOLE, /* console log, append */
     QEMU_LOCK,    /* instance.lock: only inherited, never named */
     QEMU_TAP,     /* a launch with `tap`: a tap's descriptor, never a path; vm.sh makes its own */
+    QEMU_SEED,    /* the seed's volume, read-only */
     QEMU_FILES
 };
 

@@ -30,6 +30,7 @@ void qemu_add_machine(struct render *r); /* qemu_machine.c */
 void qemu_add_firmware(struct render *r);
 void qemu_add_kernel(struct render *r);
 void qemu_add_disks(struct render *r);   /* qemu_disk.c */
+void qemu_add_media(struct render *r);   /* qemu_media.c */
 void qemu_add_network(struct render *r); /* qemu_net.c */
 
 #endif

@@ -105,7 +105,7 @@ static const struct option instance_create_options[] = {
     { "cpus", 0, "N", "virtual CPUs" },
     { "memory", 0, "SIZE", "such as 2G" },
     { "disk", 0, "SIZE", "such as 10G; 0 as large as the image" },
-    { "bootstrapper", 0, "HOW", "how its seed reaches it: net (the default) or none" },
+    { "bootstrapper", 0, "HOW", "how its seed reaches it: net (the default), drive, drive-network or none" },
     { "user-data", 0, "FILE", "its own user-data" },
     { "domain", 0, "DOMAIN", "of its full name" },
     { "autostart", 0, NULL, "start it when the host has booted" },
@@ -125,7 +125,7 @@ static const struct option instance_modify_options[] = {
     { "cpus", 0, "N", "virtual CPUs" },
     { "memory", 0, "SIZE", "such as 2G" },
     { "disk", 0, "SIZE", "such as 10G" },
-    { "bootstrapper", 0, "HOW", "how its seed reaches it: net or none" },
+    { "bootstrapper", 0, "HOW", "how its seed reaches it: net, drive, drive-network or none" },
     { "user-data", 0, "FILE", "its own user-data" },
     { "domain", 0, "DOMAIN", "of its full name" },
     { "autostart", 0, NULL, "start it when the host has booted" },
@@ -144,6 +144,10 @@ static const struct option seed_explain_options[] = {
 };
 static const struct option seed_url_options[] = {
     { "for", 0, "LAUNCHER", "qemu, libvirt, proxmox, kernel or cidata" },
+    { NULL, 0, NULL, NULL },
+};
+static const struct option seed_export_options[] = {
+    { "cidata", 0, "FILE", "the volume to write, ISO 9660 with the label CIDATA; it must not be there yet" },
     { NULL, 0, NULL, NULL },
 };
 static const struct option network_create_options[] = {
@@ -304,6 +308,8 @@ static const struct command table[] = {
       "print the documents that a guest gets, or one of them byte for byte", run_seed_show },
     { "seed explain", "NAME", 1, 1, seed_explain_options, COMMAND_READ,
       "list what a client asks for, in order, and warn of traps in what it gets", run_seed_explain },
+    { "seed export", "NAME", 1, 1, seed_export_options, 0,
+      "write a seed for a machine elsewhere to read from a volume; it holds secrets", run_seed_export },
     { "seed url", "[NAME]", 0, 1, seed_url_options, COMMAND_READ,
       "print what to paste where a guest is launched by others; without NAME a URL by which any machine says itself who it is", run_seed_url },
     { "network create", "NETWORK", 1, 1, network_create_options, 0,
@@ -405,7 +411,8 @@ bool command_needs(const struct command *k, const struct option *o)
            (k->run == run_network_create && o == network_create_options) ||
            (k->run == run_network_export && o == network_export_options) ||
            (k->run == run_adopt && o == adopt_options) ||
-           (k->run == run_seed_url && o == seed_url_options);
+           (k->run == run_seed_url && o == seed_url_options) ||
+           (k->run == run_seed_export && o == seed_export_options);
 }
 
 void command_usage(const struct command *k, struct buf *out)

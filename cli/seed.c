@@ -1,7 +1,11 @@
-/* roost seed show, explain: what a guest gets, and how it asks. */
+/* roost seed show, explain, export: what a guest gets, and how it asks. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "cli/client.h"
@@ -120,4 +124,50 @@ int run_seed_explain(struct cli *c, const struct args *a, struct err *e)
     if (!(path = path_instance(a->operand[0], rest)))
         return err_set(e, ERR_INTERNAL, "out of memory");
     return out_tree(c, client_get(cli_client(c, e), path, e), print_explained, e);
+}
+
+/* --- export --- */
+
+static int print_exported(struct cli *c, const json_t *tree, struct err *e)
+{
+    (void)c;
+    (void)e;
+    printf("%s: the seed of %s, %lld bytes; whoever reads it reads its secrets\n",
+           out_text(tree, "file"), out_text(tree, "instance"),
+           (long long)out_number(tree, "bytes"));
+    return 0;
+}
+
+static int fetch_volume(struct cli *c, const char *name, int fd, struct stat *ret, struct err *e)
+{
+    auto_free char *path = path_instance(name, "/seed-volume");
+
+    if (!path)
+        return err_set(e, ERR_INTERNAL, "out of memory");
+    if (client_download(cli_client(c, e), path, fd, e) < 0)
+        return -1;
+    return fsync(fd) < 0 || fstat(fd, ret) < 0 ? err_sys(e, "it cannot be written") : 0;
+}
+
+int run_seed_export(struct cli *c, const struct args *a, struct err *e)
+{
+    const char *file = args_option(a, "cidata"), *name = a->operand[0];
+    struct stat st;
+
+    if (!file)
+        return err_set(e, ERR_INVALID, "say where to: --cidata FILE");
+    auto_close int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 && errno == EEXIST)
+        return err_set(e, ERR_CONFLICT,
+                       "%s is there already: remove it, or choose another name", file);
+    if (fd < 0)
+        return err_sys(e, "%s", file);
+    if (fetch_volume(c, name, fd, &st, e) < 0) {
+        unlink(file);
+        return -1;
+    }
+    return out_tree(c,
+                    json_pack("{s:s, s:s, s:I}", "instance", name, "file", file, "bytes",
+                              (json_int_t)st.st_size),
+                    print_exported, e);
 }

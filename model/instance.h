@@ -17,6 +17,7 @@ enum launcher { LAUNCHER_ROOST, LAUNCHER_EXTERNAL, LAUNCHERS };
 enum bootstrapper {
     BOOTSTRAPPER_NET,
     BOOTSTRAPPER_DRIVE,
+    BOOTSTRAPPER_DRIVE_NETWORK, /* the network by volume, the rest by HTTP */
     BOOTSTRAPPER_IGNITION,
     BOOTSTRAPPER_NONE,
     BOOTSTRAPPERS
@@ -25,6 +26,8 @@ const char *launcher_name(enum launcher l);
 int launcher_from_name(const char *s);
 const char *bootstrapper_name(enum bootstrapper b);
 int bootstrapper_from_name(const char *s);
+/* Does its seed, or a part of it, lie on a volume? */
+bool bootstrapper_is_drive(enum bootstrapper b);
 
 #define INSTANCE_IDENTITIES_MAX 16
 #define INSTANCE_GROUPS_MAX     32
@@ -107,8 +110,8 @@ struct field_change {
  * (tag, uuid, serial, mac, launcher: remove and create again), also when it appears or goes: a caller for
  * whom writing down the computed value is no change puts it into both forms first. disk: to grow
  * (or from 0, the image's size) needs a restart, to shrink (or to 0) a rebuild. address: a
- * reservation that the next DHCP request sees, so a restart; with bootstrapper drive, whose network
- * configuration is read once, a rebuild. */
+ * reservation that the next DHCP request sees, so a restart; with a bootstrapper by volume (drive,
+ * drive-network), whose network configuration is read once, a rebuild. */
 int spec_diff(const json_t *old, const json_t *new_, struct field_change *ret, int max,
               enum change *ret_worst, struct err *e);
 

@@ -299,8 +299,9 @@ static enum change judge_address(const json_t *old, const json_t *new_)
 {
     const char *how = json_string_value(json_object_get(new_, "bootstrapper"));
     (void)old;
-    return how && bootstrapper_from_name(how) == BOOTSTRAPPER_DRIVE ? CHANGE_REBUILD
-                                                                    : CHANGE_RESTART;
+    return how && bootstrapper_is_drive((enum bootstrapper)bootstrapper_from_name(how))
+               ? CHANGE_REBUILD
+               : CHANGE_RESTART;
 }
 
 READER(domain)

@@ -91,10 +91,16 @@ KIND(enum launcher, launcher)
 static const char *const bootstrapper_names[BOOTSTRAPPERS] = {
     [BOOTSTRAPPER_NET] = "net",
     [BOOTSTRAPPER_DRIVE] = "drive",
+    [BOOTSTRAPPER_DRIVE_NETWORK] = "drive-network",
     [BOOTSTRAPPER_IGNITION] = "ignition",
     [BOOTSTRAPPER_NONE] = "none",
 };
 KIND(enum bootstrapper, bootstrapper)
+
+bool bootstrapper_is_drive(enum bootstrapper b)
+{
+    return b == BOOTSTRAPPER_DRIVE || b == BOOTSTRAPPER_DRIVE_NETWORK;
+}
 
 static const char *const trigger_names[TRIGGERS] = {
     [TRIGGER_FINAL] = "final",

@@ -55,6 +55,7 @@
 #define FILE_PID      "qemu.pid" /* "PID STARTTIME LAUNCHID\n" of the last QEMU */
 #define FILE_VM_SH    "vm.sh"
 #define FILE_SMBIOS   "smbios.bin" /* 0600: holds the seed URL with its token */
+#define FILE_SEED     "seed.iso"   /* 0600: the seed of a guest that reads it from a volume */
 #define FILE_CONSOLE  "console.log"
 #define FILE_QEMU_LOG "qemu.log"
 

@@ -24,6 +24,7 @@ void launch_encode(const struct launch *l, struct buf *out)
     msg_put_u8(out, l->seed);
     msg_put_str(out, l->base_url);
     msg_put_str(out, l->seed_token.s);
+    msg_put_u8(out, l->seed_volume);
     msg_put_u32(out, l->cpus);
     msg_put_u64(out, l->memory);
     verb_put_enum(out, l->arch);
@@ -50,6 +51,7 @@ static void launch_read(struct msg_cur *c, struct launch *l, char mac[MAC_TEXT])
     l->seed = msg_get_bool(c);
     msg_get_str(c, l->base_url, sizeof l->base_url);
     msg_get_str(c, l->seed_token.s, sizeof l->seed_token.s);
+    l->seed_volume = msg_get_bool(c);
     l->cpus = msg_get_u32(c);
     l->memory = msg_get_u64(c);
     l->arch = (enum arch)verb_get_enum(c, ARCHES);

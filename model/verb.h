@@ -30,6 +30,7 @@ struct launch {
     bool seed; /* offer the seed URL by SMBIOS */
     char base_url[BASE_URL_MAX + 1];
     struct token seed_token;
+    bool seed_volume; /* it reads it, or a part of it, from a volume in its directory */
     uint32_t cpus;
     uint64_t memory; /* bytes */
     enum arch arch;

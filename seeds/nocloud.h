@@ -3,7 +3,9 @@
  * bytes.
  *
  * meta-data:      instance-id, local-hostname, and the host variables under `roost:` for jinja's
- *                 ds.meta_data.
+ *                 ds.meta_data. On a volume also `dsmode: net`: the network configuration is
+ *                 applied before the network comes up, user-data (with its #include) and reports
+ *                 come after that.
  * user-data:      the operator's bytes, untouched ("#cloud-config\n{}\n" when there are none).
  * vendor-data:    roost's part, a MIME multi-part: cloud-config with users, phone_home, reporting,
  *                 manual_cache_clean and both merge_how and merge_type; a script that makes the
@@ -36,7 +38,11 @@ struct seed_input {
     const struct identity *const *identities;
     int n_identities;
     struct userdata_facts facts; /* of instance->spec.user_data */
-    const char *base_url;        /* as the guest reaches roost */
+    const char *base_url;        /* as the guest reaches roost; NULL: not at all, nothing is posted */
+    bool volume;                 /* the documents are for a volume */
+    /* TOKEN_SEED, with `volume`: user-data and vendor-data are only pointed to there; "" they are
+     * on it. */
+    struct token seed;
     struct token post;           /* TOKEN_POST */
     unsigned phone_home_tries;   /* 1 to 1000000; requests are 3 s apart */
     bool reporting;

@@ -100,10 +100,10 @@ static int input_check(const struct seed_input *in, struct err *e)
     if (in->phone_home_tries < 1 || in->phone_home_tries > TRIES_MAX)
         return err_set(e, ERR_INVALID, "phone-home tries: %u is not from 1 to %d",
                        in->phone_home_tries, TRIES_MAX);
-    return base_url_parse(in->base_url, base, e);
+    return in->base_url ? base_url_parse(in->base_url, base, e) : 0;
 }
 
-int vendor_config(const struct seed_input *in, struct buf *out, struct err *e)
+static int set_posts(json_t *o, const struct seed_input *in, struct err *e)
 {
     auto_buf struct buf home = BUF_INIT;
     auto_buf struct buf report = BUF_INIT;
@@ -112,18 +112,25 @@ int vendor_config(const struct seed_input *in, struct buf *out, struct err *e)
     report_url(&report, in->base_url, &in->instance->tag, &in->post);
     if (buf_check(&home, e) < 0 || buf_check(&report, e) < 0)
         return -1;
-    json_t *o = json_pack("{s:s, s:s, s:b}", "merge_how", merge_how, "merge_type", merge_type,
-                          "manual_cache_clean", 1);
-    if (in->n_identities > 0)
-        json_object_set_new(o, "users", accounts(in));
     /* Beside one of the operator's it would lose its url and leave its tries: a guest that waits
      * days for somebody else's server. The script speaks for roost then. */
     if (!in->facts.has_phone_home)
         json_object_set_new(o, "phone_home", phone_home(in, buf_str(&home)));
     if (in->reporting)
         json_object_set_new(o, "reporting", reporting(buf_str(&report)));
+    return 0;
+}
+
+int vendor_config(const struct seed_input *in, struct buf *out, struct err *e)
+{
+    json_t *o = json_pack("{s:s, s:s, s:b}", "merge_how", merge_how, "merge_type", merge_type,
+                          "manual_cache_clean", 1);
+    if (in->n_identities > 0)
+        json_object_set_new(o, "users", accounts(in));
     buf_puts(out, "#cloud-config\n");
-    int rc = o ? yaml_write(o, out, e) : err_set(e, ERR_INTERNAL, "out of memory");
+    int rc = in->base_url && o ? set_posts(o, in, e) : 0;
+    if (rc == 0)
+        rc = o ? yaml_write(o, out, e) : err_set(e, ERR_INTERNAL, "out of memory");
     json_decref(o);
     return rc;
 }
@@ -173,12 +180,13 @@ int vendor_render(const struct seed_input *in, struct buf *out, struct err *e)
     auto_buf struct buf script = BUF_INIT;
 
     if (input_check(in, e) < 0 || vendor_config(in, &config, e) < 0 ||
-        homescript_render(in, &script, e) < 0)
+        (in->base_url && homescript_render(in, &script, e) < 0))
         return -1;
     buf_puts(out, "Content-Type: multipart/mixed; boundary=\"" BOUNDARY "\"\n"
                   "MIME-Version: 1.0\n\n");
     part_put(out, "text/cloud-config", "roost.yaml", &config);
-    part_put(out, "text/x-shellscript", "roost-home", &script);
+    if (in->base_url)
+        part_put(out, "text/x-shellscript", "roost-home", &script);
     buf_puts(out, "--" BOUNDARY "--\n");
     return buf_check(out, e);
 }

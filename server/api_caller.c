@@ -28,6 +28,18 @@ int api_get_seed(struct api_req *r, struct err *e)
     return 0;
 }
 
+int api_get_seed_volume(struct api_req *r, struct err *e)
+{
+    auto_buf struct buf b = BUF_INIT;
+    size_t len;
+
+    if (core_seed_volume(r->api->core, r->name, &b, e) < 0)
+        return -1;
+    len = b.len;
+    api_answer_text(r, MHD_HTTP_OK, "application/x-iso9660-image", buf_steal(&b), len);
+    return 0;
+}
+
 int api_get_seed_explain(struct api_req *r, struct err *e)
 {
     const char *client = api_query(r, "client");

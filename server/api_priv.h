@@ -128,7 +128,8 @@ api_fn api_post_apply, api_delete_instance, api_post_sync, api_post_reprobe;
 /* --- api_store.c --- */
 api_fn api_get_backup, api_post_store_check;
 /* --- api_caller.c --- */
-api_fn api_get_seed, api_get_seed_explain, api_get_seed_url, api_post_adopt, api_delete_unknown;
+api_fn api_get_seed, api_get_seed_explain, api_get_seed_url, api_get_seed_volume, api_post_adopt,
+    api_delete_unknown;
 /* --- api_run.c --- */
 api_fn api_get_runs, api_get_run, api_get_run_log, api_post_run, api_post_run_cancel;
 /* --- api_network.c --- */

@@ -20,6 +20,7 @@ static const struct api_route routes[] = {
     { "GET", "/v1/instances/{name}/seed", { "document" }, 0, api_get_seed },
     { "GET", "/v1/instances/{name}/seed-explain", { "client" }, 0, api_get_seed_explain },
     { "GET", "/v1/instances/{name}/seed-url", { "for" }, 0, api_get_seed_url },
+    { "GET", "/v1/instances/{name}/seed-volume", { NULL }, 0, api_get_seed_volume },
     { "GET", "/v1/seed-url", { "for" }, 0, api_get_seed_url },
     { "GET", "/v1/unknown", { NULL }, 0, api_get_unknown },
     { "POST", "/v1/unknown/{name}/adopt", { NULL }, API_BODY_MAX, api_post_adopt },

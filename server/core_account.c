@@ -125,7 +125,7 @@ int account_load(struct core *c, struct err *e)
 /* Machines of others may have booted long ago, and bootstrapper none offers no documents. */
 static bool reaches(const struct spec *s)
 {
-    return s->launcher == LAUNCHER_ROOST && s->bootstrapper == BOOTSTRAPPER_NET;
+    return s->launcher == LAUNCHER_ROOST && s->bootstrapper != BOOTSTRAPPER_NONE;
 }
 
 int account_give(struct core *c, int64_t id, const struct spec *s, struct err *e)

@@ -59,12 +59,32 @@ static void request(struct explaining *x, const char *method, const char *token,
                                     "note", note));
 }
 
+/* What a volume points to is fetched by the user-data processor, with limits of its own, and once
+ * for each instance-id. */
+static void included(struct explaining *x)
+{
+    static const enum seed_doc docs[] = { SEED_USER, SEED_VENDOR };
+    char note[160];
+
+    for (size_t i = 0; i < ARRAY_SIZE(docs); i++) {
+        snprintf(note, sizeof note,
+                 "%zu bytes, pointed to by the volume; up to 11 tries of 5 s, once for an "
+                 "instance-id",
+                 x->docs.doc[docs[i]].len);
+        request(x, "GET", "SEED-TOKEN", seed_doc_name(docs[i]), note);
+    }
+}
+
 static void documents(struct explaining *x)
 {
     enum seed_doc docs[SEED_DOCS];
     int n = client_documents(&x->client, docs);
     char note[160];
 
+    if (x->i.spec.bootstrapper == BOOTSTRAPPER_DRIVE_NETWORK)
+        included(x);
+    if (bootstrapper_is_drive(x->i.spec.bootstrapper))
+        return;
     for (int i = 0; i < n; i++) {
         snprintf(note, sizeof note,
                  "%zu bytes, a connection of its own; up to 11 tries, 1 s apart%s",
@@ -76,9 +96,11 @@ static void documents(struct explaining *x)
 
 static void posts(struct explaining *x, const struct userdata_facts *f)
 {
+    const char *vendor = x->docs.doc[SEED_VENDOR].data;
+    size_t len = x->docs.doc[SEED_VENDOR].len;
     char note[160];
 
-    if (f->vendor_off)
+    if (f->vendor_off || !memmem(vendor, len, "roost-home", 10))
         return;
     if (x->c->config.reporting)
         request(x, "POST", "POST-TOKEN", "report",
@@ -99,6 +121,8 @@ static void client_warnings(struct explaining *x)
     size_t len = x->docs.doc[SEED_NETWORK].len;
     enum seed_doc docs[SEED_DOCS];
 
+    if (bootstrapper_is_drive(x->i.spec.bootstrapper)) /* before there is a network */
+        return;
     if (client_documents(&x->client, docs) < SEED_DOCS && len && memmem(net, len, "addresses:", 10))
         warning("this client asks for no network-config by HTTP: the address in it does not reach "
                 "the guest",

@@ -42,7 +42,7 @@ void core_base_url(const struct core *c, const struct network *n, char ret[BASE_
         snprintf(ret, BASE_URL_MAX + 1, "%s", c->base_url);
 }
 
-static bool finds_roost(const struct core *c, const struct network *n)
+bool core_finds_roost(const struct core *c, const struct network *n)
 {
     struct ip ip;
 
@@ -53,6 +53,7 @@ static int fill(struct core *c, const struct guest *g, const struct instance *i,
                 struct err *e)
 {
     const struct network *n = core_network(c, i->spec.network.s);
+    enum bootstrapper by = i->spec.bootstrapper;
 
     if (!n)
         return err_set(e, ERR_NOT_FOUND, "network %s is not defined", i->spec.network.s);
@@ -63,8 +64,9 @@ static int fill(struct core *c, const struct guest *g, const struct instance *i,
     l->tag = g->tag;
     l->uuid = g->uuid;
     l->mac = g->mac;
-    l->seed = i->spec.bootstrapper == BOOTSTRAPPER_NET;
-    if (l->seed && !finds_roost(c, n))
+    l->seed = by == BOOTSTRAPPER_NET;
+    l->seed_volume = bootstrapper_is_drive(by);
+    if ((l->seed || by == BOOTSTRAPPER_DRIVE_NETWORK) && !core_finds_roost(c, n))
         return err_set(
             e, ERR_CONFLICT,
             "network %s: the host has no address there at which guests could find roost: "
@@ -129,7 +131,7 @@ static void send_launch(bool committed, void *arg)
         err_set(&e, ERR_IO, "instance %s: the launch could not be recorded, so it is not started",
                 m->name.s);
     else if (store_guest_by_id(c->store, m->id, &g, &e) == 0 &&
-             machine_launch_values(c, &g, &l, &e) == 0) {
+             machine_launch_values(c, &g, &l, &e) == 0 && volume_put(c, &g, &e) == 0) {
         launch_encode(&l, &b);
         if (proto_send(c->roostd, P_LAUNCH, chan_next_id(c->roostd), &b, NULL, 0, &e) == 0)
             return;

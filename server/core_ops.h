@@ -36,6 +36,9 @@ int core_seed_document(struct core *c, const char *name, const char *document, s
 /* {"client", "requests": [{method, url, note}], "warnings": […]}: what such a client asks, in order;
  * URLs have words in place of tokens. */
 json_t *core_seed_explain(struct core *c, const char *name, const char *client, struct err *e);
+/* The CIDATA volume of a guest with a bootstrapper by volume; for any other one that holds all of
+ * its documents. It holds secrets. */
+int core_seed_volume(struct core *c, const char *name, struct buf *ret, struct err *e);
 /* {"for", "text", "notes": […]}: what to paste where somebody else launches it (seeds/paste.h); name
  * "": a URL that fits any machine. It holds the seed token. */
 json_t *core_seed_url(struct core *c, const char *name, const char *form, struct err *e);

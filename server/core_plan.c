@@ -370,13 +370,12 @@ static int check_user_data(struct apply *a, const struct fleet_instance *f, stru
 
 static int check_bootstrapper(const struct fleet_instance *f, struct err *e)
 {
-    enum bootstrapper b = f->spec.bootstrapper;
-
-    if (b == BOOTSTRAPPER_NET || b == BOOTSTRAPPER_NONE)
+    if (f->spec.bootstrapper != BOOTSTRAPPER_IGNITION)
         return 0;
     return err_set(e, ERR_INVALID,
-                   "instance %s: bootstrapper %s is not available in this version; use net or none",
-                   f->name.s, bootstrapper_name(b));
+                   "instance %s: bootstrapper ignition comes later; use net, drive, drive-network "
+                   "or none",
+                   f->name.s);
 }
 
 /* ---- instances ---- */

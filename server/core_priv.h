@@ -222,6 +222,11 @@ void core_report(struct core *c, const struct guest_post *m);
 int core_render(struct core *c, int64_t id, struct err *e);
 /* As they are served, rendered if they were not; the texts are valid until the next ones are read. */
 int core_seed_docs(struct core *c, const struct guest *g, struct seed_docs *ret, struct err *e);
+/* Into empty buffers, which are to be released whatever comes of it. For a volume: what lies on it,
+ * which under drive-network is little more than the network-config. */
+enum seed_for { SEED_FOR_HTTP, SEED_FOR_VOLUME };
+int core_seed_render(struct core *c, const struct instance *i, const struct guest *g,
+                     enum seed_for how, struct buf docs[SEED_DOCS], struct err *e);
 void core_invalidate(struct core *c, const char *tag);
 /* User-data as the operator wrote it, looked at: refusals at apply. */
 void core_agent(const struct caller *who, char out[96]); /* "guest 127.0.0.1" */
@@ -317,6 +322,8 @@ void machine_not_running(struct core *c, const struct verb_ref *m);
 bool machines_on(struct core *c, const char *network, struct name *ret);
 void machines_tick(struct core *c); /* once a second: console logs */
 int machine_launch_values(struct core *c, const struct guest *g, struct launch *ret, struct err *e);
+/* core_volume.c: what seed.iso is to be before a launch; a guest without one has none lying about. */
+int volume_put(struct core *c, const struct guest *g, struct err *e);
 /* --- core_autostart.c: guests that start with the host, in order and so many at once --- */
 /* Once core is ready. new_boot: the host has booted since; else what was not done goes on. */
 void autostart_begin(struct core *c, bool new_boot);
@@ -328,6 +335,7 @@ void autostart_free(struct core *c);
 /* Where guests of a network find roost: as it says, else the host on its bridge, else as on user
  * networks. */
 void core_base_url(const struct core *c, const struct network *n, char ret[BASE_URL_MAX + 1]);
+bool core_finds_roost(const struct core *c, const struct network *n); /* do guests of it? */
 
 /* --- core_defs.c: networks, identities, images --- */
 int networks_load(struct core *c, struct err *e);

@@ -73,18 +73,26 @@ static int reserved_address(struct core *c, const struct instance *i, struct ip 
     return found < 0 ? -1 : 0;
 }
 
-static int render(struct core *c, const struct instance *i, const struct guest *g, struct err *e)
+/* A guest that reads its seed from a volume may be on a network where it cannot find roost. */
+static bool can_post(const struct core *c, const struct spec *s, const struct network *n)
+{
+    return s->bootstrapper != BOOTSTRAPPER_DRIVE || s->launcher != LAUNCHER_ROOST ||
+           core_finds_roost(c, n);
+}
+
+int core_seed_render(struct core *c, const struct instance *i, const struct guest *g,
+                     enum seed_for how, struct buf docs[SEED_DOCS], struct err *e)
 {
     const struct network *n = core_network(c, i->spec.network.s);
-    struct buf docs[SEED_DOCS] = { 0 };
+    enum bootstrapper by = i->spec.bootstrapper;
     struct accounts a = { .n = 0 };
     char base_url[BASE_URL_MAX + 1];
-    struct seed_docs out;
     struct seed_input in = {
         .instance = i,
         .network = n,
         .phone_home_tries = c->config.phone_home_tries,
         .reporting = c->config.reporting,
+        .volume = how == SEED_FOR_VOLUME || bootstrapper_is_drive(by),
         .seal = g->sealed ? (enum seal)c->config.seal : SEAL_NO,
     };
     int r = -1;
@@ -92,8 +100,11 @@ static int render(struct core *c, const struct instance *i, const struct guest *
     if (!n)
         return err_set(e, ERR_NOT_FOUND, "network %s is not defined", i->spec.network.s);
     core_base_url(c, n, base_url);
-    in.base_url = base_url;
+    if (can_post(c, &i->spec, n))
+        in.base_url = base_url;
     core_token(c, TOKEN_POST, g, &in.post);
+    if (how == SEED_FOR_VOLUME && by == BOOTSTRAPPER_DRIVE_NETWORK)
+        core_token(c, TOKEN_SEED, g, &in.seed);
     if (reserved_address(c, i, &in.reserved, e) == 0 &&
         userdata_inspect(i->spec.user_data, i->spec.user_data_len, &in.facts, e) == 0 &&
         accounts_load(c, &i->spec, &a, e) == 0 && accounts_add_own(c, i, &in.facts, &a, e) == 0) {
@@ -101,6 +112,17 @@ static int render(struct core *c, const struct instance *i, const struct guest *
         in.n_identities = a.n;
         r = render_all(&in, docs, e);
     }
+    accounts_done(&a);
+    return r;
+}
+
+/* As HTTP gives them, kept as rows. */
+static int render(struct core *c, const struct instance *i, const struct guest *g, struct err *e)
+{
+    struct buf docs[SEED_DOCS] = { 0 };
+    struct seed_docs out;
+    int r = core_seed_render(c, i, g, SEED_FOR_HTTP, docs, e);
+
     if (r == 0) {
         for (int d = 0; d < SEED_DOCS; d++) {
             out.doc[d].data = buf_str(&docs[d]);
@@ -110,7 +132,6 @@ static int render(struct core *c, const struct instance *i, const struct guest *
     }
     for (int d = 0; d < SEED_DOCS; d++)
         buf_done(&docs[d]);
-    accounts_done(&a);
     return r;
 }
 

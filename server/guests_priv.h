@@ -65,8 +65,8 @@ struct guest_files {
     int log;
 };
 #define GUEST_FILES_INIT                                                                           \
-    ((struct guest_files){ -1, { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 }, -1 })
-_Static_assert(QEMU_FILES == 10, "GUEST_FILES_INIT names each");
+    ((struct guest_files){ -1, { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 }, -1 })
+_Static_assert(QEMU_FILES == 11, "GUEST_FILES_INIT names each");
 void guest_files_close(struct guest_files *f);
 /* Takes the instance's lock (ERR_CONFLICT: it runs already), writes smbios.bin and vm.sh, opens all
  * files below the state directory. On failure nothing is held. */

@@ -50,6 +50,7 @@ corner lzma.h 'bootstrap/unpack*'
 corner zstd.h 'bootstrap/unpack*'
 corner iniparser 'server/config*'
 corner netlink/ 'netcfg/link*' 'netcfg/tap*'
+corner libisofs 'seeds/cidata*'
 corner crypt.h 'cli/password*'
 corner linux/if_tun.h 'netcfg/link*' 'netcfg/tap*'
 
@@ -68,14 +69,14 @@ refuse() {
         fi
     done
 }
-refuse roost-front sqlite3 yaml yaml-0 curl jansson smartcols z
-refuse roostd sqlite3 yaml yaml-0 curl jansson smartcols microhttpd z
+refuse roost-front sqlite3 yaml yaml-0 curl jansson smartcols z isofs
+refuse roostd sqlite3 yaml yaml-0 curl jansson smartcols microhttpd z isofs
 refuse roost-core curl smartcols lzma zstd
-refuse roost-fetch sqlite3 yaml yaml-0 jansson smartcols microhttpd event event_core iniparser
-refuse roost sqlite3 microhttpd event event_core iniparser
-refuse roost-lease sqlite3 yaml yaml-0 curl jansson smartcols microhttpd event event_core iniparser z
-refuse roost-inventory sqlite3 yaml yaml-0 curl smartcols microhttpd event event_core iniparser z
-refuse roost-run sqlite3 yaml yaml-0 curl smartcols microhttpd iniparser z
+refuse roost-fetch sqlite3 yaml yaml-0 jansson smartcols microhttpd event event_core iniparser isofs
+refuse roost sqlite3 microhttpd event event_core iniparser isofs
+refuse roost-lease sqlite3 yaml yaml-0 curl jansson smartcols microhttpd event event_core iniparser z isofs
+refuse roost-inventory sqlite3 yaml yaml-0 curl smartcols microhttpd event event_core iniparser z isofs
+refuse roost-run sqlite3 yaml yaml-0 curl smartcols microhttpd iniparser z isofs
 for symbol in homecoming_parse report_parse userdata_inspect route_parse; do
     if nm "$build/roostd" 2>/dev/null | grep -q " T $symbol$"; then
         complain "roostd holds a parser of guest bytes: $symbol"

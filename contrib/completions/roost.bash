@@ -115,6 +115,10 @@ _roost() {
         next='--as'
         names=instance
         ;;
+    'seed export '*)
+        next='--cidata'
+        names=instance
+        ;;
     'seed url '*)
         next='--for'
         names=instance
@@ -267,7 +271,7 @@ _roost() {
         next='list adopt forget'
         ;;
     'seed '*)
-        next='show explain url'
+        next='show explain export url'
         ;;
     'network '*)
         next='create list show up down remove check plan export forward'

@@ -86,6 +86,9 @@ function __roost_complete
         case 'seed explain *'
             string split ' ' '--as'
             roost instance list -o name 2>/dev/null
+        case 'seed export *'
+            string split ' ' '--cidata'
+            roost instance list -o name 2>/dev/null
         case 'seed url *'
             string split ' ' '--for'
             roost instance list -o name 2>/dev/null
@@ -194,7 +197,7 @@ function __roost_complete
         case 'unknown *'
             string split ' ' 'list adopt forget'
         case 'seed *'
-            string split ' ' 'show explain url'
+            string split ' ' 'show explain export url'
         case 'network *'
             string split ' ' 'create list show up down remove check plan export forward'
         case 'identity *'

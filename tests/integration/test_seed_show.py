@@ -15,6 +15,8 @@ def server():
             "web": {"launcher": "external", "user-data": USER_DATA, "mac": "52:54:00:00:00:01"},
             "raw": {"launcher": "external", "user-data": {"base64": base64.b64encode(
                 b"#!/bin/sh\n\xff\x00\xfe").decode()}},
+            "vol": {"launcher": "external", "bootstrapper": "drive"},
+            "net": {"launcher": "external", "bootstrapper": "drive-network"},
             "silent": {"launcher": "external", "bootstrapper": "none"},
         }})
         yield r
@@ -54,9 +56,18 @@ def test_what_is_wrong(server):
         assert done.returncode != 0 and words in done.stderr, (args, done.stderr)
 
 
-def asked(server, client):
+def asked(server, client, name="web"):
     return [r["url"].rsplit("/", 1)[1] for r in
-            server.json("seed", "explain", "web", "--as", client)["requests"] if r["method"] == "GET"]
+            server.json("seed", "explain", name, "--as", client)["requests"] if r["method"] == "GET"]
+
+
+def test_what_lies_on_a_volume_is_not_asked_for(server):
+    for client in ("cloud-init/22.4", "cloud-init/25.1"):
+        assert asked(server, client, "vol") == []
+        assert asked(server, client, "net") == ["user-data", "vendor-data"]
+    told = server.json("seed", "explain", "vol")
+    assert {r["url"].rsplit("/", 1)[1] for r in told["requests"]} == {"report", "phone-home"}
+    assert not [w for w in told["warnings"] if "gives up" in w]
 
 
 def test_requests_in_order(server):

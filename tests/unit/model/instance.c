@@ -310,6 +310,7 @@ static void test_diff(void **state)
         { "identities", "[]", "[\"b\"]", CHANGE_REBUILD },
         { "user-data", "\"a\"", "\"\"", CHANGE_REBUILD },
         { "bootstrapper", "\"net\"", "\"drive\"", CHANGE_REBUILD },
+        { "bootstrapper", "\"drive\"", "\"drive-network\"", CHANGE_REBUILD },
         { "domain", "\"a.b\"", "\"a.c\"", CHANGE_REBUILD },
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

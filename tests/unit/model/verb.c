@@ -83,6 +83,7 @@ static void assert_same_launch(const struct launch *a, const struct launch *b)
     assert_string_equal(a->network.s, b->network.s);
     assert_int_equal(a->tap, b->tap);
     assert_int_equal(a->mtu, b->mtu);
+    assert_int_equal(a->seed_volume, b->seed_volume);
 }
 
 static void test_launch(void **state)
@@ -99,6 +100,7 @@ static void test_launch(void **state)
     l.base_url[0] = l.seed_token.s[0] = l.cmdline[0] = l.domain[0] = '\0';
     l.image_format = DISK_NONE;
     l.has_initrd = false;
+    l.seed_volume = true;
     assert_int_equal(round_trip(&l, &got), 0);
     assert_same_launch(&l, &got);
 }

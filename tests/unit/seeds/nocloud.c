@@ -276,6 +276,44 @@ static void test_refused(void **state)
     assert_int_equal(nocloud_render(SEED_DOCS, &in, &b, &e), -1);
 }
 
+/* On a volume the datasource is found before the network; what stands elsewhere is pointed to, and
+ * who cannot reach roost is not told to post. */
+static void test_volume(void **state)
+{
+    (void)state;
+    struct seed_input in = input();
+    auto_buf struct buf meta = BUF_INIT;
+    auto_buf struct buf user = BUF_INIT;
+    auto_buf struct buf vendor = BUF_INIT;
+    auto_buf struct buf mute = BUF_INIT;
+    json_t *tree;
+
+    in.volume = true;
+    assert_int_equal(nocloud_meta_data(&in, &meta, NULL), 0);
+    tree = tree_of(&meta);
+    assert_string_equal(text_at(tree, "dsmode"), "net");
+    json_decref(tree);
+    assert_int_equal(nocloud_user_data(&in, &user, NULL), 0);
+    assert_string_equal(buf_str(&user), "#cloud-config\n{}\n");
+
+    in.seed = (struct token){ POST };
+    buf_clear(&user);
+    assert_int_equal(nocloud_user_data(&in, &user, NULL), 0);
+    assert_string_equal(buf_str(&user),
+                        "#include-once\nhttp://10.0.2.2:10200/TAG-1/" POST "/user-data\n");
+    assert_int_equal(nocloud_vendor_data(&in, &vendor, NULL), 0);
+    assert_string_equal(buf_str(&vendor),
+                        "#include-once\nhttp://10.0.2.2:10200/TAG-1/" POST "/vendor-data\n");
+
+    in.seed.s[0] = '\0';
+    in.base_url = NULL;
+    assert_int_equal(nocloud_vendor_data(&in, &mute, NULL), 0);
+    assert_null(strstr(buf_str(&mute), "http"));
+    assert_null(strstr(buf_str(&mute), "phone_home"));
+    assert_null(strstr(buf_str(&mute), "roost-home"));
+    assert_non_null(strstr(buf_str(&mute), "manual_cache_clean"));
+}
+
 /* The same input gives the same bytes, and a full buffer is told. */
 static void test_pure(void **state)
 {
@@ -301,7 +339,8 @@ int main(void)
         cmocka_unit_test(test_meta_data),      cmocka_unit_test(test_user_data_is_untouched),
         cmocka_unit_test(test_network_config), cmocka_unit_test(test_network_config_static),
         cmocka_unit_test(test_facts),          cmocka_unit_test(test_hostile_texts),
-        cmocka_unit_test(test_refused),        cmocka_unit_test(test_pure),
+        cmocka_unit_test(test_refused),        cmocka_unit_test(test_volume),
+        cmocka_unit_test(test_pure),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -264,6 +264,13 @@ int core_seed_document(struct core *c, const char *name, const char *document, s
     return buf_check(ret, e);
 }
 
+int core_seed_volume(struct core *c, const char *name, struct buf *ret, struct err *e)
+{
+    (void)c;
+    buf_printf(ret, "volume of %s", name);
+    return buf_check(ret, e);
+}
+
 json_t *core_seed_explain(struct core *c, const char *name, const char *client, struct err *e)
 {
     (void)c;
