@@ -79,9 +79,17 @@ struct client *cli_client(struct cli *c, struct err *e)
     return c->client;
 }
 
+/* https://no-color.org: "when present and not an empty string". */
+static bool wants_colour(void)
+{
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+    return isatty(STDOUT_FILENO) && !(no && *no) && !(term && strcmp(term, "dumb") == 0);
+}
+
 int cli_main(int argc, char **argv)
 {
-    struct cli c = { .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") };
+    struct cli c = { .colour = wants_colour() };
     struct args a;
     struct err e = { .kind = ERR_NONE };
     int ret;

@@ -92,6 +92,19 @@ static int prepare(struct client *c, struct transfer *t, const char *method, con
     return 0;
 }
 
+int client_unreachable(const char *socket, int os, struct err *e)
+{
+    if (os == EACCES || os == EPERM)
+        return err_set(e, ERR_DENIED,
+                       "no right to use %s: be its owner, root, or (as a system service) in group "
+                       "roost",
+                       socket);
+    return err_set(e, ERR_BUSY,
+                   "roost is not running: nobody listens on %s; start roostd, or say which roost "
+                   "with --state or --socket",
+                   socket);
+}
+
 static int no_answer(const struct client *c, const struct transfer *t, CURLcode rc, struct err *e)
 {
     long os = 0;
@@ -100,21 +113,12 @@ static int no_answer(const struct client *c, const struct transfer *t, CURLcode 
     if (rc != CURLE_COULDNT_CONNECT)
         return err_set(e, ERR_BUSY, "the connection to roost broke: %s",
                        t->why[0] ? t->why : curl_easy_strerror(rc));
-    if (os == EACCES || os == EPERM)
-        return err_set(e, ERR_DENIED,
-                       "no right to use %s: be its owner, root, or (as a system service) in group "
-                       "roost",
-                       c->socket);
-    return err_set(e, ERR_BUSY,
-                   "roost is not running: nobody listens on %s; start roostd, or say which roost "
-                   "with --state or --socket",
-                   c->socket);
+    return client_unreachable(c->socket, (int)os, e);
 }
 
-/* What the server says of an error, or a guess by the status. */
-static int refused(const struct transfer *t, long status, struct err *e)
+int client_refusal(const char *body, size_t len, long status, struct err *e)
 {
-    json_t *tree = json_loadb(buf_str(&t->reply), t->reply.len, 0, NULL);
+    json_t *tree = json_loadb(body, len, 0, NULL);
     const json_t *error = json_object_get(tree, "error");
     const char *kind = json_string_value(json_object_get(error, "kind")),
                *message = json_string_value(json_object_get(error, "message"));
@@ -135,7 +139,7 @@ static int finish(const struct client *c, const struct transfer *t, CURLcode rc,
     if (rc != CURLE_OK)
         return no_answer(c, t, rc, e);
     curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
-    return status == 200 ? 0 : refused(t, status, e);
+    return status == 200 ? 0 : client_refusal(buf_str(&t->reply), t->reply.len, status, e);
 }
 
 static json_t *parse(const struct transfer *t, struct err *e)

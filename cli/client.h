@@ -21,6 +21,11 @@ int client_download(struct client *c, const char *path, int fd, struct err *e);
 json_t *client_send(struct client *c, const char *method, const char *path, const json_t *body,
                     struct err *e);
 
+/* -1: errors for who talks to the server by himself. What its answer says of an error, or a guess by
+ * the status; why nobody answers at a socket. */
+int client_refusal(const char *body, size_t len, long status, struct err *e);
+int client_unreachable(const char *socket, int os, struct err *e);
+
 /* Several at once, at most 32 on their way. */
 struct call {
     const char *method;

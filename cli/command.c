@@ -84,6 +84,8 @@ static const struct option events_options[] = {
 static const struct option console_options[] = {
     { "log", 0, NULL, "only print the last lines" },
     { "lines", 0, "N", "how many of them (20, with --log 100)" },
+    { "escape", 'e', "KEY", "the key that leaves: ^A to ^Z, ^] (the default) and the like, or none" },
+    { "watch", 0, NULL, "only watch: nothing that is typed reaches the guest" },
     { NULL, 0, NULL, NULL },
 };
 static const struct option ssh_options[] = {
@@ -283,7 +285,7 @@ static const struct command table[] = {
     { "events", "[NAME]", 0, 1, events_options, COMMAND_READ,
       "show what happened, of one instance or all", run_events },
     { "console", "NAME", 1, 1, console_options, COMMAND_READ,
-      "attach to a guest's serial console (Ctrl-] leaves)", run_console },
+      "attach to a guest's serial console (Ctrl-] leaves); several people may, at once", run_console },
     { "ssh", "NAME [COMMAND…]", 1, -1, ssh_options, COMMAND_RAW | COMMAND_TAIL,
       "log in to a guest, its host keys checked strictly", run_ssh },
     { "ssh-config", "", 0, 0, NULL, COMMAND_READ,

@@ -1,116 +1,235 @@
 /* roost console: a guest's serial line on this terminal. */
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/out.h"
-#include "model/lifecycle.h"
+#include "cli/terminal.h"
+#include "cli/upgrade.h"
 
-#define LEAVE     0x1d /* Ctrl-] */
 #define LINES_MAX 1000
 #define LINES     20
 #define LINES_LOG 100
+#define TYPED_MAX 65536 /* what waits for the guest */
+#define PART      4096  /* of standard output at once: what a pipe takes that polls as writable */
+#define AGAIN_MS  500   /* between attempts to attach again … */
+#define AGAIN_MAX 60    /* … and how many */
 
-static struct termios before;
+#define ESCAPE_NONE    (-1)
+#define ESCAPE_DEFAULT 0x1d /* Ctrl-] */
 
-static int terminal_raw(struct err *e)
+struct console {
+    struct cli *cli;
+    const char *name;
+    bool terminal, watch;
+    int escape;
+    int in;           /* standard input; -1: it has ended */
+    int out, err;     /* standard output and error, patient ones */
+    int fd;           /* the guest's line; -1: it is lost */
+    struct buf shown; /* from the guest, not on standard output yet */
+    struct buf typed;
+    bool left; /* the person did */
+};
+
+/* --- the escape key --- */
+
+/* "^]", "^A" … "^_", "none". */
+static int escape_parse(const char *s, int *ret, struct err *e)
 {
-    struct termios raw;
-
-    if (tcgetattr(STDIN_FILENO, &before) < 0)
-        return err_sys(e, "terminal");
-    raw = before;
-    cfmakeraw(&raw);
-    return tcsetattr(STDIN_FILENO, TCSAFLUSH, &raw) < 0 ? err_sys(e, "terminal") : 0;
-}
-
-static void terminal_restore(void)
-{
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-}
-
-static int write_all(int fd, const char *data, size_t len, struct err *e)
-{
-    while (len) {
-        ssize_t n = write(fd, data, len);
-        if (n < 0 && errno != EINTR)
-            return err_sys(e, "console");
-        if (n > 0) {
-            data += n;
-            len -= (size_t)n;
-        }
-    }
+    if (strcmp(s, "none") == 0)
+        *ret = ESCAPE_NONE;
+    else if (s[0] == '^' && s[1] >= '@' && s[1] <= '_' && !s[2])
+        *ret = s[1] - '@';
+    else if (s[0] == '^' && s[1] >= 'a' && s[1] <= 'z' && !s[2])
+        *ret = s[1] - 'a' + 1;
+    else
+        return err_set(e, ERR_INVALID,
+                       "%s: no key to leave by: ^A to ^Z, ^[ ^\\ ^] ^^ ^_ or ^@ (Ctrl and that "
+                       "key), or none",
+                       s);
     return 0;
 }
 
-/* 1 the guest's side has ended, 0 more may come. */
-static int from_guest(int fd, struct err *e)
+static int escape_of(const struct args *a, int *ret, struct err *e)
 {
-    char data[4096];
-    ssize_t n = read(fd, data, sizeof data);
+    const char *said = args_option(a, "escape"), *set = getenv("ROOST_CONSOLE_ESCAPE");
 
-    if (n < 0)
-        return errno == EINTR ? 0 : errno == ECONNRESET ? 1 : err_sys(e, "console");
-    if (n == 0)
-        return 1;
-    return write_all(STDOUT_FILENO, data, (size_t)n, e);
+    *ret = ESCAPE_DEFAULT;
+    if (said)
+        return escape_parse(said, ret, e) < 0 ? err_wrap(e, "--escape") : 0;
+    if (set && *set && escape_parse(set, ret, e) < 0)
+        return err_wrap(e, "ROOST_CONSOLE_ESCAPE");
+    return 0;
 }
 
-/* 1 the person leaves, 2 there is no more input, 0 more may come. */
-static int to_guest(int fd, bool terminal, struct err *e)
+/* --- bytes to and fro --- */
+
+/* A line about the guest between its own: of a terminal in raw mode. */
+static void say(const struct console *k, const char *text)
 {
-    char data[1024], *leave;
-    ssize_t n = read(STDIN_FILENO, data, sizeof data);
+    dprintf(k->err, "%s[%s: %s]%s\n", k->terminal ? "\r\n" : "", k->name, text,
+            k->terminal ? "\r" : "");
+}
+
+static void from_guest(struct console *k)
+{
+    char data[PART];
+    ssize_t n = recv(k->fd, data, sizeof data, MSG_DONTWAIT);
+
+    if (n > 0)
+        buf_put(&k->shown, data, (size_t)n);
+    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        close(steal_fd(&k->fd));
+}
+
+static int show(struct console *k, struct err *e)
+{
+    ssize_t n = write(k->out, k->shown.data, k->shown.len < PART ? k->shown.len : PART);
 
     if (n < 0)
-        return errno == EINTR ? 0 : err_sys(e, "standard input");
-    if (n == 0)
-        return 2;
-    leave = terminal ? memchr(data, LEAVE, (size_t)n) : NULL;
-    if (write_all(fd, data, leave ? (size_t)(leave - data) : (size_t)n, e) < 0)
+        return errno == EINTR || errno == EAGAIN ? 0 : err_sys(e, "standard output");
+    buf_consume(&k->shown, (size_t)n);
+    return 0;
+}
+
+/* What does not fit is lost, as on a line where nobody listens; the key to leave by works always.
+ */
+static void type(struct console *k, const char *data, size_t len)
+{
+    if (k->watch || k->fd < 0)
+        return;
+    if (k->typed.len + len <= TYPED_MAX)
+        buf_put(&k->typed, data, len);
+    else
+        (void)!write(k->err, "\a", 1);
+}
+
+static int from_person(struct console *k, struct err *e)
+{
+    char data[1024];
+    const char *leave;
+    ssize_t n = read(k->in, data, sizeof data);
+
+    if (n < 0)
+        return errno == EINTR || errno == EAGAIN ? 0 : err_sys(e, "standard input");
+    if (n == 0) /* of a pipe this ends nothing; a terminal's is gone */
+        k->in = -1;
+    leave = k->terminal && k->escape >= 0 ? memchr(data, k->escape, (size_t)n) : NULL;
+    k->left = leave || (n == 0 && k->terminal);
+    type(k, data, leave ? (size_t)(leave - data) : (size_t)n);
+    return 0;
+}
+
+static void to_guest(struct console *k)
+{
+    ssize_t n = send(k->fd, k->typed.data, k->typed.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    if (n > 0)
+        buf_consume(&k->typed, (size_t)n);
+    else if (n < 0 && errno != EAGAIN && errno != EINTR) /* its end comes by reading */
+        buf_clear(&k->typed);
+}
+
+static int turn(struct console *k, int timeout_ms, struct err *e)
+{
+    bool hears = k->terminal || k->typed.len < TYPED_MAX / 2;
+    struct pollfd p[3] = {
+        { .fd = k->fd, .events = (k->shown.len ? 0 : POLLIN) | (k->typed.len ? POLLOUT : 0) },
+        { .fd = hears ? k->in : -1, .events = POLLIN },
+        { .fd = k->shown.len ? k->out : -1, .events = POLLOUT },
+    };
+
+    if (terminal_poll(p, 3, timeout_ms, e) < 0)
         return -1;
-    return leave != NULL;
+    if (p[1].revents && from_person(k, e) < 0)
+        return -1;
+    if (k->typed.len && k->fd >= 0 && (k->left || p[0].revents & POLLOUT))
+        to_guest(k);
+    if (p[2].revents && show(k, e) < 0)
+        return -1;
+    if (p[0].revents & ~POLLOUT && !k->shown.len)
+        from_guest(k);
+    return 0;
 }
 
-/* Until the person leaves or the guest ends; the end of a pipe on standard input ends only that. */
-static int copy(int fd, bool terminal, struct err *e)
+/* Until the person leaves or the line is lost. */
+static int copy(struct console *k, struct err *e)
 {
-    struct pollfd p[2] = { { .fd = fd, .events = POLLIN },
-                           { .fd = STDIN_FILENO, .events = POLLIN } };
-    int ret = 0;
+    while (!k->left && (k->fd >= 0 || k->shown.len))
+        if (turn(k, -1, e) < 0)
+            return -1;
+    return 0;
+}
 
-    while (ret == 0) {
-        if (poll(p, 2, -1) < 0 && errno != EINTR)
-            return err_sys(e, "console");
-        if (p[0].revents)
-            ret = from_guest(fd, e);
-        if (ret == 0 && p[1].revents && (ret = to_guest(fd, terminal, e)) == 2) {
-            p[1].fd = -1;
-            ret = 0;
+/* --- attaching --- */
+
+static int attach(struct console *k, unsigned *ret_others, struct err *e)
+{
+    auto_free char *path =
+        path_instance(k->name, k->watch ? "/console/attach?watch=true" : "/console/attach");
+    struct upgrade u;
+
+    if (upgrade_open(k->cli->path, path, "roost-console", &u, e) < 0)
+        return -1;
+    k->fd = u.fd;
+    *ret_others = u.others;
+    buf_put(&k->shown, buf_str(&u.rest), u.rest.len);
+    buf_done(&u.rest);
+    return 0;
+}
+
+/* The line is lost: the guest has ended, or roost has (and comes back perhaps, as after an
+ * upgrade). 1: it is there again, 0 the guest has ended. */
+static int attach_again(struct console *k, struct err *e)
+{
+    unsigned others;
+
+    for (int i = 0; i < AGAIN_MAX && !k->left; i++) {
+        if (attach(k, &others, e) == 0) {
+            say(k, "attached again");
+            return 1;
         }
-        p[0].revents = p[1].revents = 0;
+        if (e->kind != ERR_BUSY) {
+            say(k, "its console has ended");
+            return 0;
+        }
+        if (i == 1)
+            say(k, "the connection is lost, trying again");
+        if (turn(k, AGAIN_MS, e) < 0)
+            return -1;
     }
-    return ret < 0 ? -1 : 0;
+    return k->left ? 0 : -1;
 }
 
-static int dial(const char *path, struct err *e)
+static int stay(struct console *k, struct err *e)
 {
-    struct sockaddr_un at = { .sun_family = AF_UNIX };
-    auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int more;
 
-    if (snprintf(at.sun_path, sizeof at.sun_path, "%s", path) >= (int)sizeof at.sun_path)
-        return err_set(e, ERR_INTERNAL, "console: the path of %s is too long", path);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&at, sizeof at) < 0)
-        return err_sys(e, "cannot attach to %s", path);
-    return steal_fd(&fd);
+    do {
+        if (copy(k, e) < 0)
+            return -1;
+        more = k->left ? 0 : attach_again(k, e);
+    } while (more > 0);
+    return more;
+}
+
+static void greet(const struct console *k, unsigned others)
+{
+    char key[32] = "nothing but a signal leaves", also[32] = "";
+
+    if (!k->terminal)
+        return;
+    if (k->escape >= 0)
+        snprintf(key, sizeof key, "Ctrl-%c leaves", k->escape + '@');
+    if (others)
+        snprintf(also, sizeof also, "; %u more %s here", others, others == 1 ? "is" : "are");
+    dprintf(k->err, "[%s %s; %s%s]\r\n", k->watch ? "watching" : "attached to", k->name, key, also);
 }
 
 static int print_lines(struct cli *c, const json_t *tree, struct err *e)
@@ -137,57 +256,47 @@ static json_t *last_lines(struct cli *c, const struct args *a, uint64_t none, st
     return client_get(cli_client(c, e), path, e);
 }
 
-/* The socket of a guest that runs. */
-static int attach(struct cli *c, const char *name, struct err *e)
+static int run_log(struct cli *c, const struct args *a, struct err *e)
 {
-    auto_free char *path = path_instance(name, "");
-    json_t *row = client_get(c->client, path, e);
-    int phase, fd;
-
-    if (!row)
-        return -1;
-    phase = phase_from_name(out_text(row, "phase"));
-    if (strcmp(out_text(row, "launcher"), "roost") != 0)
-        fd = err_set(e, ERR_CONFLICT,
-                     "%s was not launched by roost (launcher: external): its console is where it "
-                     "runs, such as virsh console or qm terminal",
-                     name);
-    else if (phase >= 0 && !phase_is_running((enum phase)phase))
-        fd = err_set(
-            e, ERR_CONFLICT,
-            "%s is %s, there is nothing to attach to; roost console --log %s shows its last "
-            "lines",
-            name, out_text(row, "phase"), name);
-    else
-        fd = dial(out_text(json_object_get(row, "paths"), "console-socket"), e);
-    json_decref(row);
-    return fd;
+    return out_tree(c, last_lines(c, a, LINES_LOG, e), print_lines, e);
 }
 
 int run_console(struct cli *c, const struct args *a, struct err *e)
 {
-    bool log = args_option(a, "log") != NULL, terminal = isatty(STDIN_FILENO);
+    struct console k = { .cli = c,
+                         .name = a->operand[0],
+                         .terminal = isatty(STDIN_FILENO),
+                         .watch = args_option(a, "watch") != NULL,
+                         .in = STDIN_FILENO,
+                         .fd = -1 };
+    unsigned others = 0;
     json_t *lines;
     int ret;
 
-    if (!log && c->output != OUTPUT_TABLE)
+    if (args_option(a, "log"))
+        return run_log(c, a, e);
+    if (c->output != OUTPUT_TABLE)
         return err_set(e, ERR_INVALID, "console: --output goes with --log only");
-    lines = last_lines(c, a, log ? LINES_LOG : LINES, e);
-    if (log)
-        return out_tree(c, lines, print_lines, e);
-    auto_close int fd = lines ? attach(c, a->operand[0], e) : -1;
-    if (fd < 0) {
+    if (escape_of(a, &k.escape, e) < 0 || !(lines = last_lines(c, a, LINES, e)))
+        return -1;
+    if (attach(&k, &others, e) < 0) {
         json_decref(lines);
         return -1;
     }
-    if (out_tree(c, lines, print_lines, e) < 0 || (terminal && terminal_raw(e) < 0))
-        return -1;
-    if (terminal)
-        fprintf(stderr, "[attached to %s; Ctrl-] leaves]\r\n", a->operand[0]);
-    ret = copy(fd, terminal, e);
-    if (terminal) {
-        terminal_restore();
-        fputc('\n', stderr);
+    ret = out_tree(c, lines, print_lines, e);
+    k.out = terminal_patient(STDOUT_FILENO);
+    k.err = terminal_patient(STDERR_FILENO);
+    if (ret == 0 && (ret = terminal_enter(k.terminal, e)) == 0) {
+        greet(&k, others);
+        ret = stay(&k, e);
+        terminal_leave();
+        terminal_end();
+        if (k.terminal)
+            dprintf(k.err, "\n");
     }
+    if (k.fd >= 0)
+        close(k.fd);
+    buf_done(&k.shown);
+    buf_done(&k.typed);
     return ret;
 }

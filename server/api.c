@@ -52,7 +52,7 @@ static void complain(void *arg, const char *fmt, va_list ap)
 static struct MHD_Daemon *daemon_start(struct api *a, int listen_fd)
 {
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, api_handle, a,
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG, 0, NULL, NULL, api_handle, a,
         MHD_OPTION_EXTERNAL_LOGGER, complain, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)API_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)API_IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, api_completed, NULL, MHD_OPTION_END);
@@ -67,6 +67,7 @@ static void send_all_home(struct api *a)
 
     err_set(&e, ERR_BUSY, "roost is stopping");
     a->stopping = true;
+    api_consoles_end(a);
     while ((r = TAILQ_FIRST(&a->parked))) {
         core_unwatch(r->watch);
         r->watch = NULL;
@@ -124,6 +125,7 @@ struct api *api_new(struct loop *l, struct core *c, int listen_fd, bool system_m
     a->core = c;
     a->system_mode = system_mode;
     TAILQ_INIT(&a->parked);
+    TAILQ_INIT(&a->consoles);
     if (start(a, &fd, e) < 0) {
         api_free(a);
         return NULL;

@@ -190,6 +190,7 @@ void api_completed(void *cls, struct MHD_Connection *conn, void **slot,
     if (r->ticket)
         r->ticket->req = NULL;
     core_unwatch(r->watch);
+    api_console_drop(r);
     if (r->reply)
         MHD_destroy_response(r->reply);
     api_body_drop(r);

@@ -30,6 +30,7 @@ struct api {
     bool stopping; /* nothing is parked any more */
     struct api_reqs parked;
     unsigned n_parked;
+    struct api_reqs consoles; /* connections that are a guest's serial line now */
     size_t bodies;
 };
 
@@ -53,6 +54,8 @@ struct api_req {
     bool parked;
     struct api_ticket *ticket;
     struct core_watch *watch;
+    struct viewer *viewer; /* of a console */
+    struct MHD_UpgradeResponseHandle *upgraded; /* NULL: it is still HTTP */
     int64_t after, until_ms; /* of a follower: events beyond, boot time of the last moment */
     TAILQ_ENTRY(api_req) order;
 };
@@ -125,6 +128,10 @@ api_fn api_get_status, api_get_check, api_get_paths, api_get_instances, api_get_
 /* --- api_power.c --- */
 api_fn api_post_start, api_post_stop, api_post_restart, api_post_rebuild;
 api_fn api_post_apply, api_delete_instance, api_post_sync, api_post_reprobe;
+/* --- api_console.c --- */
+api_fn api_get_attach;
+void api_consoles_end(struct api *a);       /* all of them hang up */
+void api_console_drop(struct api_req *r);   /* the request ends */
 /* --- api_store.c --- */
 api_fn api_get_backup, api_post_store_check;
 /* --- api_caller.c --- */

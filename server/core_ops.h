@@ -80,6 +80,22 @@ void core_backup(struct core *c, core_archive_fn *done, void *arg);
 /* {"bytes", "instances"}; what is wrong: ERR_IO. */
 void core_store_check(struct core *c, core_op_fn *done, void *arg);
 
+/* --- core_tty.c: a guest's serial line, shared by all who watch it --- */
+struct viewer;
+/* Once: no more comes, or the connection broke; viewer_free() is due. Not from viewer_begin() when
+ * that failed. */
+typedef void viewer_gone_fn(void *arg);
+/* A place at the line of a guest that runs, whose connection comes with viewer_begin(). silent:
+ * nothing of what it sends goes to the guest. NULL: ERR_CONFLICT it does not run here, ERR_BUSY its
+ * line does not answer or too many watch. */
+struct viewer *core_view(struct core *c, const char *name, bool silent, const struct actor *who,
+                         struct err *e);
+unsigned viewer_others(const struct viewer *v); /* who else has a place there */
+/* The socket stays the caller's and must outlive the viewer; `data` came on it already. */
+int viewer_begin(struct viewer *v, int fd, const void *data, size_t len, viewer_gone_fn *gone,
+                 void *arg, struct err *e);
+void viewer_free(struct viewer *v); /* NULL is fine; also from `gone` */
+
 /* --- networks --- */
 /* Definitions in canonical form with {"name", "state": "up" "down" "changing" "failed", "bridge", "note"}
  * beside; a user network is always up. */

@@ -118,6 +118,8 @@ struct core {
     struct machine *machines; /* list */
     size_t n_machines;
     struct memory memory;
+    struct tty *ttys; /* core_tty.c: serial lines that somebody watches */
+    unsigned n_viewers;
     unsigned adopting; /* answers still to come before READY */
     struct sights *sights;
     struct unknown *unknown;

@@ -73,7 +73,7 @@ _roost() {
         names=instance
         ;;
     'console '*)
-        next='--log --lines'
+        next='--log --lines --escape --watch'
         names=instance
         ;;
     'ssh '*)

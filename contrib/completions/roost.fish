@@ -57,7 +57,7 @@ function __roost_complete
             string split ' ' '--follow --limit'
             roost instance list -o name 2>/dev/null
         case 'console *'
-            string split ' ' '--log --lines'
+            string split ' ' '--log --lines --escape --watch'
             roost instance list -o name 2>/dev/null
         case 'ssh *'
             string split ' ' '--identity --login'

@@ -4,8 +4,6 @@ import json
 import os
 import pty
 import re
-import select
-import socket
 import socketserver
 import subprocess
 import threading
@@ -120,6 +118,22 @@ def test_list_and_show(home):
     assert [e["kind"] for e in shown["recent-events"]][-1] in ("homed", "address")
     text = home.cli("instance", "show", "old").stdout
     assert "SHA256:" in text and re.search(r"state +homed", text)
+
+
+@pytest.mark.parametrize("env, coloured", [
+    ({}, True), ({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+def test_colours_on_a_terminal_only(home, env, coloured):
+    """NO_COLOR counts "when present and not an empty string" (no-color.org)."""
+    env = {"TERM": "xterm", **env}
+    master, slave = pty.openpty()
+    command = [BUILD / "roost", "instance", "list"]
+    subprocess.run(command, env={**home.env, **env}, stdout=slave, check=True)
+    shown = os.read(master, 65536).decode()
+    os.close(master)
+    os.close(slave)
+    assert "homed" in shown and ("\x1b[" in shown) == coloured
+    assert "\x1b" not in home.cli("instance", "list", env=env).stdout
+    assert [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines()][0].startswith("NAME")
 
 
 def test_generated_texts(home):
@@ -472,93 +486,6 @@ def test_an_answer_that_is_no_json(played):
     answers["/v1/status"] = "<html>"
     done = run("status")
     assert done.returncode == 1 and "no JSON" in done.stderr
-
-
-@pytest.fixture
-def serial(tmp_path, played):
-    """A guest's console socket; web1 runs behind it."""
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(tmp_path / "con"))
-    listener.listen(1)
-    listener.settimeout(20)
-    played[1]["/v1/instances/web1"] = row("homed", paths={"console-socket": str(tmp_path / "con")})
-    played[1]["/v1/instances/web1/console"] = {"lines": ["earlier"]}
-    yield listener
-    listener.close()
-
-
-def read_until(fd, text):
-    data = b""
-    while text not in data:
-        ready, _, _ = select.select([fd], [], [], 20)
-        assert ready, data
-        data += os.read(fd, 4096)
-    return data
-
-
-def test_console_on_a_terminal(played, serial):
-    master, slave = pty.openpty()
-    child = subprocess.Popen([BUILD / "roost", "--socket", played[0].socket, "console", "web1"],
-                             stdin=slave, stdout=slave, stderr=slave)
-    try:
-        guest, _ = serial.accept()
-        guest.settimeout(20)
-        shown = read_until(master, b"leaves]")
-        assert b"earlier" in shown
-        guest.sendall(b"login: ")
-        read_until(master, b"login: ")
-        os.write(master, b"ro\x03")
-        assert guest.recv(16).startswith(b"r")
-        os.write(master, b"ot\x1dnot sent")
-        assert child.wait(20) == 0
-        rest = b""
-        while (more := guest.recv(64)):
-            rest += more
-        assert b"not sent" not in rest and rest.endswith(b"ot")
-    finally:
-        child.kill()
-        os.close(master)
-        os.close(slave)
-
-
-def test_console_without_input(played, serial):
-    """The end of standard input is not the end of the console: `roost console web1 </dev/null >log &`."""
-    child = subprocess.Popen([BUILD / "roost", "--socket", played[0].socket, "console", "web1"],
-                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-    guest, _ = serial.accept()
-    for text in (b"first ", b"second "):
-        guest.sendall(text)
-        read_until(child.stdout.fileno(), text)
-    assert child.poll() is None
-    guest.close()
-    assert child.wait(20) == 0
-    child.stdout.close()
-
-
-def test_console_through_pipes(played, serial):
-    child = subprocess.Popen([BUILD / "roost", "--socket", played[0].socket, "console", "web1"],
-                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    guest, _ = serial.accept()
-    child.stdin.write(b"root\n\x1d")
-    child.stdin.close()
-    guest.settimeout(20)
-    data = b""
-    while len(data) < 6:
-        data += guest.recv(64)
-    assert data == b"root\n\x1d"
-    guest.sendall(b"# bye\n")
-    guest.close()
-    assert child.stdout.read() == b"earlier\n# bye\n"
-    assert child.wait(20) == 0
-    child.stdout.close()
-
-
-def test_console_of_one_that_is_down(played):
-    run, answers = played
-    answers["/v1/instances/web1"] = row("stopped")
-    answers["/v1/instances/web1/console"] = {"lines": []}
-    done = run("console", "web1")
-    assert done.returncode == 4 and "console --log web1" in done.stderr
 
 
 # --- ssh ---
