@@ -30,6 +30,17 @@ struct spawn_fd {
     int to;   /* its number in the child, >= 3 */
 };
 
+/* Somebody to run as: looked up before the start, since afterwards only system calls are left. */
+#define SPAWN_GROUPS_MAX 64
+struct spawn_user {
+    uid_t uid;
+    gid_t gid, groups[SPAWN_GROUPS_MAX];
+    int n_groups;
+    char home[512];
+};
+/* ERR_NOT_FOUND: there is no such user; ERR_TOO_BIG: it is in more groups than that. */
+int spawn_user_find(const char *name, struct spawn_user *ret, struct err *e);
+
 struct spawn_opts {
     const char *const *env; /* NULL: this process's environment */
     const struct spawn_fd *fds;
@@ -46,6 +57,7 @@ struct spawn_opts {
                              CAP_…); root's program gets no others either, once this process can
                              gain no privileges (PR_SET_NO_NEW_PRIVS) */
     uint64_t caps;
+    const struct spawn_user *user; /* NULL: whoever this process is */
 };
 #define SPAWN_OPTS_INIT ((struct spawn_opts){ .in = -1, .out = -1, .err = -1 })
 

@@ -20,12 +20,21 @@
 
 enum { SPAWN_FDS_MAX = 64 };
 
-enum stage { STAGE_SESSION, STAGE_LIMITS, STAGE_FDS, STAGE_SIGNALS, STAGE_CAPS, STAGE_EXEC };
+enum stage {
+    STAGE_SESSION,
+    STAGE_LIMITS,
+    STAGE_FDS,
+    STAGE_SIGNALS,
+    STAGE_USER,
+    STAGE_CAPS,
+    STAGE_EXEC,
+};
 static const char *const stage_names[] = {
     [STAGE_SESSION] = "cannot start a session for",
     [STAGE_LIMITS] = "cannot limit the resources of",
     [STAGE_FDS] = "cannot hand descriptors to",
     [STAGE_SIGNALS] = "cannot reset the signals of",
+    [STAGE_USER] = "cannot become the user of",
     [STAGE_CAPS] = "cannot take capabilities from",
     [STAGE_EXEC] = "cannot run",
 };
@@ -103,6 +112,8 @@ static struct failure prepare(struct start *s)
         return (struct failure){ STAGE_LIMITS, errno };
     if (default_signals() < 0)
         return (struct failure){ STAGE_SIGNALS, errno };
+    if (o->user && spawn_become(o->user) < 0)
+        return (struct failure){ STAGE_USER, errno };
     if (o->limit_caps && spawn_keep_caps(o->caps) < 0)
         return (struct failure){ STAGE_CAPS, errno };
     execve(s->path, s->argv, s->env);

@@ -9,6 +9,8 @@
  * nothing is left of the child. */
 pid_t spawn_exec(const struct argv *a, const struct spawn_opts *o, const int std[3], struct err *e);
 
+/* In the child, before exec: spawn_opts.user; system calls only. -1 with errno. */
+int spawn_become(const struct spawn_user *u);
 /* In the child, before exec: spawn_opts.caps. -1 with errno. */
 int spawn_keep_caps(uint64_t keep);
 

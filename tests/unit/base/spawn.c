@@ -441,6 +441,26 @@ static void foreign_process_by_pid_and_start_time(void **state)
     assert_int_equal(e.kind, ERR_NOT_FOUND);
 }
 
+static void another_user(void **state)
+{
+    struct fixture *f = *state;
+    struct spawn_opts o = SPAWN_OPTS_INIT;
+    struct spawn_user u;
+    struct err e = { 0 };
+
+    assert_int_equal(spawn_user_find("no-such-user", &u, &e), -1);
+    assert_int_equal(e.kind, ERR_NOT_FOUND);
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(spawn_user_find("nobody", &u, NULL), 0);
+    o.capture = true;
+    o.limit_caps = true;
+    o.user = &u;
+    run(f, &o, "id -un; id -G | wc -w; grep CapEff /proc/self/status | tr -d '0\\t\\n'");
+    assert_string_equal(f->out, "nobody\n1\nCapEff:");
+    assert_int_equal(geteuid(), 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void)
 {
@@ -457,6 +477,7 @@ int main(void)
         T(standard_descriptors),
         T(nothing_else_is_open),
         T(refusals),
+        T(another_user),
         T(limits_hold_before_exec),
         T(signals_are_reset),
         T(session_and_environment),
