@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "model/name.h"
+#include "model/nearest.h"
 #include "model/spot.h"
 
 struct word {
@@ -40,10 +41,6 @@ int words_read(const struct words *t, void *obj, const json_t *j, const struct s
 int words_unknown(const struct words *t, const char *name, const struct spot *at, struct err *e);
 /* Object of what the rows' emit functions gave, in the table's order. */
 json_t *words_emit(const struct words *t, const void *obj);
-
-/* The name among names[0..n-1] at the smallest edit distance (optimal string alignment) if that is
- * at most 2 and at most half of the word's length; NULL: none is near. */
-const char *nearest_name(const char *s, const char *const *names, size_t n);
 
 /* Values of one type each; outputs are untouched on failure. */
 int value_object(const json_t *v, const struct spot *at, struct err *e);
