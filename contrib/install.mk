@@ -20,6 +20,8 @@ $(foreach m,$(wildcard contrib/man/*.[1-8]),0644 $(m) $(PREFIX)/share/man/man$(p
 0644 contrib/systemd/roost.sysusers $(PREFIX)/lib/sysusers.d/roost.conf
 0644 contrib/systemd/roost.tmpfiles $(PREFIX)/lib/tmpfiles.d/roost.conf
 0644 contrib/alerts/roost.yaml $(PREFIX)/share/doc/roost/alerts/roost.yaml
+$(foreach h,$(wildcard contrib/hooks/*),0755 $(h) $(PREFIX)/share/doc/roost/examples/hooks/$(notdir $(h))
+)
 0644 README.md $(PREFIX)/share/doc/roost/README.md
 $(foreach c,$(wildcard contrib/completions/roost.bash),0644 $(c) $(PREFIX)/share/bash-completion/completions/roost
 )
@@ -56,6 +58,7 @@ uninstall:
 	@printf '%s\n' "$$INSTALLED" | while read -r mode file target; do \
 	    [ -z "$$mode" ] || rm -f "$(DESTDIR)$$target"; done
 	@rmdir "$(DESTDIR)$(PREFIX)/lib/roost" "$(DESTDIR)$(PREFIX)/share/doc/roost/alerts" \
+	    "$(DESTDIR)$(PREFIX)/share/doc/roost/examples/hooks" "$(DESTDIR)$(PREFIX)/share/doc/roost/examples" \
 	    "$(DESTDIR)$(PREFIX)/share/doc/roost" 2>/dev/null || true
 
 # A Debian package in $(BUILD)/deb; DEB_BUILD_OPTIONS and CC as usual.

@@ -26,6 +26,7 @@
 #define DIR_GENERATED    "generated"   /* inventory.yaml known_hosts ssh_config */
 #define DIR_ANSIBLE      "ansible"     /* site.yaml ansible.cfg roles/ …: the operator's */
 #define DIR_RUNS         "runs"        /* ID/…: one per Ansible run (ansible/runner.h), 0700 */
+#define DIR_HOOKS        "hooks"       /* NAME.log: what hooks said */
 #define DIR_PLUGINS      "plugins"     /* what Ansible loads of roost's own */
 #define FILE_INVENTORY   "inventory.yaml"
 #define FILE_DYNAMIC     "inventory.json" /* what roost-inventory(1) prints */

@@ -34,11 +34,36 @@ int config_defaults(struct config *c, struct err *e)
     return layout_default_state(c->mode == MODE_SYSTEM, c->state, e);
 }
 
+static int set_hook(struct config *c, const struct name *name, const char *key, const char *value,
+                    struct err *e)
+{
+    const struct config_row *r = hook_row(key);
+    struct hook *h = r ? hook_open(c, name, e) : NULL;
+
+    if (!r)
+        return hook_unknown_key(name->s, key, e);
+    return h ? hook_put(h, r, value, FROM_OPTION, 0, e) : -1;
+}
+
+static int set_option(struct config *c, const char *section, const char *key, const char *value,
+                      struct err *e)
+{
+    struct config_origin origin = { FROM_OPTION, 0 };
+    const struct config_row *r;
+    struct name hook;
+    int is = hook_section(section, &hook, e);
+
+    if (is)
+        return is < 0 ? -1 : set_hook(c, &hook, key, value, e);
+    if (!(r = config_row(section, key)))
+        return config_unknown(section, key, e);
+    return config_put(c, r, value, origin, e);
+}
+
 /* "section.key=value": neither a section nor a key has a dot. */
 int config_set(struct config *c, const char *assignment, struct err *e)
 {
-    struct config_origin origin = { FROM_OPTION, 0 };
-    char section[64], key[64];
+    char section[80], key[64];
     size_t dot = strcspn(assignment, ".="), eq = strcspn(assignment, "=");
 
     if (assignment[dot] != '.' || assignment[eq] != '=' || dot >= sizeof(section) ||
@@ -46,10 +71,7 @@ int config_set(struct config *c, const char *assignment, struct err *e)
         return err_set(e, ERR_INVALID, "-o %.100s: expected SECTION.KEY=VALUE", assignment);
     snprintf(section, sizeof(section), "%.*s", (int)dot, assignment);
     snprintf(key, sizeof(key), "%.*s", (int)(eq - dot - 1), assignment + dot + 1);
-    const struct config_row *r = config_row(section, key);
-    if (!r)
-        config_unknown(section, key, e);
-    if (!r || config_put(c, r, assignment + eq + 1, origin, e) < 0)
+    if (set_option(c, section, key, assignment + eq + 1, e) < 0)
         return err_wrap(e, "-o %.100s", assignment);
     return 0;
 }
@@ -116,6 +138,14 @@ static int check_together(const struct config *c, struct err *e)
     return 0;
 }
 
+static int check_hooks(const struct config *c, struct err *e)
+{
+    for (int i = 0; i < c->n_hooks; i++)
+        if (hook_check(&c->hooks[i], c->mode == MODE_SYSTEM, e) < 0)
+            return c->file[0] ? err_wrap(e, "%.200s", c->file) : -1;
+    return 0;
+}
+
 int config_finish(struct config *c, struct err *e)
 {
     bool system = c->mode == MODE_SYSTEM;
@@ -131,7 +161,7 @@ int config_finish(struct config *c, struct err *e)
         return -1;
     if (layout_run_dir(system, c->state, c->run, e) < 0)
         return -1;
-    return check_control(c, e);
+    return check_hooks(c, e) < 0 ? -1 : check_control(c, e);
 }
 
 bool config_has_account(const struct config *c)
@@ -165,6 +195,22 @@ static void section_head(const struct config_row *rows, size_t i, struct buf *ou
         buf_printf(out, "%s[%s]\n", i ? "\n" : "", rows[i].section);
 }
 
+static void print_hook(const struct config *c, const struct hook *h, struct buf *out)
+{
+    size_t n;
+    const struct config_row *rows = hook_rows(&n);
+
+    buf_printf(out, "\n[" HOOK_SECTION "%s]\n", h->name.s);
+    for (size_t i = 0; i < n; i++) {
+        const struct config_origin origin = { h->from[i], h->line[i] };
+        buf_printf(out, "%s = ", rows[i].key);
+        rows[i].type->print(&rows[i], (const char *)h + rows[i].offset, out);
+        buf_puts(out, "  ; ");
+        print_origin(c, &origin, out);
+        buf_putc(out, '\n');
+    }
+}
+
 void config_print(const struct config *c, struct buf *out)
 {
     size_t n;
@@ -178,6 +224,8 @@ void config_print(const struct config *c, struct buf *out)
         print_origin(c, &c->origin[i], out);
         buf_putc(out, '\n');
     }
+    for (int i = 0; i < c->n_hooks; i++)
+        print_hook(c, &c->hooks[i], out);
 }
 
 void config_print_defaults(struct buf *out)
@@ -191,6 +239,11 @@ void config_print_defaults(struct buf *out)
         buf_printf(out, "# %s\n;%s = %s\n", rows[i].help, rows[i].key,
                    rows[i].def ? rows[i].def : "/var/lib/roost");
     }
+    rows = hook_rows(&n);
+    buf_puts(out, "\n# Programs that are told of events, as many such sections as wanted:\n"
+                  "#[hook NAME]\n");
+    for (size_t i = 0; i < n; i++)
+        buf_printf(out, "# %s\n#%s = %s\n", rows[i].help, rows[i].key, rows[i].def);
 }
 
 /* --- over the channel ---------------------------------------------------------------------- */
@@ -206,6 +259,9 @@ void config_encode(const struct config *c, struct buf *out)
         msg_put_str(out, buf_str(&text));
     }
     msg_put_str(out, c->run);
+    msg_put_u8(out, (uint8_t)c->n_hooks);
+    for (int i = 0; i < c->n_hooks; i++)
+        hook_encode(&c->hooks[i], out);
 }
 
 int config_decode(struct msg_cur *cur, struct config *ret, struct err *e)
@@ -225,6 +281,9 @@ int config_decode(struct msg_cur *cur, struct config *ret, struct err *e)
             return err_wrap(e, "message config");
     }
     msg_get_str(cur, c->run, sizeof(c->run));
+    for (unsigned hooks = msg_get_u8(cur); hooks > 0; hooks--)
+        if (hook_decode(cur, c, e) < 0)
+            return -1;
     if (msg_end(cur, "config", e) < 0)
         return -1;
     if (c->run[0] != '/' || c->state[0] != '/' || c->control[0] != '/')

@@ -13,6 +13,7 @@
 #include "model/layout.h"
 #include "model/lifecycle.h"
 #include "model/playbook.h"
+#include "server/hook.h"
 
 #define CONFIG_ROWS_MAX 128
 
@@ -106,6 +107,9 @@ struct config {
     /* [projections] */
     int64_t coalesce;        /* ms: 200 */
     char ssh_key[PATH_SIZE]; /* IdentityFile in inventory and ssh-config; "" none */
+    /* [hook NAME], in the order in which they were said */
+    struct hook hooks[HOOKS_MAX];
+    int n_hooks;
     /* Who said what, one per row of the table; for config_print(). Not sent over the channel. */
     struct config_origin {
         uint8_t from;  /* enum config_from in config_table.h */

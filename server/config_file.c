@@ -17,8 +17,14 @@
 struct scan {
     const char *file;
     unsigned line;
-    char section[64];
+    char section[80];
     unsigned seen[CONFIG_ROWS_MAX]; /* line of each option, 0: not there */
+    bool in_hook;                   /* the section is that of the last hook */
+    struct scan_hook {
+        struct name name;
+        unsigned seen[HOOK_KEYS_MAX];
+    } hooks[HOOKS_MAX];
+    int n_hooks;
 };
 
 static int at_line(const struct scan *s, struct err *e)
@@ -37,20 +43,54 @@ static char *strip(char *s)
     return s;
 }
 
+/* One section a hook: two would be two hooks to whoever reads the file. */
+static int scan_hook(struct scan *s, const struct name *name, struct err *e)
+{
+    for (int i = 0; i < s->n_hooks; i++)
+        if (!strcmp(s->hooks[i].name.s, name->s))
+            return err_set(e, ERR_INVALID, "[%s]: given twice; a hook has one section",
+                           s->section);
+    if (s->n_hooks == HOOKS_MAX)
+        return err_set(e, ERR_INVALID, "[%s]: more than %d hooks", s->section, HOOKS_MAX);
+    s->hooks[s->n_hooks++].name = *name;
+    s->in_hook = true;
+    return 0;
+}
+
 static int scan_section(struct scan *s, char *line, struct err *e)
 {
+    struct name hook;
+    int is;
     size_t len = strlen(line), n;
     const struct config_row *rows = config_rows(&n);
 
     if (line[len - 1] != ']')
         return err_set(e, ERR_INVALID, "\"%.60s\": expected [section] and nothing behind it", line);
     line[len - 1] = '\0';
-    snprintf(s->section, sizeof(s->section), "%.63s", strip(line + 1));
+    snprintf(s->section, sizeof(s->section), "%.79s", strip(line + 1));
+    s->in_hook = false;
+    if ((is = hook_section(s->section, &hook, e)))
+        return is < 0 ? -1 : scan_hook(s, &hook, e);
     for (size_t i = 0; i < n; i++) {
         if (strcmp(rows[i].section, s->section) == 0)
             return 0;
     }
     return config_unknown(s->section, "", e);
+}
+
+/* Where the line of the key is to be remembered; NULL: no such key. */
+static unsigned *seen_of(struct scan *s, const char *key, struct err *e)
+{
+    const struct config_row *r = s->in_hook ? hook_row(key) : config_row(s->section, key);
+    struct scan_hook *h = s->in_hook ? &s->hooks[s->n_hooks - 1] : NULL;
+
+    if (r)
+        return h ? &h->seen[hook_row_index(r)] : &s->seen[config_index(r)];
+    if (h)
+        hook_unknown_key(h->name.s, key, e);
+    else
+        config_unknown(s->section, key, e);
+    return NULL;
 }
 
 static int scan_key(struct scan *s, char *line, struct err *e)
@@ -62,13 +102,12 @@ static int scan_key(struct scan *s, char *line, struct err *e)
     *eq = '\0';
     if (!s->section[0])
         return err_set(e, ERR_INVALID, "key \"%.60s\" stands before any [section]", strip(line));
-    const struct config_row *r = config_row(s->section, strip(line));
-    if (!r)
-        return config_unknown(s->section, strip(line), e);
-    unsigned *seen = &s->seen[config_index(r)];
+    unsigned *seen = seen_of(s, strip(line), e);
+    if (!seen)
+        return -1;
     if (*seen)
         return err_set(e, ERR_INVALID, "[%s] %s: given twice, first in line %u; remove one",
-                       r->section, r->key, *seen);
+                       s->section, strip(line), *seen);
     *seen = s->line;
     return 0;
 }
@@ -138,6 +177,38 @@ static int take_values(struct config *c, struct scan *s, const dictionary *d, st
     return 0;
 }
 
+/* iniparser keeps one name of a section as it is between the brackets. */
+static int take_hook(struct config *c, struct scan *s, const struct scan_hook *from,
+                     const dictionary *d, struct err *e)
+{
+    size_t n;
+    const struct config_row *rows = hook_rows(&n);
+    struct hook *h = hook_open(c, &from->name, e);
+
+    for (size_t i = 0; h && i < n; i++) {
+        char key[160];
+        if (!from->seen[i])
+            continue;
+        snprintf(key, sizeof(key), HOOK_SECTION "%s:%s", from->name.s, rows[i].key);
+        const char *value = iniparser_getstring(d, key, NULL);
+        s->line = from->seen[i];
+        if (!value)
+            return err_set(e, ERR_INVALID, "%.200s:%u: [" HOOK_SECTION "%s] %s: cannot be read",
+                           s->file, s->line, from->name.s, rows[i].key);
+        if (hook_put(h, &rows[i], value, FROM_FILE, (uint16_t)s->line, e) < 0)
+            return at_line(s, e);
+    }
+    return h ? 0 : -1;
+}
+
+static int take_hooks(struct config *c, struct scan *s, const dictionary *d, struct err *e)
+{
+    for (int i = 0; i < s->n_hooks; i++)
+        if (take_hook(c, s, &s->hooks[i], d, e) < 0)
+            return -1;
+    return 0;
+}
+
 int config_read_file(struct config *c, const char *file, struct err *e)
 {
     struct scan s = { .file = file };
@@ -149,6 +220,8 @@ int config_read_file(struct config *c, const char *file, struct err *e)
     if (!d)
         return err_set(e, ERR_INVALID, "%.200s: cannot be read as an INI file", file);
     int rc = take_values(c, &s, d, e);
+    if (rc == 0)
+        rc = take_hooks(c, &s, d, e);
     iniparser_freedict(d);
     if (rc == 0)
         snprintf(c->file, sizeof(c->file), "%.*s", PATH_SIZE - 1, file);

@@ -257,7 +257,7 @@ int config_unknown(const char *section, const char *key, struct err *e)
             buf_printf(&sections, "%s%s", sections.len ? ", " : "", rows[i].section);
     }
     if (!keys.len)
-        return err_set(e, ERR_INVALID, "[%.64s]: no such section; there are %s", section,
+        return err_set(e, ERR_INVALID, "[%.64s]: no such section; there are %s, hook NAME", section,
                        buf_str(&sections));
     return err_set(e, ERR_INVALID, "[%s] %.64s: no such key; there are %s", section, key,
                    buf_str(&keys));

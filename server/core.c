@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "netcfg/link.h"
 #include "server/core_ansible.h"
+#include "server/core_hook.h"
 #include "server/core_network.h"
 #include "server/core_survey.h"
 #include "server/core_task.h"
@@ -68,6 +69,7 @@ static void on_committed(struct core *c)
     watches_wake(c);
     hostfiles_committed(c);
     ansible_committed(c);
+    core_hooks_committed(c);
 }
 
 static const struct core_follows follows = { on_event, on_committed, core_disk_full };
@@ -152,6 +154,7 @@ void core_free(struct core *c)
     plan_asks_free(c);
     net_doctors_free(c);
     netlink_close(c->netlink);
+    core_hooks_free(c);
     hostfiles_free(c);
     autostart_free(c);
     core_turn_free(c);

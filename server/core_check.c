@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/parse.h"
-#include "server/core_priv.h"
+#include "server/core_hook.h"
 
 #define LOW_DISK (1ull << 30)
 
@@ -116,6 +116,20 @@ static void check_guests(struct core *c, json_t *list)
         unknown_count(c) ? "roost unknown lists them; define those that are yours" : "");
 }
 
+static void check_hook(const struct hook *h, const char *fault, void *arg)
+{
+    char name[NAME_MAX_LEN + 8];
+    struct err e;
+
+    snprintf(name, sizeof name, "hook %s", h->name.s);
+    if (hook_check_program(h, &e) < 0)
+        row(arg, name, "error", e.text, "install it, or mend its section in roost.conf");
+    else if (*fault)
+        row(arg, name, "error", fault, "roost status --output json names its log");
+    else
+        row(arg, name, "ok", h->command, "");
+}
+
 json_t *core_check(struct core *c, struct err *e)
 {
     json_t *list = json_array();
@@ -131,6 +145,7 @@ json_t *core_check(struct core *c, struct err *e)
     if (c->config.launch)
         check_memory(c, list);
     check_guests(c, list);
+    core_hooks_each(c, check_hook, list);
     if (wire_fault(c)[0])
         row(list, "projections", "error", wire_fault(c), "roost sync, when the cause is gone");
     return json_pack("{s:o}", "checks", list);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "server/core_hook.h"
 #include "server/core_network.h"
 
 static void fail(struct core *c, const struct err *e)
@@ -190,6 +191,17 @@ static int on_lease(struct core *c, const struct chan_msg *m, struct err *e)
     return 0;
 }
 
+static int on_hook_done(struct core *c, const struct chan_msg *m, struct err *e)
+{
+    struct msg_cur cur = msg_cur(m->data, m->len);
+    struct hook_done v;
+
+    if (hook_done_decode(&cur, &v, e) < 0)
+        return -1;
+    core_hook_done(c, m->id, &v);
+    return 0;
+}
+
 static int on_done(struct core *c, const struct chan_msg *m, struct err *e)
 {
     struct msg_cur cur = msg_cur(m->data, m->len);
@@ -232,7 +244,7 @@ static const struct {
     { P_NET_STEP, on_net_step },     { P_NET_PLANNED, on_net_state },
     { P_NET_DONE, on_net_done },     { P_NET_STATE, on_net_state },
     { P_LEASE, on_lease },           { P_NET_FINDING, on_net_finding },
-    { P_QUIT, on_quit },
+    { P_HOOK_DONE, on_hook_done },   { P_QUIT, on_quit },
 };
 
 void core_roostd_message(const struct chan_msg *m, void *arg)

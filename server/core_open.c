@@ -9,6 +9,7 @@
 #include "base/encode.h"
 #include "base/file.h"
 #include "server/core_ansible.h"
+#include "server/core_hook.h"
 #include "server/core_network.h"
 #include "server/core_task.h"
 
@@ -112,7 +113,8 @@ int core_open(struct core *c, struct err *e)
         return -1;
     config_phase_limits(&c->config, true, &c->limits);
     if (!(c->worker = worker_new(c->loop, e)) || sights_new(c, e) < 0 || unknown_new(c, e) < 0 ||
-        verdict_new(c, e) < 0 || wire_new(c, e) < 0 || ansible_new(c, e) < 0 || core_restored(c, e) < 0)
+        verdict_new(c, e) < 0 || wire_new(c, e) < 0 || ansible_new(c, e) < 0 ||
+        core_hooks_new(c, e) < 0 || core_restored(c, e) < 0)
         return -1;
     if (core_api_start(c, e) < 0)
         return -1;
@@ -159,6 +161,7 @@ int core_say_ready(struct core *c, struct err *e)
     wire_arm(c);
     netruns_begin(c, new_boot);
     ansible_begin(c);
+    core_hooks_begin(c);
     autostart_begin(c, new_boot);
     return tasks_load(c, core_image_resume, e);
 }

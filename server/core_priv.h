@@ -109,6 +109,7 @@ struct core {
     struct nets *nets;
     struct groupdefs *groups;
     struct ansible *ansible;
+    struct core_hooks *hooks; /* core_hook.h; NULL: none are configured */
     struct plan_ask *plan_asks; /* core_network_plan.c: plans that were asked for */
     struct netlink *netlink;    /* core_claim.c: who is behind an address; opened when needed */
     struct net_doctor *doctors; /* core_network_check.c: checks that were asked for */
@@ -400,6 +401,8 @@ int reserve_make(struct core *c, struct err *e); /* no room: c->full, and it is 
 void core_disk_full(struct core *c, const struct err *why);
 
 /* --- core_read.c, core_status.c --- */
+/* A row of the list of instances. New reference. */
+json_t *core_guest_json(struct core *c, const struct guest *g, const struct spec *s);
 /* The NOTE column. */
 void core_guest_note(struct core *c, const struct guest *g, char *out, size_t size);
 void core_reprobed(struct core *c);

@@ -106,6 +106,14 @@ static json_t *guest_json(const struct view *v, const struct guest *g, const str
     return j;
 }
 
+json_t *core_guest_json(struct core *c, const struct guest *g, const struct spec *s)
+{
+    struct view v;
+
+    view_of(c, &v);
+    return guest_json(&v, g, s);
+}
+
 struct listing {
     const struct view *v;
     const atomic_bool *ending;

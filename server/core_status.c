@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "server/core_priv.h"
+#include "server/core_hook.h"
 
 #define OVERDUE_MAX 100
 
@@ -77,7 +77,7 @@ static json_t *counters_json(const struct core *c)
     return j;
 }
 
-static json_t *faults_json(const struct core *c)
+static json_t *faults_json(struct core *c)
 {
     json_t *list = json_array();
 
@@ -87,6 +87,7 @@ static json_t *faults_json(const struct core *c)
         json_array_append_new(list, json_string(wire_fault(c)));
     if (c->accel_known && !c->accel.qemu_version[0] && c->config.launch)
         json_array_append_new(list, json_string(c->accel.reason));
+    core_hooks_faults(c, list);
     return list;
 }
 
@@ -108,14 +109,14 @@ json_t *core_status(struct core *c, struct err *e)
     o.list = json_array();
     if (overdue)
         store_guests_overdue(c->store, list_overdue, &o, NULL);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s+, s:o, s:o, s:I, s:o, s:I, s:o, s:o, s:o, s:o}",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s+, s:o, s:o, s:I, s:o, s:I, s:o, s:o, s:o, s:o, s:o}",
                      "version", ROOST_VERSION, "mode",
                      c->config.mode == MODE_SYSTEM ? "system" : "rootless", "state-directory",
                      c->config.state, "seed-address", endpoint_format(&c->seed_at, at), "base-url",
                      c->base_url, "control-socket", c->config.run, "/" FILE_CONTROL, "accelerator",
                      accel_json(c), "memory", memory_json(c), "instances", (json_int_t)all, "by-state", by, "overdue-count",
                      (json_int_t)overdue, "overdue", o.list, "unknown-callers", unknown_json(c),
-                     "faults", faults_json(c), "counters", counters_json(c));
+                     "hooks", core_hooks_json(c), "faults", faults_json(c), "counters", counters_json(c));
 }
 
 json_t *core_paths(struct core *c, struct err *e)

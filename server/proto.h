@@ -7,8 +7,9 @@
  * LAUNCHED, QUIT                     QUIT             LAUNCH_FAILED, EXITED, ADOPTED, NOT_RUNNING
  *   both -> roostd    HELLO (build id), READY
  *   core -> roostd    LAUNCH, KILL, ADOPT, VMSH, NET_PLAN, NET_LOOK, NET_DO, NET_UNDO, NET_RELOAD, NET_RELEASE,
- *                     NET_CHECK
- *   roostd -> core    NET_STEP, NET_PLANNED, NET_DONE, NET_STATE, NET_FINDING, LEASE
+ *                     NET_CHECK, HOOK_RUN
+ *   roostd -> core    NET_STEP, NET_PLANNED, NET_DONE, NET_STATE, NET_FINDING, LEASE,
+ *                     HOOK_DONE
  *   roostd -> front   UNLISTEN
  *   front -> core     SEED_GET, HOME, REPORT, SERVED, TALLY
  *   core -> front     HELLO, SEED_REPLY, HOME_REPLY, INVALIDATE
@@ -47,6 +48,7 @@ enum proto_type {
     P_NET_RELOAD,    /* net_ref: dnsmasq reads its reservations anew */
     P_NET_RELEASE,   /* net_lease: dnsmasq is to forget it */
     P_NET_CHECK,     /* net_check; answered by NET_FINDING for each, then NET_DONE */
+    P_HOOK_RUN,      /* hook_run (request id); answered by HOOK_DONE */
     P_LAUNCHED = 48, /* launched (the request's id) */
     P_LAUNCH_FAILED, /* error_msg (the request's id) */
     P_DONE,          /* error_msg (the request's id), kind ERR_NONE when it went well */
@@ -59,6 +61,7 @@ enum proto_type {
     P_NET_STATE,     /* net_state: something changed by itself */
     P_LEASE,         /* net_lease */
     P_NET_FINDING,   /* net_finding (the request's id) */
+    P_HOOK_DONE,     /* hook_done (the request's id) */
     P_SEED_GET = 64, /* seed_get (request id) */
     P_SEED_REPLY,    /* seed_reply (the request's id) */
     P_HOME,          /* guest_post (request id) */
@@ -161,6 +164,27 @@ struct error_msg {
 };
 void error_msg_encode(const struct error_msg *m, struct buf *out);
 int error_msg_decode(struct msg_cur *c, struct error_msg *ret, struct err *e);
+
+/* One run of a hook of roost.conf: the program is roostd's to know, core names the section. */
+#define HOOK_JSON_MAX   (1u << 20)
+#define HOOK_OUTPUT_MAX (32u << 10)
+struct hook_run {
+    struct name hook;
+    const char *json; /* points into the message when decoded */
+    size_t len;
+};
+void hook_run_encode(const struct hook_run *m, struct buf *out);
+int hook_run_decode(struct msg_cur *c, struct hook_run *ret, struct err *e);
+
+struct hook_done {
+    struct name hook;
+    bool ok;
+    char how[256]; /* "exit code 1", "timed out", why it could not be started */
+    const char *output; /* what it wrote, cut; any bytes; points into the message when decoded */
+    size_t len;
+};
+void hook_done_encode(const struct hook_done *m, struct buf *out);
+int hook_done_decode(struct msg_cur *c, struct hook_done *ret, struct err *e);
 
 struct hello {
     char build[65]; /* build id: sha256 of what was built, the same for the three programs of one

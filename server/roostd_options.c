@@ -126,6 +126,15 @@ static int read_config(struct config *c, const struct words *w, struct err *e)
     return config_finish(c, e);
 }
 
+/* A service starts without them, and says so: they may come later. */
+static int check_programs(const struct config *c, struct err *e)
+{
+    for (int i = 0; i < c->n_hooks; i++)
+        if (hook_check_program(&c->hooks[i], e) < 0)
+            return -1;
+    return 0;
+}
+
 /* As built: beside this program. As installed: PREFIX/lib/roost, this one being PREFIX/sbin/roostd.
  */
 static int find_libexec(char ret[PATH_SIZE], struct err *e)
@@ -170,5 +179,7 @@ int roostd_options(int argc, char **argv, struct roostd *ret, struct err *e)
         return 0;
     if (!ret->libexec[0] && find_libexec(ret->libexec, e) < 0)
         return -1;
-    return read_config(&ret->config, &w, e);
+    if (read_config(&ret->config, &w, e) < 0)
+        return -1;
+    return ret->check ? check_programs(&ret->config, e) : 0;
 }

@@ -233,8 +233,10 @@ void supervisor_ended(struct supervisor *s, enum role r, int exit_code, const ch
     k->alive = k->hello = k->ready = false;
     chan_free(steal_ptr(k->chan));
     loop_timer_set(k->reap, -1);
-    if (r == ROLE_CORE)
+    if (r == ROLE_CORE) {
         guests_core_gone(s->guests);
+        hooks_core_gone(s->hooks);
+    }
     if (s->quitting) {
         quit_next(s, r);
         return;
@@ -314,6 +316,9 @@ static int start_all(struct supervisor *s, struct err *e)
         s->nets ? guests_new(s->loop, s->o.config, s->o.place, s->nets, send_core, s, e) : NULL;
     if (!s->guests)
         return -1;
+    s->hooks = hooks_new(s->loop, s->o.config, send_core, s, e);
+    if (!s->hooks && s->o.config->n_hooks)
+        return -1;
     return kid_start(&s->kids[ROLE_CORE], e) < 0 ? -1 : kid_start(&s->kids[ROLE_FRONT], e);
 }
 
@@ -345,6 +350,7 @@ void supervisor_free(struct supervisor *s)
         loop_timer_free(s->kids[r].restart);
         loop_timer_free(s->kids[r].reap);
     }
+    hooks_free(s->hooks);
     guests_free(s->guests);
     nets_free(s->nets);
     loop_timer_free(s->limit);

@@ -3,6 +3,7 @@
 #define SERVER_SUPERVISE_PRIV_H
 
 #include "server/guests.h"
+#include "server/hooks.h"
 #include "server/nets.h"
 #include "server/supervise.h"
 
@@ -25,6 +26,7 @@ struct supervisor {
     void *done_arg;
     struct guests *guests;
     struct nets *nets;
+    struct hooks *hooks; /* NULL: none are configured */
     struct kid kids[ROLES];
     struct loop_timer *limit; /* of a stop */
     bool quitting, over, told_ready;

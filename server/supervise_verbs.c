@@ -98,6 +98,11 @@ static int on_net_check(struct kid *k, uint32_t id, struct msg_cur *c, struct er
     return nets_check(k->s->nets, id, c, e);
 }
 
+static int on_hook_run(struct kid *k, uint32_t id, struct msg_cur *c, struct err *e)
+{
+    return hooks_run(k->s->hooks, id, c, e);
+}
+
 /* What may come from whom; everything else ends the child. */
 #define FROM(role) (1u << (role))
 static const struct {
@@ -119,6 +124,7 @@ static const struct {
     { P_NET_RELOAD, FROM(ROLE_CORE), on_net_reload },
     { P_NET_RELEASE, FROM(ROLE_CORE), on_net_release },
     { P_NET_CHECK, FROM(ROLE_CORE), on_net_check },
+    { P_HOOK_RUN, FROM(ROLE_CORE), on_hook_run },
 };
 
 static int take(struct kid *k, const struct chan_msg *m, struct err *e)

@@ -163,6 +163,7 @@ def run_example(r, text):
         if not has_instances:
             assert r.json("apply", "-f", path)["changed"]
     elif text.startswith("["):
+        text = text.replace("/usr/share/doc/roost/examples/hooks/", f"{ROOT}/contrib/hooks/")
         (r.dir / "example.conf").write_text(text)
         shell(r, "roostd -c example.conf --check-config")
         printed = shell(r, "roostd -c example.conf --print-config").stdout
@@ -186,7 +187,7 @@ def test_readme_as_it_is_written(desk):
         languages.append(language)
         if needs_privilege(text):
             continue
-        if language in ("sh", "yaml"):
+        if language in ("sh", "yaml", "ini"):
             run_example(desk, text)
         else:
             assert language == "console" or "┌" in text, f"a test should know what this is:\n{text}"
@@ -302,9 +303,9 @@ def test_roost_conf_5_has_each_option():
                               check=True).stdout
     there, section = [], None
     for line in defaults.splitlines():
-        if (m := re.match(r"\[(.*)\]", line)):
+        if (m := re.match(r"#?\[(.*)\]", line)):
             section = m.group(1)
-        elif (m := re.match(r";([a-z-]+) =", line)):
+        elif (m := re.match(r"[;#]([a-z-]+) =", line)):
             there.append((section, m.group(1)))
     described = []
     for line in manual("roost.conf.5"):

@@ -38,8 +38,24 @@ static void test_options(void **state)
         }
         put_row(&want, &rows[i]);
     }
+    rows = hook_rows(&n);
+    buf_puts(&want, ".El\n.Ss [hook NAME]\n.Bl -tag -width Ds\n");
+    for (size_t i = 0; i < n; i++)
+        put_row(&want, &rows[i]);
     buf_puts(&want, ".El\n");
     manual_check("contrib/man", "roost.conf.5", "options", buf_str(&want));
+    buf_done(&want);
+}
+
+static void test_kinds(void **state)
+{
+    struct buf want = BUF_INIT;
+
+    (void)state;
+    for (int k = 0; k < EV_KINDS; k++)
+        buf_printf(&want, ".Cm %s%s\n", event_kind_name((enum event_kind)k),
+                   k + 1 < EV_KINDS ? " ," : "");
+    manual_check("contrib/man", "roost.conf.5", "kinds", buf_str(&want));
     buf_done(&want);
 }
 
@@ -47,6 +63,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_options),
+        cmocka_unit_test(test_kinds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -279,6 +279,50 @@ static void test_printed_defaults(void **state)
     buf_done(&out);
 }
 
+static void test_hooks(void **state)
+{
+    (void)state;
+    struct config c, got;
+    struct buf b = BUF_INIT;
+    struct err e = { 0 };
+    struct event ev = { .kind = EV_HOMED, .instance = { "web-1" } };
+    const struct name groups[] = { { "back" }, { "front" } };
+
+    assert_int_equal(read_text(&c,
+                               "[hook mail]\nevents = homed, failed overdue\ncommand = /bin/m -x  y\n"
+                               "instances = web-*\n[hook dns]\nevents=all\ncommand=/bin/d\ngroups=fr*\n",
+                               &e),
+                     0);
+    assert_int_equal(c.n_hooks, 2);
+    assert_string_equal(c.hooks[0].name.s, "mail");
+    assert_string_equal(c.hooks[0].command, "/bin/m -x  y");
+    assert_int_equal(c.hooks[0].events,
+                     UINT64_C(1) << EV_HOMED | UINT64_C(1) << EV_FAILED | UINT64_C(1) << EV_OVERDUE);
+    assert_int_equal(c.hooks[0].limit, 30000);
+    assert_true(hook_hears(&c.hooks[0], &ev, NULL, 0));
+    assert_true(hook_hears(&c.hooks[1], &ev, groups, 2));
+    assert_false(hook_hears(&c.hooks[1], &ev, groups, 1));
+    ev.kind = EV_STAGE;
+    assert_false(hook_hears(&c.hooks[0], &ev, NULL, 0));
+    ev = (struct event){ .kind = EV_FAILED };
+    assert_false(hook_hears(&c.hooks[0], &ev, NULL, 0)); /* of no instance */
+    config_set(&c, "roost.mode=rootless", NULL);
+    assert_int_equal(config_set(&c, "hook mail.retries=0", NULL), 0);
+    assert_int_equal(config_finish(&c, NULL), 0);
+    config_encode(&c, &b);
+    for (size_t len = 0; len < b.len; len++) {
+        struct msg_cur cut = msg_cur(b.data, len);
+        assert_int_equal(config_decode(&cut, &got, &e), -1);
+    }
+    struct msg_cur cur = msg_cur(b.data, b.len);
+    assert_int_equal(config_decode(&cur, &got, NULL), 0);
+    assert_int_equal(got.n_hooks, 2);
+    assert_int_equal(got.hooks[0].retries, 0);
+    assert_string_equal(got.hooks[0].instances, "web-*");
+    assert_int_equal(got.hooks[1].events, c.hooks[1].events);
+    buf_done(&b);
+}
+
 static void test_limits(void **state)
 {
     (void)state;
@@ -308,6 +352,7 @@ int main(void)
         cmocka_unit_test(test_together),
         cmocka_unit_test(test_channel),
         cmocka_unit_test(test_printed_defaults),
+        cmocka_unit_test(test_hooks),
         cmocka_unit_test(test_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,6 +26,36 @@ static struct caller a_caller(void)
 }
 
 /* One row per message: builds a good one, and decodes anything. */
+static void build_hook_run(struct buf *b)
+{
+    struct hook_run m = { .hook = { "mail" }, .json = "{}\n", .len = 3 };
+    hook_run_encode(&m, b);
+}
+static int take_hook_run(struct msg_cur *c, struct err *e)
+{
+    struct hook_run m;
+    if (hook_run_decode(c, &m, e) < 0)
+        return -1;
+    assert_true(m.hook.s[0] && m.len <= HOOK_JSON_MAX);
+    return 0;
+}
+
+static void build_hook_done(struct buf *b)
+{
+    struct hook_done m = { .hook = { "mail" }, .ok = true, .how = "exit code 0" };
+    m.output = "said\nthis\n";
+    m.len = 10;
+    hook_done_encode(&m, b);
+}
+static int take_hook_done(struct msg_cur *c, struct err *e)
+{
+    struct hook_done m;
+    if (hook_done_decode(c, &m, e) < 0)
+        return -1;
+    assert_true(m.hook.s[0] && strlen(m.how) < sizeof(m.how) && m.len <= HOOK_OUTPUT_MAX);
+    return 0;
+}
+
 static void build_seed_get(struct buf *b)
 {
     struct seed_get m = { .caller = a_caller(), .doc = SEED_VENDOR, .head = true };
@@ -165,6 +195,7 @@ static const struct {
     { build_served, take_served },     { build_tally, take_tally },
     { build_listen, take_listen },     { build_error, take_error },
     { build_hello, take_hello },       { build_text, take_text },
+    { build_hook_run, take_hook_run }, { build_hook_done, take_hook_done },
 };
 
 static int take(size_t i, const void *data, size_t len, struct err *e)
