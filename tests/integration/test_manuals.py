@@ -1,5 +1,6 @@
 """README.md and the manuals against what is built: each command line in them is run, each example accepted,
 and they name neither more nor less than there is."""
+import itertools
 import json
 import os
 import re
@@ -308,7 +309,7 @@ def test_roost_conf_5_has_each_option():
         elif (m := re.match(r"[;#]([a-z-]+) =", line)):
             there.append((section, m.group(1)))
     described = []
-    for line in manual("roost.conf.5"):
+    for line in itertools.takewhile(lambda line: line != ".Sh HOOKS", manual("roost.conf.5")):
         if (m := re.match(r"\.Ss \[(.*)\]", line)):
             section = m.group(1)
         elif (m := re.match(r"\.It Cm ([a-z-]+)$", line)):
