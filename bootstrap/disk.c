@@ -87,6 +87,23 @@ int disk_info_parse(const char *json, size_t len, struct disk_info *ret, struct 
     return rc;
 }
 
+static void add_create(const char *qemu_img, struct argv *out)
+{
+    argv_add(out, qemu_img);
+    argv_add(out, "create");
+    argv_add(out, "-q");
+    argv_add(out, "-f");
+    argv_add(out, "qcow2");
+}
+
+/* Sectors are what a disk is made of; a size between two would be rounded down by QEMU. */
+static void add_size(const char *file, uint64_t size, struct argv *out)
+{
+    argv_add(out, "--");
+    argv_add(out, file);
+    argv_addf(out, "%" PRIu64, (size + 511) / 512 * 512);
+}
+
 int disk_overlay_argv(const char *qemu_img, const char *file, const struct name *image,
                       enum disk_format format, uint64_t virtual_size, uint64_t size,
                       struct argv *out, struct err *e)
@@ -100,20 +117,31 @@ int disk_overlay_argv(const char *qemu_img, const char *file, const struct name 
                        "a disk of %s is smaller than image %s: it needs at least %s",
                        format_size(size, want), image->s, format_size(virtual_size, have));
     }
-    argv_add(out, qemu_img);
-    argv_add(out, "create");
-    argv_add(out, "-q");
-    argv_add(out, "-f");
-    argv_add(out, "qcow2");
+    add_create(qemu_img, out);
     argv_add(out, "-F");
     argv_add(out, disk_format_name(format));
     argv_add(out, "-b");
     argv_addf(out, "../../" DIR_IMAGES "/%s/" FILE_IMAGE_DISK, image->s);
-    argv_add(out, "--");
-    argv_add(out, file);
-    /* Sectors are what a disk is made of; a size between two would be rounded down by QEMU. */
-    argv_addf(out, "%" PRIu64, ((size ? size : virtual_size) + 511) / 512 * 512);
+    add_size(file, size ? size : virtual_size, out);
     return out->failed ? err_set(e, ERR_INTERNAL, "out of memory") : 0;
+}
+
+void disk_create_argv(const char *qemu_img, const char *file, uint64_t size, struct argv *out)
+{
+    add_create(qemu_img, out);
+    add_size(file, size, out);
+}
+
+void disk_top_argv(const char *qemu_img, const char *file, const char *below,
+                   enum disk_format format, uint64_t size, struct argv *out)
+{
+    add_create(qemu_img, out);
+    argv_add(out, "-u");
+    argv_add(out, "-F");
+    argv_add(out, disk_format_name(format));
+    argv_add(out, "-b");
+    argv_add(out, below);
+    add_size(file, size, out);
 }
 
 void disk_grow_argv(const char *qemu_img, const char *file, uint64_t size, struct argv *out)
@@ -123,7 +151,5 @@ void disk_grow_argv(const char *qemu_img, const char *file, uint64_t size, struc
     argv_add(out, "-q");
     argv_add(out, "-f");
     argv_add(out, "qcow2");
-    argv_add(out, "--");
-    argv_add(out, file);
-    argv_addf(out, "%" PRIu64, size);
+    add_size(file, size, out);
 }

@@ -25,6 +25,12 @@ int disk_overlay_argv(const char *qemu_img, const char *file, const struct name 
                       enum disk_format format, uint64_t virtual_size, uint64_t size,
                       struct argv *out, struct err *e);
 
+/* `qemu-img create` of an empty disk. */
+void disk_create_argv(const char *qemu_img, const char *file, uint64_t size, struct argv *out);
+/* Of an overlay over a disk of that format and size, which is not opened for it. */
+void disk_top_argv(const char *qemu_img, const char *file, const char *below,
+                   enum disk_format format, uint64_t size, struct argv *out);
+
 /* `qemu-img resize` of a stopped guest's overlay to a larger size (a smaller one is refused by it).
  */
 void disk_grow_argv(const char *qemu_img, const char *file, uint64_t size, struct argv *out);

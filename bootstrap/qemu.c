@@ -24,6 +24,18 @@ static const char *const file_names[QEMU_FILES] = {
     [QEMU_SEED] = "seed",
 };
 
+static bool is_top(enum qemu_file f)
+{
+    return f >= QEMU_TOP && f <= QEMU_TOP_LAST;
+}
+
+static const char *file_name(enum qemu_file f)
+{
+    if (is_top(f))
+        return "volatile";
+    return f >= QEMU_DRIVE0 && f <= QEMU_DRIVE_LAST ? "drive" : file_names[f];
+}
+
 /* QEMU reads these itself with open(2), past its fdset: /proc/self/fd/N is the same file there. */
 static bool by_plain_open(enum qemu_file f)
 {
@@ -37,10 +49,52 @@ void qemu_place_init(struct qemu_place *p)
         p->fd[i] = -1;
 }
 
+/* Of the place `n` among the other disks. */
+static const struct drive *drive_at(const struct launch *l, int n)
+{
+    return n < (int)l->n_drives ? &l->drives[n] : NULL;
+}
+
+const struct drive *qemu_drive(const struct launch *l, enum qemu_file f)
+{
+    if (f == QEMU_DISK || f == QEMU_TOP)
+        return l->image_format != DISK_NONE || l->root.file[0] ? &l->root : NULL;
+    if (f >= QEMU_DRIVE0 && f <= QEMU_DRIVE_LAST)
+        return drive_at(l, (int)(f - QEMU_DRIVE0));
+    if (f >= QEMU_TOP0 && f <= QEMU_TOP_LAST)
+        return drive_at(l, (int)(f - QEMU_TOP0));
+    return NULL;
+}
+
+bool qemu_writes(const struct launch *l, enum qemu_file f)
+{
+    const struct drive *d = qemu_drive(l, f);
+
+    if (d)
+        return is_top(f) || (!d->throw_away && !d->read_only);
+    return f == QEMU_VARS || f == QEMU_CONSOLE;
+}
+
+bool qemu_is_bottom(enum qemu_file f)
+{
+    return f == QEMU_DISK || (f >= QEMU_DRIVE0 && f <= QEMU_DRIVE_LAST);
+}
+
+static bool needs_disk(const struct launch *l, enum qemu_file f)
+{
+    const struct drive *d = qemu_drive(l, f);
+
+    return d && (!is_top(f) || d->throw_away);
+}
+
 bool qemu_needs(const struct launch *l, enum qemu_file f)
 {
     switch (f) {
     case QEMU_DISK:
+    case QEMU_DRIVE0 ... QEMU_DRIVE_LAST:
+    case QEMU_TOP:
+    case QEMU_TOP0 ... QEMU_TOP_LAST:
+        return needs_disk(l, f);
     case QEMU_BASE:
         return l->image_format != DISK_NONE;
     case QEMU_KERNEL:
@@ -82,7 +136,7 @@ static int check_launch(const struct launch *l, struct err *e)
                        l->cpus, CPUS_MAX);
     if (l->memory < 1u << 20)
         return err_set(e, ERR_INVALID, "instance %s: less than 1 MiB of memory", name);
-    if (l->image_format == DISK_NONE && !l->has_kernel)
+    if (l->image_format == DISK_NONE && !l->has_kernel && !l->root.file[0])
         return err_set(e, ERR_INVALID, "instance %s: neither disk nor kernel, nothing would boot",
                        name);
     if (l->has_initrd && !l->has_kernel)
@@ -114,7 +168,7 @@ static int check_place(const struct launch *l, const struct qemu_place *p, struc
         bool by_fd = p->fd[f] >= 0;
         if (is_wanted(l, p, (enum qemu_file)f) && by_path == by_fd)
             return err_set(e, ERR_INVALID, "instance %s: %s is given %s", l->instance.s,
-                           file_names[f], by_path ? "twice, by path and by descriptor" : "nowhere");
+                           file_name((enum qemu_file)f), by_path ? "twice, by path and by descriptor" : "nowhere");
     }
     if (p->path[QEMU_TAP])
         return err_set(e, ERR_INVALID, "instance %s: a tap has no path", l->instance.s);
@@ -163,7 +217,7 @@ static void add_descriptors(struct render *r)
             by_plain_open((enum qemu_file)f))
             continue;
         argv_add(r->out, "-add-fd");
-        argv_addf(r->out, "fd=%d,set=%d,opaque=%s", r->p->fd[f], f, file_names[f]);
+        argv_addf(r->out, "fd=%d,set=%d,opaque=%s", r->p->fd[f], f, file_name((enum qemu_file)f));
     }
 }
 

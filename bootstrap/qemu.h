@@ -10,7 +10,7 @@
 #include "model/verb.h"
 
 enum qemu_file {
-    QEMU_DISK, /* the overlay, read-write */
+    QEMU_DISK, /* the root disk: the overlay, or a file in place of one */
     QEMU_BASE, /* the image below it, read-only */
     QEMU_KERNEL,
     QEMU_INITRD,
@@ -21,6 +21,12 @@ enum qemu_file {
     QEMU_LOCK,    /* instance.lock: only inherited, never named */
     QEMU_TAP,     /* a launch with `tap`: a tap's descriptor, never a path; vm.sh makes its own */
     QEMU_SEED,    /* the seed's volume, read-only */
+    /* The other disks by their place in the launch, then what takes the writes of volatile ones. */
+    QEMU_DRIVE0,
+    QEMU_DRIVE_LAST = QEMU_DRIVE0 + DRIVES_MAX - 1,
+    QEMU_TOP, /* over QEMU_DISK */
+    QEMU_TOP0,
+    QEMU_TOP_LAST = QEMU_TOP0 + DRIVES_MAX - 1,
     QEMU_FILES
 };
 
@@ -38,6 +44,12 @@ struct qemu_place {
 };
 void qemu_place_init(struct qemu_place *p); /* all absent */
 
+/* The disk that is in a file of its own or somebody's (QEMU_DISK, QEMU_DRIVE0 …) or in what takes its
+ * writes; NULL: another kind of file. */
+const struct drive *qemu_drive(const struct launch *l, enum qemu_file f);
+bool qemu_is_bottom(enum qemu_file f); /* of these two the former */
+/* May QEMU write to it? Of a file that is open for reading only it must not be said so. */
+bool qemu_writes(const struct launch *l, enum qemu_file f);
 /* Which files this guest needs. */
 bool qemu_needs(const struct launch *l, enum qemu_file f);
 /* 0, or -1: ERR_INVALID when launch and place do not fit. */

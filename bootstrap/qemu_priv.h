@@ -22,7 +22,8 @@ void qemu_put_text(struct buf *b, const char *s);
 /* The name under which QEMU opens the file; fdset N is number N of enum qemu_file. */
 void qemu_put_file(struct buf *b, const struct qemu_place *p, enum qemu_file f);
 /* One -blockdev for the file (node NODE-file) and one for its format above it (node NODE), with
- * `options` (",name=value" or "") for both and `above` for the upper one alone. */
+ * `options` (",name=value" or "") for both and `above` for the upper one alone. A disk's format is
+ * told here, never guessed by QEMU. */
 void qemu_blockdev(struct render *r, enum qemu_file f, const char *node, const char *format,
                    const char *options, const char *above);
 

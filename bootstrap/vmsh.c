@@ -72,6 +72,46 @@ static void put_command(struct buf *out, const struct argv *a)
     buf_puts(out, " \\\n    \"$@\"\n");
 }
 
+/* The paths of its disks and of what takes the writes of volatile ones. */
+static void give_disks(const struct launch *l, struct qemu_place *p, char (*name)[DRIVE_NAME_SIZE])
+{
+    for (int f = 0; f < QEMU_FILES; f++) {
+        const struct drive *d = qemu_drive(l, (enum qemu_file)f);
+        if (!d || !qemu_needs(l, (enum qemu_file)f))
+            continue;
+        const char *serial = d == &l->root ? "" : d->serial;
+        if (!qemu_is_bottom((enum qemu_file)f))
+            drive_top_name(serial, *name);
+        else
+            drive_name(serial, *name);
+        p->path[f] = d->file[0] && qemu_is_bottom((enum qemu_file)f) ? d->file : *name;
+        name++;
+    }
+}
+
+static void put_volatile(struct buf *out, const struct drive *d, const char *file, const char *top)
+{
+    buf_printf(out, "qemu-img create -q -f qcow2 -F %s -b ",
+               disk_format_name(d->file[0] ? d->format : DISK_QCOW2));
+    buf_shell(out, file);
+    buf_printf(out, " %s\n", top);
+}
+
+static void put_volatiles(struct buf *out, const struct launch *l, const struct qemu_place *p)
+{
+    bool first = true;
+
+    for (int i = -1; i < (int)l->n_drives; i++) {
+        int file = i < 0 ? QEMU_DISK : QEMU_DRIVE0 + i, top = i < 0 ? QEMU_TOP : QEMU_TOP0 + i;
+        if (!qemu_needs(l, (enum qemu_file)top))
+            continue;
+        buf_puts(out, first ? "# What is written to these is gone the next time.\n" : "");
+        first = false;
+        put_volatile(out, i < 0 ? &l->root : &l->drives[i], p->path[file], p->path[top]);
+    }
+    buf_puts(out, first ? "" : "\n");
+}
+
 int vmsh_render(const struct launch *l, const char *binary, const char *firmware_code,
                 struct buf *out, struct err *e)
 {
@@ -81,6 +121,7 @@ int vmsh_render(const struct launch *l, const char *binary, const char *firmware
     char base[PATH_SIZE];
     char scripts[PATH_SIZE];
     auto_argv struct argv a = ARGV_INIT;
+    char names[2 * DRIVES_MAX + 2][DRIVE_NAME_SIZE];
     struct qemu_place p;
     qemu_place_init(&p);
     buf_printf(&dir, "../../" DIR_IMAGES "/%s", l->image.s);
@@ -91,7 +132,7 @@ int vmsh_render(const struct launch *l, const char *binary, const char *firmware
     p.binary = binary;
     p.tap_scripts = scripts;
     p.accel = ACCEL_TCG;
-    p.path[QEMU_DISK] = FILE_DISK;
+    give_disks(l, &p, names);
     p.path[QEMU_BASE] = base;
     p.path[QEMU_KERNEL] = kernel;
     p.path[QEMU_INITRD] = initrd;
@@ -102,6 +143,7 @@ int vmsh_render(const struct launch *l, const char *binary, const char *firmware
     if (qemu_args(l, &p, &a, e) < 0)
         return -1;
     put_head(out, l);
+    put_volatiles(out, l, &p);
     put_command(out, &a);
     return buf_check(out, e);
 }

@@ -18,7 +18,7 @@ struct option {
     const char *help;
 };
 
-#define ARGS_OPTIONS_MAX 40
+#define ARGS_OPTIONS_MAX 48
 #define ARGS_SAID_MAX    32 /* of options that may be said again, all together */
 struct said {
     const struct option *option;

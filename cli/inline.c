@@ -1,6 +1,7 @@
 #include "cli/inline.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,6 +164,50 @@ static int inline_user_data(const struct inlining *in, json_t *instance, const s
     return 0;
 }
 
+/* The files of disks: `disk: FILE`, and `file` of an object or of an item of `disks`. */
+static int inline_file(const struct inlining *in, json_t *owner, const char *key, size_t item,
+                       const struct spot *at, struct err *e)
+{
+    json_t *v = key ? json_object_get(owner, key) : json_array_get(owner, item), *text;
+    const char *s = json_string_value(v);
+    char full[PATH_SIZE], real[PATH_MAX];
+
+    if (json_is_object(v)) {
+        const struct spot here = spot_key(at, "file");
+        return inline_file(in, v, "file", 0, &here, e);
+    }
+    if (!s || (!strchr(s, '/') && !(key && strcmp(key, "file") == 0 && *s)))
+        return 0;
+    if (resolve(in, s, at, full, e) < 0)
+        return -1;
+    /* Without "..", and the same text however somebody came to it. */
+    if (!(text = json_string(realpath(full, real) ? real : full)))
+        return spot_bad(at, e, "not UTF-8");
+    return key ? json_object_set_new(owner, key, text) : json_array_set_new(owner, item, text);
+}
+
+static int inline_disks(const struct inlining *in, json_t *instance, const struct spot *at,
+                        struct err *e)
+{
+    const struct spot disk = spot_key(at, "disk"), disks = spot_key(at, "disks");
+    json_t *list = json_object_get(instance, "disks");
+
+    if (inline_file(in, instance, "disk", 0, &disk, e) < 0)
+        return -1;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const struct spot item = spot_item(&disks, i);
+        if (inline_file(in, list, NULL, i, &item, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int inline_instance(const struct inlining *in, json_t *instance, const struct spot *at,
+                           struct err *e)
+{
+    return inline_user_data(in, instance, at, e) < 0 ? -1 : inline_disks(in, instance, at, e);
+}
+
 typedef int inline_fn(const struct inlining *in, json_t *item, const struct spot *at,
                       struct err *e);
 
@@ -190,7 +235,7 @@ int fleet_inline(json_t *tree, const char *file, const struct yaml_map *map, con
 
     if (each(&in, tree, "identities", inline_keys, &root, e) < 0 ||
         each(&in, tree, "images", inline_image, &root, e) < 0 ||
-        inline_user_data(&in, json_object_get(tree, "defaults"), &defaults, e) < 0)
+        inline_instance(&in, json_object_get(tree, "defaults"), &defaults, e) < 0)
         return -1;
-    return each(&in, tree, "instances", inline_user_data, &root, e);
+    return each(&in, tree, "instances", inline_instance, &root, e);
 }

@@ -56,6 +56,48 @@ static void put_facts(struct table *t, const json_t *tree)
     }
 }
 
+/* "data 20.0 GiB nvme", "scratch /srv/a.img read-only": what there is to a disk. */
+static void put_disk(const json_t *d, struct buf *b)
+{
+    static const char *const flags[] = { "read-only", "volatile" };
+    const char *const texts[] = { out_text(d, "bus"), out_text(d, "cache") };
+    const json_t *size = json_object_get(d, "size");
+    char text[24];
+
+    buf_puts(b, out_text(d, "serial"));
+    if (size)
+        buf_printf(b, " %s", format_size((uint64_t)json_integer_value(size), text));
+    else
+        buf_printf(b, " %s", out_text(d, "file"));
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+        buf_printf(b, "%s%s", *texts[i] ? " " : "", texts[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+        if (json_is_true(json_object_get(d, flags[i])))
+            buf_printf(b, " %s", flags[i]);
+}
+
+/* The root disk where more than its size was said, and the others. */
+static void put_disks(struct table *t, const json_t *tree)
+{
+    const json_t *root = json_object_get(json_object_get(tree, "spec"), "disk");
+    json_t *list = json_object_get(tree, "disks"), *d;
+    size_t i;
+
+    if (json_is_object(root)) {
+        auto_buf struct buf b = BUF_INIT;
+        put_disk(root, &b);
+        const char *cells[] = { "root-disk", buf_str(&b) + (*buf_str(&b) == ' ') };
+        table_row(t, TINT_NONE, cells);
+    }
+    json_array_foreach(list, i, d)
+    {
+        auto_buf struct buf b = BUF_INIT;
+        put_disk(d, &b);
+        const char *cells[] = { i ? "" : "disks", buf_str(&b) };
+        table_row(t, TINT_NONE, cells);
+    }
+}
+
 static void put_keys(struct table *t, const json_t *keys)
 {
     size_t i;
@@ -111,6 +153,7 @@ static int print_show(struct cli *c, const json_t *tree, struct err *e)
 
     if (t) {
         put_facts(t, tree);
+        put_disks(t, tree);
         put_keys(t, json_object_get(tree, "host-keys"));
         put_paths(t, json_object_get(tree, "paths"));
     }

@@ -7,6 +7,7 @@
 #include "base/parse.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/drive.h"
 #include "cli/inline.h"
 #include "cli/operate.h"
 #include "cli/out.h"
@@ -78,7 +79,6 @@ static const struct {
     { "address", "address", text },
     { "cpus", "cpus", number },
     { "memory", "memory", size },
-    { "disk", "disk", size },
     { "bootstrapper", "bootstrapper", text },
     { "user-data", "user-data", text },
     { "domain", "domain", text },
@@ -99,6 +99,11 @@ static int in_options(const struct args *a, struct err *e)
         return err_wrap(e, "%s", command);
     const char *word = whole.text + len + (whole.text[len] == '/');
     size_t n = strcspn(word, "/:");
+    char place[64];
+    snprintf(place, sizeof place, "%.*s", (int)(colon > word ? colon - word : 0), word);
+    const char *disk = drive_option(place);
+    if (disk)
+        return err_set(e, whole.kind, "%s: --%s: %s", command, disk, colon + 2);
     for (size_t i = 0; i < ARRAY_SIZE(table); i++)
         if (strlen(table[i].word) == n && strncmp(table[i].word, word, n) == 0)
             return err_set(e, whole.kind, "%s: --%s: %s", command, table[i].option, colon + 2);
@@ -145,8 +150,8 @@ static json_t *fleet_of(const struct args *a, struct err *e)
         err_set(e, ERR_INTERNAL, "out of memory");
     else if (!getcwd(dir, sizeof dir))
         err_sys(e, "the working directory");
-    else if (words_of(a, words, e) == 0 && fleet_inline(tree, NULL, NULL, dir, e) == 0 &&
-             check(tree, e) == 0)
+    else if (words_of(a, words, e) == 0 && drives_said(a, NULL, words, e) == 0 &&
+             fleet_inline(tree, NULL, NULL, dir, e) == 0 && check(tree, e) == 0)
         return tree;
     json_decref(tree);
     in_options(a, e);
@@ -227,6 +232,9 @@ static int unset(const struct args *a, json_t *spec, struct err *e)
 
     for (int i = 0; i < n; i++) {
         size_t k = 0;
+        int disk = drive_unset(spec, said[i]);
+        if (disk > 0)
+            continue;
         while (k < ARRAY_SIZE(table) && strcmp(table[k].option, said[i]) != 0)
             k++;
         if (k == ARRAY_SIZE(table) || json_object_del(spec, table[k].word) < 0)
@@ -250,8 +258,9 @@ static json_t *changed(struct cli *c, const struct args *a, struct err *e)
     tree = json_pack("{s:{s:o}}", "instances", a->operand[0], words);
     if (!getcwd(dir, sizeof dir))
         err_sys(e, "the working directory");
-    else if (words_of(a, words, e) == 0 && fleet_inline(tree, NULL, NULL, dir, e) == 0 &&
-             unset(a, spec, e) == 0) {
+    else if (words_of(a, words, e) == 0 && unset(a, spec, e) == 0 &&
+             drives_said(a, spec, words, e) == 0 &&
+             fleet_inline(tree, NULL, NULL, dir, e) == 0) {
         json_object_update(spec, words);
         ret = json_pack("{s:{s:O}}", "instances", a->operand[0], spec);
     }

@@ -194,7 +194,7 @@ static int read_instance(struct reading *r, const char *name, const json_t *j,
     if (instance_name_parse(name, &checked, e) < 0 || spec_copy(&spec, &r->defaults, e) < 0)
         return spot_wrap(at, e);
     if (spec_read_at(&spec, j, at, e) == 0 && read_count(j, at, &count, e) == 0) {
-        if (spec.launcher == LAUNCHER_ROOST && !*spec.image.s)
+        if (spec.launcher == LAUNCHER_ROOST && !*spec.image.s && !(spec.root && *spec.root->file))
             spot_bad(at, e, "has no image: say image: NAME here or in defaults");
         else
             ret = expand(r, name, &spec, count, at, e);

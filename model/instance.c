@@ -19,8 +19,18 @@ void spec_init(struct spec *s, const struct spec_defaults *d)
     };
 }
 
+static void drop_disks(struct spec *s)
+{
+    free(s->root);
+    free(s->drives);
+    s->root = s->drives = NULL;
+    s->n_drives = 0;
+    s->disk = 0;
+}
+
 void spec_done(struct spec *s)
 {
+    drop_disks(s);
     free(s->user_data);
     json_decref(s->vars);
     s->user_data = NULL;
@@ -28,19 +38,45 @@ void spec_done(struct spec *s)
     s->vars = NULL;
 }
 
+/* NULL: no memory, or there is nothing. */
+static void *copy_of(const void *from, size_t len, size_t room)
+{
+    char *to = from ? calloc(1, room) : NULL;
+    return to ? memcpy(to, from, len) : NULL;
+}
+
 int spec_copy(struct spec *to, const struct spec *from, struct err *e)
 {
-    char *user_data = NULL;
-    if (from->user_data) {
-        user_data = malloc(from->user_data_len + 1);
-        if (!user_data)
-            return err_set(e, ERR_INTERNAL, "out of memory");
-        memcpy(user_data, from->user_data, from->user_data_len);
-        user_data[from->user_data_len] = '\0';
+    size_t drives = (size_t)from->n_drives * sizeof(*from->drives);
+    struct spec s = *from;
+    s.user_data = copy_of(from->user_data, from->user_data_len, from->user_data_len + 1);
+    s.root = copy_of(from->root, sizeof(*s.root), sizeof(*s.root));
+    s.drives = copy_of(from->drives, drives, drives);
+    if (!s.user_data != !from->user_data || !s.root != !from->root || !s.drives != !from->drives) {
+        free(s.user_data);
+        free(s.root);
+        free(s.drives);
+        return err_set(e, ERR_INTERNAL, "out of memory");
     }
-    *to = *from;
-    to->user_data = user_data;
+    *to = s;
     json_incref(to->vars);
+    return 0;
+}
+
+void spec_root(const struct spec *s, struct drive *ret)
+{
+    *ret = s->root ? *s->root : (struct drive){ .size = 0 };
+    ret->size = s->disk;
+}
+
+int spec_set_root(struct spec *s, const struct drive *d, struct err *e)
+{
+    struct drive *root = NULL;
+    if (!drive_is_plain(d) && !(root = copy_of(d, sizeof(*d), sizeof(*d))))
+        return err_set(e, ERR_INTERNAL, "out of memory");
+    free(s->root);
+    s->root = root;
+    s->disk = d->size;
     return 0;
 }
 
@@ -57,18 +93,32 @@ static int drop_launching(struct spec *s, const json_t *j, const struct spot *at
     }
     s->image = (struct name){ 0 };
     s->cpus = 0;
-    s->memory = s->disk = 0;
+    s->memory = 0;
+    drop_disks(s);
     s->firmware_set = false;
     s->autostart = false;
     s->autostart_order = AUTOSTART_ORDER;
     return 0;
 }
 
+static int check_disks(struct spec *s, const json_t *j, const struct spot *at, struct err *e)
+{
+    const struct spot image = spot_key(at, "image"), disks = spot_key(at, "disks");
+
+    if (s->root && s->root->file[0]) {
+        if (json_object_get(j, "image"))
+            return spot_bad(&image, e, "a root disk that is a file stands on no image: say image or "
+                                       "disk: FILE");
+        s->image = (struct name){ 0 };
+    }
+    return drives_check(s->root, s->drives, s->n_drives, e) < 0 ? spot_wrap(&disks, e) : 0;
+}
+
 int spec_read_at(struct spec *s, const json_t *j, const struct spot *at, struct err *e)
 {
     const struct spot serial = spot_key(at, "serial");
 
-    if (words_read(&spec_words, s, j, at, e) < 0)
+    if (words_read(&spec_words, s, j, at, e) < 0 || check_disks(s, j, at, e) < 0)
         return -1;
     /* That of its own guests holds their seed URL. */
     if (s->launcher == LAUNCHER_ROOST && s->serial.s[0])

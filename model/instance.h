@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "model/addr.h"
+#include "model/drive.h"
 #include "model/groupdef.h"
 #include "model/image.h"
 #include "model/marks.h"
@@ -36,7 +37,6 @@ bool bootstrapper_is_drive(enum bootstrapper b);
 #define INSTANCE_CPUS_MAX   512
 #define INSTANCE_MEMORY_MIN (UINT64_C(16) << 20)
 #define INSTANCE_MEMORY_MAX (UINT64_C(64) << 40)
-#define INSTANCE_DISK_MIN   (UINT64_C(1) << 20)
 #define IID_MAX             84 /* "iid-" NAME "-" 4294967295 */
 
 /* What an operator writes. */
@@ -52,7 +52,10 @@ struct spec {
     struct name groups[INSTANCE_GROUPS_MAX]; /* sorted, unique */
     int n_groups;
     unsigned cpus;
-    uint64_t memory, disk; /* bytes; disk 0: as large as the image */
+    uint64_t memory, disk; /* bytes; disk 0: as large as the image, or a file */
+    struct drive *root;    /* what else was said of the root disk; NULL: nothing (spec_root()) */
+    struct drive *drives;  /* the other disks */
+    int n_drives;
     bool firmware_set;     /* else the image's */
     enum firmware firmware;
     struct tag tag;   /* empty: the name */
@@ -84,10 +87,15 @@ void spec_done(struct spec *s);
  */
 int spec_copy(struct spec *to, const struct spec *from, struct err *e);
 
+/* The root disk with its size. Setting it keeps a copy. */
+void spec_root(const struct spec *s, struct drive *ret);
+int spec_set_root(struct spec *s, const struct drive *d, struct err *e);
+
 /* Reads the words of an instance (fleet form) over what is in *s already, so that defaults come
  * first. user-data is text here (or {"base64": …} for what is not UTF-8); file names were resolved
  * by the client. `pointer` (JSON pointer of j) starts every message. Unknown words: ERR_INVALID
  * with the nearest known one. Lists replace what was there, vars are merged by their first level.
+ * A root disk that is a file stands on no image: one that is inherited is forgotten, one in j refused.
  * For `launcher: external` the words of roost's own launching (image, cpus, memory, disk, firmware,
  * autostart) are refused in j and forgotten where an earlier reading left them; `serial` is for
  * those only. After a failure *s holds some of the words, and is still to be released. */
@@ -109,7 +117,7 @@ struct field_change {
  * the count (at most max), the gravest in *ret_worst. ERR_CONFLICT for what cannot change at all
  * (tag, uuid, serial, mac, launcher: remove and create again), also when it appears or goes: a caller for
  * whom writing down the computed value is no change puts it into both forms first. disk: to grow
- * (or from 0, the image's size) needs a restart, to shrink (or to 0) a rebuild. address: a
+ * (or from 0, the image's size) needs a restart, as its other words do, to shrink (or to 0) a rebuild. address: a
  * reservation that the next DHCP request sees, so a restart; with a bootstrapper by volume (drive,
  * drive-network), whose network configuration is read once, a rebuild. */
 int spec_diff(const json_t *old, const json_t *new_, struct field_change *ret, int max,

@@ -145,28 +145,49 @@ EMITTER(memory)
     return emit_number(s, s->memory);
 }
 
+/* --- its disks --- */
+
 READER(disk)
 {
-    uint64_t bytes;
-    if (value_size(v, 0, at, &bytes, e) < 0)
+    struct drive d;
+    spec_root(obj, &d);
+    if (drive_read(&d, true, v, at, e) < 0)
         return -1;
-    if (bytes > 0 && value_size(v, INSTANCE_DISK_MIN, at, &bytes, e) < 0)
-        return -1;
-    ((struct spec *)obj)->disk = bytes;
-    return 0;
+    return spec_set_root(obj, &d, e) < 0 ? spot_wrap(at, e) : 0;
 }
 
 EMITTER(disk)
 {
     const struct spec *s = obj;
-    return emit_number(s, s->disk);
+    struct drive d;
+    spec_root(s, &d);
+    return s->launcher == LAUNCHER_ROOST ? drive_emit(&d, true) : NULL;
+}
+
+/* Of a root disk that roost makes, in either canonical form; -1: of a file. */
+static json_int_t size_of(const json_t *spec)
+{
+    const json_t *disk = json_object_get(spec, "disk");
+    const json_t *size = json_is_object(disk) ? json_object_get(disk, "size") : disk;
+    return size ? json_integer_value(size) : -1;
 }
 
 static enum change judge_disk(const json_t *old, const json_t *new_)
 {
-    json_int_t was = json_integer_value(json_object_get(old, "disk"));
-    json_int_t is = json_integer_value(json_object_get(new_, "disk"));
-    return is > was ? CHANGE_RESTART : CHANGE_REBUILD;
+    json_int_t was = size_of(old), is = size_of(new_);
+    return is < 0 || is >= was ? CHANGE_RESTART : CHANGE_REBUILD;
+}
+
+READER(disks)
+{
+    struct spec *s = obj;
+    return drives_read(v, at, &s->drives, &s->n_drives, e);
+}
+
+EMITTER(disks)
+{
+    const struct spec *s = obj;
+    return drives_emit(s->drives, s->n_drives);
 }
 
 READER(firmware)
@@ -396,6 +417,7 @@ static const struct field fields[] = {
     { { "count", NULL, NULL }, FIELD_OWN, CHANGE_NONE, NULL },
     { ROW("cpus", cpus), FIELD_ROOST, CHANGE_RESTART, NULL },
     { ROW("disk", disk), FIELD_ROOST, CHANGE_RESTART, judge_disk },
+    { ROW("disks", disks), FIELD_ROOST, CHANGE_RESTART, NULL },
     { ROW("domain", domain), 0, CHANGE_REBUILD, NULL },
     { ROW("firmware", firmware), FIELD_ROOST, CHANGE_RESTART, NULL },
     { ROW("groups", groups), 0, CHANGE_LIVE, NULL },

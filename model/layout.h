@@ -49,7 +49,7 @@
 #define FILE_IMAGE_INITRD "initrd"
 
 /* In an instance's directory. */
-#define FILE_DISK "disk.qcow2"
+#define FILE_DISK "disk.qcow2" /* the root disk; the others: model/drive.h */
 #define FILE_VARS "vars.fd" /* UEFI variables, the guest's own */
 #define FILE_LOCK_QEMU                                                                             \
     "instance.lock"              /* flock'ed by QEMU's inherited descriptor as long as it lives */

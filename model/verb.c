@@ -12,6 +12,14 @@
 /* Each decoder reads all its fields, insists on the end, then checks each value by the parser of
  * its type: what comes out is as good as if the decoder's own side had parsed it. */
 
+static void put_drives(struct buf *out, const struct launch *l)
+{
+    drive_put(out, &l->root);
+    msg_put_u32(out, l->n_drives);
+    for (uint32_t i = 0; i < l->n_drives && i < DRIVES_MAX; i++)
+        drive_put(out, &l->drives[i]);
+}
+
 void launch_encode(const struct launch *l, struct buf *out)
 {
     char mac[MAC_TEXT];
@@ -31,6 +39,7 @@ void launch_encode(const struct launch *l, struct buf *out)
     verb_put_enum(out, l->firmware);
     msg_put_str(out, l->image.s);
     verb_put_enum(out, l->image_format);
+    put_drives(out, l);
     msg_put_u8(out, l->has_kernel);
     msg_put_u8(out, l->has_initrd);
     msg_put_str(out, l->cmdline);
@@ -39,6 +48,18 @@ void launch_encode(const struct launch *l, struct buf *out)
     msg_put_str(out, l->network.s);
     msg_put_u8(out, l->tap);
     msg_put_u16(out, l->mtu);
+}
+
+static void get_drives(struct msg_cur *c, struct launch *l)
+{
+    drive_get(c, true, &l->root);
+    l->n_drives = msg_get_u32(c);
+    if (l->n_drives > DRIVES_MAX) {
+        c->failed = true;
+        l->n_drives = 0;
+    }
+    for (uint32_t i = 0; i < l->n_drives; i++)
+        drive_get(c, false, &l->drives[i]);
 }
 
 static void launch_read(struct msg_cur *c, struct launch *l, char mac[MAC_TEXT])
@@ -58,6 +79,7 @@ static void launch_read(struct msg_cur *c, struct launch *l, char mac[MAC_TEXT])
     l->firmware = (enum firmware)verb_get_enum(c, FIRMWARES);
     msg_get_str(c, l->image.s, sizeof l->image.s);
     l->image_format = (enum disk_format)verb_get_enum(c, DISK_FORMATS);
+    get_drives(c, l);
     l->has_kernel = msg_get_bool(c);
     l->has_initrd = msg_get_bool(c);
     msg_get_str(c, l->cmdline, sizeof l->cmdline);
@@ -109,15 +131,36 @@ static int launch_check_machine(const struct launch *l, struct err *e)
         return verb_wrong("launch", "cpus", e);
     if (l->memory < INSTANCE_MEMORY_MIN || l->memory > INSTANCE_MEMORY_MAX)
         return verb_wrong("launch", "memory", e);
-    if (verb_check_name(&l->image, "image name", e) < 0)
+    if (l->image.s[0] && verb_check_name(&l->image, "image name", e) < 0)
         return -1;
     if (l->has_initrd && !l->has_kernel)
         return verb_wrong("launch", "initrd without a kernel", e);
-    if (l->image_format == DISK_NONE && !l->has_kernel)
+    if (!l->image.s[0] && (l->image_format != DISK_NONE || l->has_kernel))
+        return verb_wrong("launch", "image name", e);
+    if (l->image_format == DISK_NONE && !l->has_kernel && !l->root.file[0])
         return verb_wrong("launch", "image without disk and kernel", e);
     if (!ascii_printable(l->cmdline, strlen(l->cmdline)))
         return verb_wrong("launch", "kernel command line", e);
     return l->domain[0] ? domain_parse(l->domain, domain, e) : 0;
+}
+
+/* A file's format is never left to QEMU, which would guess it. */
+static bool is_told(const struct drive *d)
+{
+    return !d->file[0] || d->format != DISK_NONE;
+}
+
+static int launch_check_drives(const struct launch *l, struct err *e)
+{
+    bool told = is_told(&l->root);
+
+    for (uint32_t i = 0; i < l->n_drives; i++)
+        told &= is_told(&l->drives[i]);
+    if (!told)
+        return verb_wrong("launch", "format of a file", e);
+    if (l->root.file[0] && l->image.s[0])
+        return verb_wrong("launch", "image beside a file", e);
+    return drives_check(&l->root, l->drives, (int)l->n_drives, e);
 }
 
 static int launch_check_network(const struct launch *l, struct err *e)
@@ -139,7 +182,7 @@ int launch_decode(struct msg_cur *c, struct launch *ret, struct err *e)
     launch_read(c, &l, mac);
     if (msg_end(c, "launch", e) < 0 || launch_check_identity(&l, mac, e) < 0 ||
         launch_check_seed(&l, e) < 0 || launch_check_machine(&l, e) < 0 ||
-        launch_check_network(&l, e) < 0)
+        launch_check_drives(&l, e) < 0 || launch_check_network(&l, e) < 0)
         return -1;
     *ret = l;
     return 0;

@@ -10,6 +10,7 @@
 
 #include "base/msg.h"
 #include "model/addr.h"
+#include "model/drive.h"
 #include "model/image.h"
 #include "model/name.h"
 #include "model/network.h"
@@ -35,8 +36,11 @@ struct launch {
     uint64_t memory; /* bytes */
     enum arch arch;
     enum firmware firmware;
-    struct name image;
-    enum disk_format image_format; /* of the base; DISK_NONE: no disk at all */
+    struct name image; /* "" where the root disk is a file */
+    enum disk_format image_format; /* of the base; DISK_NONE: no disk at all, but root's file */
+    struct drive root;             /* of a file the format is told */
+    struct drive drives[DRIVES_MAX];
+    uint32_t n_drives;
     bool has_kernel, has_initrd;   /* direct kernel boot from the image's files */
     char cmdline[CMDLINE_MAX + 1];
     enum network_kind network_kind;

@@ -130,7 +130,7 @@ static int check_together(const struct config *c, struct err *e)
             c->account);
         return at_origin(c, "ansible", "user", e);
     }
-    if (c->disk && c->disk < INSTANCE_DISK_MIN) {
+    if (c->disk && c->disk < DRIVE_SIZE_MIN) {
         err_set(e, ERR_INVALID, "%" PRIu64 " bytes are no disk: 1M or more (say 10G), or 0",
                 c->disk);
         return at_origin(c, "defaults", "disk", e);

@@ -1,24 +1,15 @@
-/* A guest's disk: an overlay of its image, made at its first start, grown when its definition grew,
- * and of one generation: a rebuild that is on record makes it worthless. */
+/* What is on record of a guest's root disk: it is of one generation, so that a rebuild that is on
+ * record makes it worthless; and what goes with it. Making it: core_drive.c. */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
-#include "bootstrap/disk.h"
 #include "model/layout.h"
 #include "server/core_machine.h"
-
-#define QEMU_IMG_LIMIT_MS 60000
-#define QEMU_IMG_MEMORY   (2ull << 30)
-
-static void disk_path(const struct machine *m, char *out, size_t size)
-{
-    snprintf(out, size, "%s/%s/%s/%s", m->c->config.state, DIR_INSTANCES, m->name.s, FILE_DISK);
-}
 
 /* ---- what is on record of it: "SIZE GENERATION", 0 where it is not known ---- */
 
@@ -44,6 +35,15 @@ static int write_record(struct core *c, int64_t id, uint64_t size, uint32_t gene
     snprintf(key, sizeof key, "disk:%lld", (long long)id);
     snprintf(text, sizeof text, "%llu %u", (unsigned long long)size, generation);
     return store_meta_set(c->store, key, text, e);
+}
+
+bool disk_grew(const struct machine *m)
+{
+    uint32_t generation;
+    uint64_t was;
+
+    read_record(m->c, m->id, &was, &generation);
+    return m->disk_size > was;
 }
 
 int disk_record(const struct machine *m, uint32_t generation, struct err *e)
@@ -90,93 +90,19 @@ int disk_discard(struct core *c, const char *name, struct err *e)
     return 0;
 }
 
-/* ---- making and growing it ---- */
-
-/* Made under another name first: a disk that is there is whole. */
-static int put_in_place(const struct machine *m, struct err *e)
+void disk_throw_away(const struct core *c, const char *name)
 {
-    char path[PATH_SIZE + 160], tmp[PATH_SIZE + 164];
+    static const char prefix[] = "volatile";
+    char path[PATH_SIZE + 128];
+    struct dirent *d;
 
-    disk_path(m, path, sizeof path);
-    snprintf(tmp, sizeof tmp, "%s.new", path);
-    return rename(tmp, path) < 0 ? err_sys(e, "%s", path) : 0;
-}
-
-static void qemu_img_ended(const struct spawn_exit *x, void *arg)
-{
-    struct machine *m = arg;
-    char status[64];
-    struct err e;
-    int r;
-
-    m->disk = NULL;
-    if (x->status != 0 || x->timed_out)
-        r = err_set(&e, ERR_IO, "instance %s: qemu-img: %s: %.300s", m->name.s,
-                    child_status_text(x->status, x->timed_out, status), buf_str(x->err));
-    else
-        r = m->disk_fresh ? put_in_place(m, &e) : 0;
-    m->disk_done(m, r < 0 ? &e : NULL);
-}
-
-/* A definition that grew since the disk was made. */
-static bool must_grow(const struct machine *m)
-{
-    uint32_t generation;
-    uint64_t was;
-
-    read_record(m->c, m->id, &was, &generation);
-    return m->disk_size > was;
-}
-
-/* 1: qemu-img is needed, *a says how; 0: the disk is as it should be. */
-static int disk_argv(struct machine *m, const struct image *image, struct argv *a, struct err *e)
-{
-    const char *qemu_img = m->c->config.qemu_img[0] ? m->c->config.qemu_img : "qemu-img";
-    char path[PATH_SIZE + 160], tmp[PATH_SIZE + 164];
-    struct stat st;
-
-    disk_path(m, path, sizeof path);
-    m->disk_fresh = stat(path, &st) < 0;
-    if (m->disk_fresh && errno != ENOENT)
-        return err_sys(e, "%s", path);
-    if (!m->disk_fresh && !must_grow(m))
-        return 0;
-    snprintf(tmp, sizeof tmp, "%s.new", path);
-    if (!m->disk_fresh)
-        disk_grow_argv(qemu_img, path, m->disk_size, a);
-    else if (disk_overlay_argv(qemu_img, tmp, &image->name, image->format, image->virtual_size,
-                               m->disk_size, a, e) < 0)
-        return -1;
-    return 1;
-}
-
-int disk_make(struct machine *m, const struct instance *i,
-              void (*done)(struct machine *m, const struct err *err), struct err *e)
-{
-    struct core *c = m->c;
-    struct spawn_opts o = SPAWN_OPTS_INIT;
-    auto_argv struct argv a = ARGV_INIT;
-    char dir[PATH_SIZE + 128];
-    struct image image;
-    int r;
-
-    if (!i->spec.image.s[0])
-        return err_set(e, ERR_INVALID, "instance %s has no image", i->name.s);
-    snprintf(dir, sizeof dir, "%s/%s/%s", c->config.state, DIR_INSTANCES, m->name.s);
-    m->disk_size = i->spec.disk;
-    m->disk_done = done;
-    if (core_image(c, i->spec.image.s, &image, e) < 0 || dir_make_all(dir, 0700, e) < 0)
-        return -1;
-    if (image.format == DISK_NONE || (r = disk_argv(m, &image, &a, e)) == 0)
-        return 0;
-    if (r < 0)
-        return -1;
-    o.capture = true;
-    o.limit_ms = QEMU_IMG_LIMIT_MS;
-    o.max_memory = QEMU_IMG_MEMORY;
-    if (!(m->disk = child_spawn(c->loop, &a, &o, qemu_img_ended, m, e)))
-        return e->kind == ERR_NOT_FOUND
-                   ? err_set(e, ERR_NOT_FOUND, "qemu-img is missing: apt install qemu-utils")
-                   : -1;
-    return 1;
+    snprintf(path, sizeof path, "%s/%s/%s", c->config.state, DIR_INSTANCES, name);
+    DIR *dir = opendir(path);
+    if (!dir)
+        return;
+    while ((d = readdir(dir)))
+        if (strncmp(d->d_name, prefix, sizeof prefix - 1) == 0 &&
+            unlinkat(dirfd(dir), d->d_name, 0) < 0 && errno != ENOENT)
+            log_of(LOG_WARN_, name, "%s/%s: %s", path, d->d_name, strerror(errno));
+    closedir(dir);
 }

@@ -28,6 +28,15 @@ static int fill_image(struct core *c, const struct instance *i, struct launch *l
     return 0;
 }
 
+static int fill_disks(const struct instance *i, struct launch *l)
+{
+    spec_root(&i->spec, &l->root);
+    l->n_drives = (uint32_t)i->spec.n_drives;
+    for (uint32_t k = 0; k < l->n_drives; k++)
+        l->drives[k] = i->spec.drives[k];
+    return 0;
+}
+
 /* Where guests of a network find roost. */
 void core_base_url(const struct core *c, const struct network *n, char ret[BASE_URL_MAX + 1])
 {
@@ -57,7 +66,7 @@ static int fill(struct core *c, const struct guest *g, const struct instance *i,
 
     if (!n)
         return err_set(e, ERR_NOT_FOUND, "network %s is not defined", i->spec.network.s);
-    if (fill_image(c, i, l, e) < 0)
+    if (fill_image(c, i, l, e) < 0 || fill_disks(i, l) < 0)
         return -1;
     l->instance = g->name;
     l->launch_id = g->launch_id;

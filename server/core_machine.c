@@ -112,9 +112,7 @@ void machine_free(struct machine *m)
     loop_timer_free(m->stop_timer);
     loop_timer_free(m->qmp_again);
     loop_timer_free(m->end_timer);
-    if (m->disk && m->disk_fresh) /* half of a new one; one that grows is left to end it */
-        child_kill(m->disk, SIGKILL, NULL);
-    child_forget(m->disk);
+    disk_give_up(m);
     waiters_call(&m->on_start, NULL, &e);
     waiters_call(&m->on_end, NULL, &e);
     free(m);
@@ -286,6 +284,7 @@ static void ended(bool committed, void *arg)
         return;
     }
     struct waiter *waiting = steal_ptr(m->on_end);
+    disk_throw_away(m->c, m->name.s);
     machine_free(m);
     waiters_call(&waiting, NULL, NULL);
 }

@@ -58,10 +58,10 @@ struct machine {
     bool stop_forced;
     char stop_how[64];
 
-    struct child *disk; /* qemu-img at work */
+    struct child *disk;    /* qemu-img at work */
+    struct disk_job *jobs; /* what it has to do, the first is under way */
     void (*disk_done)(struct machine *m, const struct err *err);
-    uint64_t disk_size; /* asked for; 0: as the image */
-    bool disk_fresh;    /* it is made, not grown */
+    uint64_t disk_size; /* of the root disk, asked for; 0: as the image */
     char actor[64];
     struct waiter *on_start, *on_end;
 };
@@ -93,11 +93,21 @@ void machine_ask(struct core *c, const struct name *name, uint64_t launch_id);
 /* The stop that was asked for goes on: its QEMU is there now, or again. */
 void machine_stop_on(struct machine *m);
 
-/* --- core_disk.c --- */
-/* 1: qemu-img works on the disk, done() is called with its outcome (e's text ready for people); 0:
- * the disk is as it should be. */
+/* --- core_drive.c: its disks, made and grown --- */
+/* 1: qemu-img works on the disks, done() is called with its outcome (e's text ready for people); 0:
+ * they are as they should be. */
 int disk_make(struct machine *m, const struct instance *i,
               void (*done)(struct machine *m, const struct err *err), struct err *e);
+/* What is being made is given up; a disk that grows is left to it. */
+void disk_give_up(struct machine *m);
+/* Before an instance `name` is defined so: do its disks go with those that are there already? */
+int disk_check(const struct core *c, const char *name, const struct spec *s, struct err *e);
+
+/* --- core_disk.c --- */
+/* The definition of the root disk has grown since it was made. */
+bool disk_grew(const struct machine *m);
+/* What was written to volatile disks. */
+void disk_throw_away(const struct core *c, const char *name);
 /* What the disk is goes on record with the launch. */
 int disk_record(const struct machine *m, uint32_t generation, struct err *e);
 /* The disk, if there is one, is of this generation: recorded before the next one begins. */

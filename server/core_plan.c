@@ -10,6 +10,7 @@
 #include "seeds/userdata.h"
 #include "server/core_ansible.h"
 #include "server/core_apply.h"
+#include "server/core_machine.h"
 #include "server/core_network.h"
 
 #define FIELDS_MAX 32
@@ -451,6 +452,7 @@ static int plan_instance(struct apply *a, const struct fleet_instance *f, struct
     struct guest g, other;
 
     if (check_references(a, f, e) < 0 || apply_fits_image(a, f, e) < 0 ||
+        disk_check(a->c, f->name.s, &f->spec, e) < 0 ||
         check_user_data(a, f, e) < 0 || check_bootstrapper(f, e) < 0 || check_playbook(a, f, e) < 0)
         return -1;
     if (store_guest_by_name(a->c->store, f->name.s, &g, e) == 0)

@@ -79,6 +79,7 @@ static void put_spec(const struct view *v, const struct spec *s, json_t *j)
     json_object_set_new(j, "cpus", json_integer(s->cpus));
     json_object_set_new(j, "memory", json_integer((json_int_t)s->memory));
     json_object_set_new(j, "disk", json_integer((json_int_t)s->disk));
+    json_object_set_new(j, "disks", s->n_drives ? drives_emit(s->drives, s->n_drives) : json_array());
     json_object_set_new(j, "autostart", json_boolean(s->autostart));
     json_object_set_new(j, "user", text_or_null(login));
 }

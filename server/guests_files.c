@@ -17,14 +17,14 @@
 
 enum where { IN_INSTANCE, IN_IMAGE, IN_CONFIG };
 
-/* Each file of a guest: where it lies, how it is opened. The lock is not here, it comes first. */
+/* Each file of a guest: where it lies, how it is opened. The lock is not here, it comes first, nor the
+ * disks. */
 static const struct {
     enum qemu_file file;
     enum where where;
     const char *name;
     int flags;
 } rows[] = {
-    { QEMU_DISK, IN_INSTANCE, FILE_DISK, O_RDWR },
     { QEMU_BASE, IN_IMAGE, FILE_IMAGE_DISK, O_RDONLY },
     { QEMU_KERNEL, IN_IMAGE, FILE_IMAGE_KERNEL, O_RDONLY },
     { QEMU_INITRD, IN_IMAGE, FILE_IMAGE_INITRD, O_RDONLY },
@@ -169,16 +169,43 @@ static int open_row(const struct guests *g, int dir, int image, size_t i, struct
 static int open_rows(const struct guests *g, const struct launch *l, struct guest_files *f,
                      struct err *e)
 {
-    auto_close int image =
-        file_open_beneath(g->place->images, l->image.s, O_RDONLY | O_DIRECTORY, 0, e);
+    auto_close int image = -1;
 
-    if (image < 0)
+    if (l->image.s[0])
+        image = file_open_beneath(g->place->images, l->image.s, O_RDONLY | O_DIRECTORY, 0, e);
+    if (l->image.s[0] && image < 0)
         return err_wrap(e, "%s", DIR_IMAGES);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         if (!qemu_needs(l, rows[i].file))
             continue;
         f->fd[rows[i].file] = open_row(g, f->dir, image, i, e);
         if (f->fd[rows[i].file] < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Where it lies, below the instance's directory. */
+static int open_disk(const struct launch *l, int dir, enum qemu_file f, struct err *e)
+{
+    const struct drive *d = qemu_drive(l, f);
+    const char *serial = d == &l->root ? "" : d->serial;
+    char name[DRIVE_NAME_SIZE];
+
+    if (qemu_is_bottom(f))
+        drive_name(serial, name);
+    else
+        drive_top_name(serial, name);
+    return file_open_beneath(dir, name, qemu_writes(l, f) ? O_RDWR : O_RDONLY, 0, e);
+}
+
+static int open_disks(const struct launch *l, struct guest_files *f, struct err *e)
+{
+    for (int i = 0; i < QEMU_FILES; i++) {
+        if (!qemu_drive(l, (enum qemu_file)i) || !qemu_needs(l, (enum qemu_file)i))
+            continue;
+        f->fd[i] = open_disk(l, f->dir, (enum qemu_file)i, e);
+        if (f->fd[i] < 0)
             return -1;
     }
     return 0;
@@ -202,7 +229,7 @@ static int open_all(const struct guests *g, const struct launch *l, struct guest
         return -1;
     if (qemu_needs(l, QEMU_VARS) && make_vars(g, f->dir, e) < 0)
         return -1;
-    if (open_rows(g, l, f, e) < 0)
+    if (open_rows(g, l, f, e) < 0 || open_disks(l, f, e) < 0)
         return -1;
     f->log =
         file_open_beneath(f->dir, FILE_QEMU_LOG, O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0600, e);

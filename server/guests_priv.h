@@ -64,9 +64,7 @@ struct guest_files {
     int fd[QEMU_FILES]; /* -1: not needed */
     int log;
 };
-#define GUEST_FILES_INIT                                                                           \
-    ((struct guest_files){ -1, { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 }, -1 })
-_Static_assert(QEMU_FILES == 11, "GUEST_FILES_INIT names each");
+#define GUEST_FILES_INIT ((struct guest_files){ -1, { [0 ... QEMU_FILES - 1] = -1 }, -1 })
 void guest_files_close(struct guest_files *f);
 /* Takes the instance's lock (ERR_CONFLICT: it runs already), writes smbios.bin and vm.sh, opens all
  * files below the state directory. On failure nothing is held. */

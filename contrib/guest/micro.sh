@@ -15,7 +15,7 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 [ $# = 1 ] || die "usage: micro.sh OUTDIR"
 OUT=$1
 CMDLINE='console=ttyS0 quiet nokaslr mitigations=off audit=0 apparmor=0 edd=off panic=-1'
-MODULES='virtio_pci virtio_net virtio_rng evdev button pvpanic_mmio pvpanic qemu_fw_cfg'
+MODULES='virtio_pci virtio_net virtio_rng virtio_blk virtio_scsi sd_mod nvme evdev button pvpanic_mmio pvpanic qemu_fw_cfg'
 
 PATH=$PATH:/usr/sbin:/sbin
 need apt-get apt

@@ -40,6 +40,30 @@ struct test_case {
     const char *domain;
     bool tap;
     uint16_t mtu;
+    const struct drive *root, *drives;
+    uint32_t n_drives;
+};
+static const struct drive drives[] = {
+    { .serial = "data", .size = 1 << 20 },
+    { .serial = "fast", .size = 1 << 20, .bus = DRIVE_NVME, .cache = CACHE_UNSAFE },
+    { .serial = "s1", .size = 1 << 20, .bus = DRIVE_SCSI, .cache = CACHE_WRITETHROUGH },
+    { .serial = "s2", .size = 1 << 20, .bus = DRIVE_SCSI, .no_discard = true },
+    { .serial = "old", .size = 1 << 20, .bus = DRIVE_SATA, .throw_away = true },
+    { .serial = "stick", .size = 1 << 20, .bus = DRIVE_USB },
+    { .serial = "iso", .file = "/srv/a,b.img", .format = DISK_QCOW2, .read_only = true },
+};
+/* A launch with a disk of every kind; started by descriptors, make_drives() makes the files. */
+static const struct test_case disks_case = {
+    .name = "disks", .format = DISK_QCOW2, .seed = true, .cpus = 1, .domain = "", .drives = drives, .n_drives = 7
+};
+static const struct drive file_root = { .file = "/srv/the root.img", .format = DISK_RAW,
+                                        .bus = DRIVE_SATA, .cache = CACHE_NONE, .throw_away = true };
+/* No image: the root disk is a file. */
+static const struct drive file_drives[] = {
+    { .serial = "lun", .file = "/dev/mapper/lun", .format = DISK_RAW, .device = true, .cache = CACHE_DIRECTSYNC },
+};
+static const struct test_case file_case = {
+    .name = "file", .cpus = 1, .domain = "", .root = &file_root, .drives = file_drives, .n_drives = 1
 };
 /* A launch with a tap; it is started in a network namespace of its own. */
 static const struct test_case tap_case = { .name = "tap",
@@ -51,12 +75,12 @@ static const struct test_case tap_case = { .name = "tap",
                                            .mtu = 1400 };
 static const struct test_case cases[] = {
     { "kernel-disk", ACCEL_TCG, FIRMWARE_BIOS, DISK_QCOW2, true, true, true, 1, "lab.internal",
-      false, 0 },
-    { "bios", ACCEL_TCG, FIRMWARE_BIOS, DISK_QCOW2, false, false, true, 1, "", false, 0 },
-    { "uefi", ACCEL_TCG, FIRMWARE_UEFI, DISK_RAW, false, false, true, 1, "", false, 0 },
-    { "micro", ACCEL_TCG, FIRMWARE_BIOS, DISK_NONE, true, true, false, 1, "", false, 0 },
-    { "cpus", ACCEL_TCG, FIRMWARE_BIOS, DISK_QCOW2, true, false, true, 4, "", false, 0 },
-    { "kvm", ACCEL_KVM, FIRMWARE_BIOS, DISK_QCOW2, true, true, true, 2, "", false, 0 },
+      false, 0, NULL, NULL, 0 },
+    { "bios", ACCEL_TCG, FIRMWARE_BIOS, DISK_QCOW2, false, false, true, 1, "", false, 0, NULL, NULL, 0 },
+    { "uefi", ACCEL_TCG, FIRMWARE_UEFI, DISK_RAW, false, false, true, 1, "", false, 0, NULL, NULL, 0 },
+    { "micro", ACCEL_TCG, FIRMWARE_BIOS, DISK_NONE, true, true, false, 1, "", false, 0, NULL, NULL, 0 },
+    { "cpus", ACCEL_TCG, FIRMWARE_BIOS, DISK_QCOW2, true, false, true, 4, "", false, 0, NULL, NULL, 0 },
+    { "kvm", ACCEL_KVM, FIRMWARE_BIOS, DISK_QCOW2, true, true, true, 2, "", false, 0, NULL, NULL, 0 },
 };
 
 static char top[PATH_SIZE]; /* of the source tree */
@@ -88,6 +112,13 @@ static struct launch launch_of(const struct test_case *c)
     if (c->kernel)
         strcpy(l.cmdline, "root=LABEL=root console=ttyS0 panic=-1 x=a,b");
     strcpy(l.domain, c->domain);
+    if (c->root) {
+        l.root = *c->root;
+        l.image.s[0] = '\0';
+    }
+    l.n_drives = c->n_drives;
+    for (uint32_t i = 0; i < c->n_drives; i++)
+        l.drives[i] = c->drives[i];
     return l;
 }
 
@@ -142,6 +173,8 @@ static void test_golden_args(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
         golden_args(&cases[i]);
     golden_args(&tap_case);
+    golden_args(&disks_case);
+    golden_args(&file_case);
 }
 
 static int vmsh(const struct test_case *c, struct buf *out)
@@ -159,9 +192,12 @@ static void test_golden_vmsh(void **state)
         assert_int_equal(vmsh(&cases[i], &text), 0);
         golden(cases[i].name, "vm.sh", &text);
     }
-    auto_buf struct buf text = BUF_INIT;
-    assert_int_equal(vmsh(&tap_case, &text), 0);
-    golden(tap_case.name, "vm.sh", &text);
+    const struct test_case *const more[] = { &tap_case, &disks_case, &file_case };
+    for (size_t i = 0; i < ARRAY_SIZE(more); i++) {
+        auto_buf struct buf text = BUF_INIT;
+        assert_int_equal(vmsh(more[i], &text), 0);
+        golden(more[i]->name, "vm.sh", &text);
+    }
 }
 
 /* --- refusals -------------------------------------------------------------------------------- */
@@ -307,6 +343,21 @@ static void put_kernel(const char *name)
     put(name, k, sizeof(k), 0644);
 }
 
+/* What stands in the launch, as roost-core makes it. */
+static void make_drives(const struct launch *l)
+{
+    char command[200], name[DRIVE_NAME_SIZE];
+
+    for (uint32_t i = 0; i < l->n_drives; i++) {
+        drive_name(l->drives[i].serial, name);
+        snprintf(command, sizeof(command), "qemu-img create -q -f qcow2 %s 1M", name);
+        sh(command);
+        drive_top_name(l->drives[i].serial, name);
+        snprintf(command, sizeof(command), "qemu-img create -q -f qcow2 %s 1M", name);
+        sh(command);
+    }
+}
+
 /* A state directory as roost makes it; the working directory is the instance's. */
 static void make_state(const struct test_case *c)
 {
@@ -325,6 +376,7 @@ static void make_state(const struct test_case *c)
     sh("cp " OVMF_VARS " " FILE_VARS " && : >" FILE_CONSOLE);
     assert_int_equal(smbios_type1("ds=nocloud-net;s=http://h/a,b/", &l.uuid, &blob, NULL), 0);
     put(FILE_SMBIOS, blob.data, blob.len, 0600);
+    make_drives(&l);
 }
 
 struct visit {
@@ -391,6 +443,25 @@ static void visit(const char *name, const struct argv *a, const struct spawn_fd 
     buf_done(&v.said);
 }
 
+static int open_drives(const struct launch *l, struct spawn_fd *fds, int n)
+{
+    char name[DRIVE_NAME_SIZE];
+
+    for (int f = QEMU_DRIVE0; f <= QEMU_TOP_LAST; f++) {
+        const struct drive *d = qemu_drive(l, (enum qemu_file)f);
+        if (!qemu_needs(l, (enum qemu_file)f))
+            continue;
+        if (qemu_is_bottom((enum qemu_file)f))
+            drive_name(d->serial, name);
+        else
+            drive_top_name(d->serial, name);
+        fds[n].from = open(name, (qemu_writes(l, (enum qemu_file)f) ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+        assert_true(fds[n].from >= 0);
+        fds[n++].to = FIRST_FD + f;
+    }
+    return n;
+}
+
 static int open_files(const struct launch *l, struct spawn_fd *fds)
 {
     static const struct {
@@ -415,7 +486,7 @@ static int open_files(const struct launch *l, struct spawn_fd *fds)
         assert_true(fds[n].from >= 0);
         fds[n++].to = FIRST_FD + (int)files[i].file;
     }
-    return n;
+    return open_drives(l, fds, n);
 }
 
 /* As netcfg opens them. */
@@ -456,6 +527,7 @@ static void test_starts(void **state)
         if (cases[i].accel == ACCEL_TCG)
             start_case(&cases[i], NULL);
     }
+    start_case(&disks_case, NULL);
 }
 
 /* As a system service: root opens, an ordinary user runs. */
@@ -468,6 +540,7 @@ static void test_starts_as_nobody(void **state)
         if (cases[i].accel == ACCEL_TCG)
             start_case(&cases[i], "nobody");
     }
+    start_case(&disks_case, "nobody");
 }
 
 /* From here on this program is in a network namespace of its own: these tests come last. */

@@ -1,0 +1,79 @@
+#!/bin/sh
+# Guest web1 by hand: works without roost. Its console and QEMU's monitor are on this terminal
+# (Ctrl-a c changes between them, Ctrl-a x ends QEMU at once, `poweroff` in the guest is kinder);
+# `info usernet` in the monitor tells the port on 127.0.0.1 that leads to its SSH.
+# Written by roostd from the instance's definition; changes are lost: roost apply is the way.
+set -eu
+cd "$(dirname "$0")"
+
+# Two QEMUs on one disk destroy it: whoever runs the guest holds this lock.
+exec 9>>instance.lock
+flock -n 9 || {
+    echo "web1 runs already, under roost or another vm.sh: roost stop web1" >&2
+    exit 6
+}
+
+# What roost found to work here (or ACCEL=kvm, ACCEL=tcg).
+accel=${ACCEL:-$(head -n 1 ../../accelerator 2>/dev/null || :)}
+case $accel in
+kvm) set -- -accel kvm -cpu host "$@" ;;
+*) set -- -accel tcg,tb-size=256 -cpu max "$@" ;;
+esac
+
+# What is written to these is gone the next time.
+qemu-img create -q -f qcow2 -F qcow2 -b disk-old.qcow2 volatile-old.qcow2
+
+exec /usr/bin/qemu-system-x86_64 \
+    -name guest=web1,process=roost-web1 \
+    -no-user-config \
+    -nodefaults \
+    -display none \
+    -msg timestamp=on \
+    -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny \
+    -machine q35,graphics=off,vmport=off \
+    -smp cpus=1,sockets=1,cores=1,threads=1 \
+    -m size=262144K \
+    -device pvpanic \
+    -action reboot=reset,shutdown=poweroff,panic=shutdown \
+    -uuid 0a1b2c3d-4e5f-8607-8809-0a0b0c0d0e0f \
+    -smbios file=smbios.bin \
+    -smbios type=3,asset=rack7.web_1 \
+    -blockdev driver=file,node-name=base-file,filename=../../images/debian/disk,read-only=on \
+    -blockdev driver=qcow2,node-name=base,file=base-file,read-only=on \
+    -blockdev driver=file,node-name=disk-file,filename=disk.qcow2,discard=unmap \
+    -blockdev driver=qcow2,node-name=disk,file=disk-file,discard=unmap,backing=base \
+    -device virtio-blk-pci,id=disk0,drive=disk \
+    -blockdev driver=file,node-name=drive1-file,filename=disk-data.qcow2,discard=unmap \
+    -blockdev '{"driver": "qcow2", "node-name": "drive1", "file": "drive1-file", "backing": null, "read-only": false, "discard": "unmap", "cache": {"direct": false, "no-flush": false}}' \
+    -device virtio-blk-pci,id=disk1,drive=drive1,serial=data \
+    -blockdev driver=file,node-name=drive2-file,filename=disk-fast.qcow2,discard=unmap,cache.no-flush=on \
+    -blockdev '{"driver": "qcow2", "node-name": "drive2", "file": "drive2-file", "backing": null, "read-only": false, "discard": "unmap", "cache": {"direct": false, "no-flush": true}}' \
+    -device nvme,id=disk2,drive=drive2,serial=fast \
+    -blockdev driver=file,node-name=drive3-file,filename=disk-s1.qcow2,discard=unmap \
+    -blockdev '{"driver": "qcow2", "node-name": "drive3", "file": "drive3-file", "backing": null, "read-only": false, "discard": "unmap", "cache": {"direct": false, "no-flush": false}}' \
+    -device virtio-scsi-pci,id=scsi0 \
+    -device scsi-hd,bus=scsi0.0,id=disk3,drive=drive3,serial=s1,write-cache=off \
+    -blockdev driver=file,node-name=drive4-file,filename=disk-s2.qcow2 \
+    -blockdev '{"driver": "qcow2", "node-name": "drive4", "file": "drive4-file", "backing": null, "read-only": false, "discard": "ignore", "cache": {"direct": false, "no-flush": false}}' \
+    -device scsi-hd,bus=scsi0.0,id=disk4,drive=drive4,serial=s2 \
+    -blockdev driver=file,node-name=drive5-file,filename=disk-old.qcow2,read-only=on \
+    -blockdev '{"driver": "qcow2", "node-name": "drive5", "file": "drive5-file", "backing": null, "read-only": true, "discard": "ignore", "cache": {"direct": false, "no-flush": false}}' \
+    -blockdev driver=file,node-name=drive5-top-file,filename=volatile-old.qcow2,discard=unmap \
+    -blockdev driver=qcow2,node-name=drive5-top,file=drive5-top-file,discard=unmap,backing=drive5 \
+    -device ich9-ahci,id=ahci0 \
+    -device ide-hd,bus=ahci0.0,id=disk5,drive=drive5-top,serial=old \
+    -blockdev driver=file,node-name=drive6-file,filename=disk-stick.qcow2,discard=unmap \
+    -blockdev '{"driver": "qcow2", "node-name": "drive6", "file": "drive6-file", "backing": null, "read-only": false, "discard": "unmap", "cache": {"direct": false, "no-flush": false}}' \
+    -device qemu-xhci,id=disks0,p2=15,p3=15 \
+    -device usb-storage,bus=disks0.0,id=disk6,drive=drive6,serial=stick \
+    -blockdev driver=file,node-name=drive7-file,filename=/srv/a,,b.img,read-only=on \
+    -blockdev '{"driver": "qcow2", "node-name": "drive7", "file": "drive7-file", "backing": null, "read-only": true, "discard": "ignore", "cache": {"direct": false, "no-flush": false}}' \
+    -device virtio-blk-pci,id=disk7,drive=drive7,serial=iso \
+    -netdev user,id=net0,hostname=web1,hostfwd=tcp:127.0.0.1:0-:22 \
+    -device virtio-net-pci,id=nic0,netdev=net0,mac=52:54:00:aa:bb:cc,romfile= \
+    -object rng-random,id=rng0,filename=/dev/urandom \
+    -device virtio-rng-pci,rng=rng0 \
+    -chardev stdio,id=console,mux=on,signal=off \
+    -serial chardev:console \
+    -mon chardev=console,mode=readline \
+    "$@"
