@@ -44,11 +44,17 @@ while True:
 """
 
 
+def disk(serial="", size=0, file="", form=0, bus=0, cache=0, **flags):
+    s = fr.string
+    return (s(serial) + struct.pack("=Q", size) + s(file) + struct.pack("=BBB", form, bus, cache)
+            + bytes(bool(flags.get(f)) for f in ("device", "no_discard", "volatile", "read_only")))
+
+
 def launch(name="web1", launch_id=7, kernel=True):
     s = fr.string
     return (s(name) + struct.pack("=Q", launch_id) + s(name) + s("12345678-1234-4234-8234-123456789abc")
             + s("52:54:00:12:34:56") + b"\1" + s("http://10.0.2.2:10200") + s(TOKEN)
-            + struct.pack("=IQBB", 1, 128 << 20, 0, 0) + s("img") + struct.pack("=BBB", 0, kernel, 0)
+            + struct.pack("=IQBB", 1, 128 << 20, 0, 0) + s("img") + struct.pack("=B", 0) + disk() + struct.pack("=IBB", 0, kernel, 0)
             + s("console=ttyS0") + struct.pack("=B", 0) + s("") + s("user") + struct.pack("=BH", 0, 0))
 
 
