@@ -9,8 +9,11 @@ passed=0
 failed=0
 report=
 
+# Stories have their own ports, directories and namespaces, so files of them run beside each other,
+# one for each CPU (JOBS= says otherwise); those of one file one after another.
 pytest() {
-    /usr/bin/python3 -m pytest -q -ra -p no:cacheprovider -c tests/pytest.ini --rootdir=. "$@"
+    /usr/bin/python3 -m pytest -q -ra -p no:cacheprovider -c tests/pytest.ini --rootdir=. \
+        -n "${JOBS:-$(nproc)}" --dist loadfile "$@"
 }
 
 run_step() {

@@ -5,6 +5,7 @@ log, or on a pidfd; each has a deadline.
 """
 import base64
 import ctypes
+import fcntl
 import hashlib
 import os
 import re
@@ -42,8 +43,10 @@ def build_image(name):
     if not (out / "image.yaml").exists():
         need(*NEEDED[name])
     out.parent.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(["sh", ROOT / f"contrib/guest/{name}.sh", out], capture_output=True,
-                          text=True, timeout=900)
+    with open(out.parent / f".{name}.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # stories of other files want it at the same time
+        done = subprocess.run(["sh", ROOT / f"contrib/guest/{name}.sh", out], capture_output=True,
+                              text=True, timeout=900)
     assert done.returncode == 0, f"contrib/guest/{name}.sh {out}:\n{done.stdout}{done.stderr}"
     return out
 
