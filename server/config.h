@@ -99,6 +99,9 @@ struct config {
     /* [limits] of phases; times tcg_factor under TCG */
     int64_t limit_starting, limit_launched, limit_seeded, limit_stopping;
     unsigned tcg_factor; /* 4 */
+    unsigned restarts_max;   /* of a guest by itself within the next: 10; 0: any number */
+    int64_t restarts_within; /* ms: 10 min */
+    int64_t exit_limit;      /* ms: 10 s; 0: none */
     /* [events] */
     int64_t events_age;           /* ms: 90 days */
     unsigned events_per_instance; /* 1000 */

@@ -187,6 +187,12 @@ static const struct config_row rows[] = {
       .help = "from there to the phone-home" },
     { "limits", "stopping", &config_type_duration, FIELD(limit_stopping), "2m", NUMBER(S(1), DAYS(30)),
       .help = "from the wish to the end" },
+    { "limits", "restarts", &config_type_number, FIELD(restarts_max), "10", NUMBER(0, 100),
+      .help = "a guest that restarts itself so often is in a loop, is ended and has failed; 0: never" },
+    { "limits", "restarts-within", &config_type_duration, FIELD(restarts_within), "10m", NUMBER(S(1), DAYS(1)),
+      .help = "within so long" },
+    { "limits", "exit", &config_type_duration, FIELD(exit_limit), "10s", NUMBER(0, S(3600)),
+      .help = "one that shuts itself down so soon after its launch, before it ever asked for its seed, has failed" },
     { "limits", "tcg-factor", &config_type_number, FIELD(tcg_factor), "4", NUMBER(1, 100),
       .help = "the first three are so many times longer without KVM" },
 

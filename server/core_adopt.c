@@ -44,6 +44,7 @@ void machine_adopted(struct core *c, const struct launched *v)
         return;
     }
     m->state = MACHINE_RUNNING;
+    m->adopted = true;
     m->pid = (pid_t)v->pid;
     /* 0: nobody knows which launch it is of, so that of the record stands. */
     if (v->launch_id && g.launch_id != v->launch_id) {
@@ -61,12 +62,14 @@ void machine_adopted(struct core *c, const struct launched *v)
     machine_watch(m);
     if (g.stop_wanted && g.stop_wanted == g.launch_id) {
         m->stop_asked_ms = loop_now(c->loop).boot_ms;
+        m->stop_forced = bootloop_is_ending(c, m->id);
         machine_stop_on(m); /* roost ended in the middle of it */
     }
 }
 
 void machine_not_running(struct core *c, const struct verb_ref *v)
 {
+    char why[EVENT_DETAIL_MAX];
     struct machine *m;
     struct guest g;
     struct err e;
@@ -82,7 +85,9 @@ void machine_not_running(struct core *c, const struct verb_ref *v)
     }
     if (m || core_guest(c, v->instance.s, &g, &e) < 0 || !phase_is_running(g.standing.phase))
         return;
-    if (g.stop_wanted && g.stop_wanted == g.launch_id)
+    if (bootloop_verdict(c, g.id, why, sizeof why))
+        core_note(c, g.id, EV_FAILED, "roost", "%s", why);
+    else if (g.stop_wanted && g.stop_wanted == g.launch_id)
         core_note(c, g.id, EV_STOPPED, "roost", "stopped as asked, while roost was away");
     else if (g.standing.phase == PHASE_STARTING)
         core_note(c, g.id, EV_FAILED, "roost", "roost ended while starting it; start it again");

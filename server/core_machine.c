@@ -249,6 +249,19 @@ static enum event_kind reason(const struct machine *m, const struct guest *g, ch
     return x->tail[0] ? EV_FAILED : EV_STOPPED;
 }
 
+static enum event_kind end_of(struct machine *m, const struct guest *g, char *out, size_t size)
+{
+    bool asked = m->stop_asked_ms || (g->stop_wanted && g->stop_wanted == m->launch_id);
+    enum event_kind k;
+
+    if (bootloop_verdict(m->c, m->id, out, size))
+        return EV_FAILED;
+    k = reason(m, g, out, size);
+    if (!asked)
+        ended_at_once(m->c, g, &k, out, size);
+    return k;
+}
+
 static void end_again(void *arg)
 {
     machine_finish(arg);
@@ -298,7 +311,7 @@ static int record_end(struct machine *m, struct err *e)
 
     if (core_write(c, true, e) < 0 || store_guest_by_id(c->store, m->id, &g, e) < 0)
         return -1;
-    enum event_kind k = reason(m, &g, text, sizeof text);
+    enum event_kind k = end_of(m, &g, text, sizeof text);
     g.stop_wanted = 0;
     if (core_event(c, &g, k, "roost", e, "%s", text) < 0 || core_guest_save(c, &g, e) < 0)
         return -1;

@@ -20,6 +20,14 @@ void waiters_after(struct core *c, struct waiter **list, const struct err *err);
 /* Takes the one back that was added last. */
 void waiter_drop(struct waiter **list);
 
+/* When it reset itself lately, CLOCK_BOOTTIME, in order. */
+#define BOOTLOOP_MAX 100
+struct bootloop {
+    int64_t at_ms[BOOTLOOP_MAX];
+    unsigned n;
+    bool recalled; /* what an earlier roost recorded is in it */
+};
+
 enum machine_state {
     MACHINE_PREPARING, /* disk */
     MACHINE_LAUNCHING, /* intent on record, roostd asked */
@@ -50,6 +58,8 @@ struct machine {
     struct exited exited;
     struct loop_timer *end_timer; /* the end is recorded when it comes up */
     struct ration resets;
+    struct bootloop loop;
+    bool adopted;
     int64_t reset_ms; /* CLOCK_BOOTTIME of the last one that counted */
 
     struct loop_timer *stop_timer;
@@ -92,6 +102,21 @@ void machine_ask(struct core *c, const struct name *name, uint64_t launch_id);
 /* --- core_stop.c --- */
 /* The stop that was asked for goes on: its QEMU is there now, or again. */
 void machine_stop_on(struct machine *m);
+
+/* --- core_bootloop.c --- */
+/* It has reset itself. True: too often ([limits] restarts). */
+bool bootloop_reset(struct machine *m);
+/* So it is ended; why goes on record first. */
+void bootloop_end(struct machine *m);
+/* Is it being ended for that? */
+bool bootloop_is_ending(struct core *c, int64_t id);
+/* Was it? Takes the reason off the record. */
+bool bootloop_verdict(struct core *c, int64_t id, char *out, size_t size);
+/* An end that nobody asked for, as `k` and `text` have it: where it came soon after the launch and
+ * nothing was heard of the guest, that is said too, and is a failure of one that was to ask for its
+ * first seed. */
+void ended_at_once(struct core *c, const struct guest *g, enum event_kind *k, char *text,
+                   size_t size);
 
 /* --- core_drive.c: its disks, made and grown --- */
 /* 1: qemu-img works on the disks, done() is called with its outcome (e's text ready for people); 0:

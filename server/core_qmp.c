@@ -150,16 +150,14 @@ static void on_gone(const struct err *err, void *arg)
 
 /* The phase follows at once, at most so often a minute: what a guest can do all day is not to fill
  * the record. */
-static void on_restart(struct machine *m)
+static void record_restart(struct machine *m)
 {
     struct core *c = m->c;
-    int64_t now = loop_now(c->loop).boot_ms;
     struct guest g;
     struct err e;
 
-    if (now - m->reset_ms < RESET_TWICE_MS || !ration_take(&m->resets, now, RESETS_A_MINUTE))
+    if (!ration_take(&m->resets, loop_now(c->loop).boot_ms, RESETS_A_MINUTE))
         return;
-    m->reset_ms = now;
     if (store_guest_by_id(c->store, m->id, &g, &e) < 0)
         return;
     g.boots++;
@@ -169,6 +167,20 @@ static void on_restart(struct machine *m)
         core_event(c, &g, EV_RESTARTED, "guest", &e, "the guest rebooted itself") < 0 ||
         core_guest_save(c, &g, &e) < 0)
         core_fault(c, "instance %s: %s", m->name.s, e.text);
+}
+
+static void on_restart(struct machine *m)
+{
+    int64_t now = loop_now(m->c->loop).boot_ms;
+    bool loops;
+
+    if (now - m->reset_ms < RESET_TWICE_MS)
+        return;
+    m->reset_ms = now;
+    loops = bootloop_reset(m);
+    record_restart(m);
+    if (loops)
+        bootloop_end(m);
 }
 
 static void on_event(const char *event, const json_t *data, void *arg)

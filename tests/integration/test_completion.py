@@ -47,7 +47,7 @@ def complete(server, line):
     ("roost instance start ", ["db1", "web-1", "web-2"], ["lab", "--all"]),
     ("roost instance start web", ["web-1", "web-2"], ["db1"]),
     ("roost instance start db1 w", ["web-1", "web-2"], ["db1"]),
-    ("roost instance start --", ["--all", "--group", "--state"], ["--force"]),
+    ("roost instance start --", ["--all", "--group", "--state"], ["--sort"]),
     ("roost -o json instance stop --f", ["--force"], ["--all"]),
     ("roost network show ", ["lab"], ["db1"]),
     ("roost network ", ["create", "forward"], ["add"]),

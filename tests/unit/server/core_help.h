@@ -58,7 +58,7 @@ static struct rig {
     unsigned launches, kills, asked;
     struct answer answer;
     /* How the fake roostd behaves. */
-    bool launch_fails, silent;
+    bool launch_fails, silent, silent_kill;
     uint64_t runs; /* ADOPT finds this launch; 0: nothing */
     void (*on_reply)(void);
 } rig;
@@ -141,6 +141,8 @@ static inline void rig_verb(const struct chan_msg *m, struct msg_cur *cur)
     must(verb_ref_decode(cur, &v, e));
     if (m->type == P_KILL) {
         rig.kills++;
+        if (rig.silent_kill)
+            return;
         tell_exited(v.instance.s, v.launch_id, true, 9);
     } else if (rig.runs) {
         rig.asked++;

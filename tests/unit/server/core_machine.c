@@ -229,8 +229,51 @@ static void shut_itself_down(void **state)
     settle();
     qmp_down();
     until(!machine("web"));
+    assert_int_equal(phase("web"), PHASE_FAILED); /* at once, and nobody had heard of it */
+    assert_non_null(strstr(guest("web").standing.note, " after its launch, unheard: the guest shut itself down"));
+}
+
+static void shut_itself_down_later(void **state)
+{
+    (void)state;
+    define(WEB);
+    qmp_up("web");
+    assert_int_equal(start("web"), ERR_NONE);
+    until_served(machine("web")->qmp_ready && guest("web").address.port == 34567);
+    assert_int_equal(home("web", "iid-web-1", KEY_A), 200);
+    qmp_say("{\"event\": \"SHUTDOWN\", \"data\": {\"guest\": true, \"reason\": "
+            "\"guest-shutdown\"}}\r\n");
+    tell_exited("web", rig.launch.launch_id, true, 0);
+    settle();
+    qmp_down();
+    until(!machine("web"));
     assert_int_equal(phase("web"), PHASE_STOPPED);
-    assert_non_null(strstr(guest("web").standing.note, "shut itself down"));
+    assert_string_equal(guest("web").standing.note, "the guest shut itself down");
+}
+
+/* Ended for its loop, and roost ends as well before that is on record: the next one knows why. */
+static void a_loop_is_known_to_the_next_roost(void **state)
+{
+    (void)state;
+    define(WEB);
+    qmp_up("web");
+    assert_int_equal(start("web"), ERR_NONE);
+    until_served(machine("web")->qmp_ready && guest("web").address.port == 34567);
+    rig.core->config.restarts_max = 1;
+    rig.silent_kill = true;
+    qmp_say("{\"event\": \"RESET\", \"data\": {\"guest\": true, \"reason\": \"guest-reset\"}}\r\n");
+    until(rig.kills);
+    assert_int_equal(phase("web"), PHASE_STOPPING);
+    core_down();
+    rig.runs = 0; /* it is gone meanwhile */
+    core_up();
+    until(phase("web") == PHASE_FAILED);
+    assert_non_null(strstr(guest("web").standing.note, "restarted 1 time within 0s: a loop, which roost has ended"));
+    rig.silent_kill = false;
+    assert_int_equal(start("web"), ERR_NONE); /* which is an end that was asked for */
+    assert_int_equal(operate(core_stop(rig.core, "web", true, &tester, answered, &rig.answer)), ERR_NONE);
+    assert_int_equal(phase("web"), PHASE_STOPPED);
+    qmp_down();
 }
 
 static void stops_gracefully(void **state)
@@ -529,6 +572,8 @@ int main(void)
         WITH_CORE(a_failed_launch_says_why),
         WITH_CORE(killed_by_somebody),
         WITH_CORE(shut_itself_down),
+        WITH_CORE(shut_itself_down_later),
+        WITH_CORE(a_loop_is_known_to_the_next_roost),
         WITH_CORE(stops_gracefully),
         WITH_CORE(force_after_graceful),
         WITH_CORE(stop_while_launching),
