@@ -273,6 +273,8 @@ static const struct command table[] = {
       "show all that is known of an instance", run_instance_show },
     { "instance modify", "NAME", 1, 1, instance_modify_options, 0,
       "change an instance's definition; it says what the change asks for", run_instance_modify },
+    { "instance rename", "OLD NEW", 2, 2, NULL, 0,
+      "give an instance that does not run another name; who it is for others stays", run_instance_rename },
     { "instance start", "[NAME…]", 0, -1, start_options, COMMAND_MANY,
       "launch guests", run_start },
     { "instance stop", "[NAME…]", 0, -1, stop_options, COMMAND_MANY,

@@ -11,7 +11,7 @@
 
 #define LAYOUT_VERSION 1
 /* Of the store: the last migration in server/store_schema.c. Backups tell it too. */
-#define STORE_SCHEMA 7
+#define STORE_SCHEMA 8
 
 #define FILE_STORE       "store.db"
 #define FILE_LOCK        "lock"
@@ -22,6 +22,7 @@
 #define FILE_ACCEL       "accelerator" /* cached verdict of the KVM probe */
 #define DIR_IMAGES       "images"      /* NAME/{disk,kernel,initrd} */
 #define DIR_INSTANCES    "instances"   /* NAME/… */
+#define DIR_TRASH        "trash"       /* NUMBER/…: directories of removed instances */
 #define DIR_NETWORKS     "networks"    /* NAME/{links,dnsmasq.conf,…}: what was applied */
 #define DIR_GENERATED    "generated"   /* inventory.yaml known_hosts ssh_config */
 #define DIR_ANSIBLE      "ansible"     /* site.yaml ansible.cfg roles/ …: the operator's */

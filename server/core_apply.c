@@ -75,11 +75,12 @@ static int create(struct apply *a, const struct fleet_instance *f, struct err *e
     struct guest g;
 
     i.tag = f->spec.tag;
-    if (!i.tag.s[0] && tag_parse(f->name.s, strlen(f->name.s), &i.tag, e) < 0)
+    if (!i.tag.s[0] && core_tag(c, f->name.s, &i.tag, e) < 0)
         return -1;
     i.uuid = f->spec.uuid;
     i.mac = f->spec.mac;
-    instance_iid(i.name.s, 1, i.iid);
+    if (core_iid(c, i.name.s, &i.generation, i.iid, e) < 0)
+        return -1;
     free_identity(c, &i);
     if ((f->spec.playbook.s[0] && core_playbook_named(c, e) < 0) ||
         store_instance_insert(c->store, &i, e) < 0 ||

@@ -260,3 +260,14 @@ void autostart_free(struct core *c)
     free(c->autostart);
     c->autostart = NULL;
 }
+
+void autostart_renamed(struct core *c, const char *from, const struct name *to)
+{
+    struct autostart *a = c->autostart;
+
+    for (size_t i = 0; a && i < a->n; i++)
+        if (strcmp(a->list[i].name.s, from) == 0) {
+            a->list[i].name = *to;
+            a->changed = true;
+        }
+}

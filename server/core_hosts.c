@@ -314,6 +314,22 @@ int network_unreserve(struct core *c, const struct guest *g, struct err *e)
     return n <= 0 ? n : drop(c, &was, g->network.s, e);
 }
 
+/* Its name in DNS is another one. */
+int network_reservation_renamed(struct core *c, const struct guest *g, struct err *e)
+{
+    struct reserved was;
+    struct hostfiles *f;
+    int n = store_reservation_of(c->store, g->id, &was, e);
+
+    if (n <= 0)
+        return n;
+    if (!(f = files_get(c, g->network.s, e)))
+        return -1;
+    release(f, &was.mac, &was.ip); /* it has the old name */
+    compact_soon(f);
+    return 0;
+}
+
 /* was_network: where the instance was before; its own of now, as a rule. */
 int network_reserve(struct core *c, const struct instance *i, const char *was_network,
                     struct err *e)

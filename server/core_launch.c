@@ -271,6 +271,8 @@ static int may_start(struct core *c, const struct guest *g, struct err *e)
         return err_set(e, ERR_DENIED, "this roost launches no guests ([launch] enabled = no)");
     if (!c->ready)
         return err_set(e, ERR_BUSY, "roost is just looking which guests run; try again");
+    if (!m && move_not_pending(c, g->name.s, e) < 0)
+        return -1;
     if (m && m->state == MACHINE_ENDED)
         return err_set(e, ERR_BUSY, "instance %s is just ending; try again", g->name.s);
     if (!m && !machine_network_ready(c, g->network.s))

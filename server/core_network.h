@@ -72,6 +72,8 @@ void net_doctors_free(struct core *c);
 int network_reserve(struct core *c, const struct instance *i, const char *was_network,
                     struct err *e);
 int network_unreserve(struct core *c, const struct guest *g, struct err *e);
+/* Its name in DNS is another one. */
+int network_reservation_renamed(struct core *c, const struct guest *g, struct err *e);
 /* All of a network, *ret to be freed. */
 int network_reservations(struct core *c, const char *network, struct reservation **ret,
                          size_t *ret_n, struct err *e);

@@ -111,6 +111,7 @@ int core_open(struct core *c, struct err *e)
         networks_define(c, e) < 0 ||
         seeds_follow_config(c, e) < 0 || grants_load(c, e) < 0)
         return -1;
+    moves_redo(c);
     config_phase_limits(&c->config, true, &c->limits);
     if (!(c->worker = worker_new(c->loop, e)) || sights_new(c, e) < 0 || unknown_new(c, e) < 0 ||
         verdict_new(c, e) < 0 || wire_new(c, e) < 0 || ansible_new(c, e) < 0 ||

@@ -202,6 +202,9 @@ void core_restart_anyway(struct core *c, const char *name, const struct actor *w
                          core_op_fn *done, void *arg);
 void core_rebuild_anyway(struct core *c, const char *name, const struct actor *who,
                          core_op_fn *done, void *arg);
+/* The name alone. ERR_CONFLICT: it runs, or the name is taken. */
+void core_rename(struct core *c, const char *from, const char *to, const struct actor *who,
+                 core_op_fn *done, void *arg);
 /* A running guest: ERR_CONFLICT unless force. */
 void core_remove(struct core *c, const char *name, bool force, const struct actor *who,
                  core_op_fn *done, void *arg);

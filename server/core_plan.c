@@ -450,6 +450,7 @@ static int plan_instance(struct apply *a, const struct fleet_instance *f, struct
 {
     const char *tag = f->spec.tag.s[0] ? f->spec.tag.s : f->name.s;
     struct guest g, other;
+    struct tag given;
 
     if (check_references(a, f, e) < 0 || apply_fits_image(a, f, e) < 0 ||
         disk_check(a->c, f->name.s, &f->spec, e) < 0 ||
@@ -466,7 +467,13 @@ static int plan_instance(struct apply *a, const struct fleet_instance *f, struct
             "instance %s: tag \"%s\" is what firmware leaves in the field, it identifies "
             "nobody; set another tag",
             f->name.s, tag);
-    if (store_guest_by_tag(a->c->store, tag, &other, e) == 0)
+    if (!f->spec.tag.s[0]) {
+        if (core_tag(a->c, f->name.s, &given, e) < 0)
+            return -1;
+        if (strcmp(given.s, tag) != 0)
+            apply_warn(a, "instance %s: an instance that was renamed has the tag %s; its own will be %s",
+                       f->name.s, tag, given.s);
+    } else if (store_guest_by_tag(a->c->store, tag, &other, e) == 0)
         return err_set(e, ERR_CONFLICT, "instance %s: tag %s belongs to instance %s", f->name.s,
                        tag, other.name.s);
     if (f->spec.launcher == LAUNCHER_EXTERNAL)

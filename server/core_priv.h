@@ -302,6 +302,26 @@ void verdict_set(struct core *c, const struct guest *g); /* after each change of
  */
 int verdict_load(struct core *c, bool new_boot, struct err *e);
 
+/* --- core_move.c --- */
+/* FROM_DIR/FROM becomes TO_DIR/TO, below the state directory: goes on record with what makes it
+ * necessary. ERR_CONFLICT: something is there. */
+int move_record(struct core *c, const char *from_dir, const char *from, const char *to_dir,
+                const char *to, struct err *e);
+/* After the commit: all that are on record. One that fails stays there. */
+int moves_carry_out(struct core *c, struct err *e);
+void moves_redo(struct core *c); /* at the start, before anybody asks what runs */
+/* ERR_BUSY: the directory of that instance is not where it belongs yet. */
+int move_not_pending(struct core *c, const char *instance, struct err *e);
+
+/* --- core_identify.c: who an instance is --- */
+/* Its instance-id: of its name and the first generation from *generation on that no renamed instance
+ * has. */
+int core_iid(struct core *c, const char *name, uint32_t *generation, char ret[IID_MAX + 1],
+             struct err *e);
+/* The tag of a new one that was told none: its name, or NAME.2 and on where a renamed instance has
+ * that. ERR_CONFLICT: it was given to another one. */
+int core_tag(struct core *c, const char *name, struct tag *ret, struct err *e);
+
 /* --- core_memory.c --- */
 /* May the guest have that many bytes beside those that run? ERR_CONFLICT with the numbers. */
 int memory_check(struct core *c, const struct guest *g, uint64_t wants, struct err *e);
@@ -334,6 +354,7 @@ void autostart_begin(struct core *c, bool new_boot);
 void autostart_go_on(struct core *c);
 /* A network has come up or has not: who waited for it starts, or is told. */
 void autostart_network(struct core *c, const char *network, bool up);
+void autostart_renamed(struct core *c, const char *from, const struct name *to);
 void autostart_free(struct core *c);
 /* Where guests of a network find roost: as it says, else the host on its bridge, else as on user
  * networks. */

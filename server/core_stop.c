@@ -263,9 +263,10 @@ static int renew(struct core *c, const char *name, const char *actor, struct err
         disk_of_generation(c, g.id, g.generation, e) < 0)
         return -1;
     g.generation++;
+    if (core_iid(c, g.name.s, &g.generation, g.iid, e) < 0)
+        return -1;
     g.boots = 0;
     g.sealed = false;
-    instance_iid(g.name.s, g.generation, g.iid);
     if (core_event(c, &g, EV_REBUILT, actor, e, "generation %u, instance-id %s", g.generation,
                    g.iid) < 0 ||
         core_guest_save(c, &g, e) < 0 || store_keys_remove(c->store, g.id, e) < 0 ||

@@ -118,6 +118,10 @@ int store_instance_insert(struct store *s, struct instance *i, struct err *e);
 /* Replaces the spec (and network column) of i->id; marks its seed stale. */
 int store_instance_set_spec(struct store *s, int64_t id, const struct spec *spec, struct err *e);
 int store_instance_remove(struct store *s, int64_t id, struct err *e);
+/* Another name; the rest stays. It is free. */
+int store_guest_rename(struct store *s, int64_t id, const char *name, struct err *e);
+/* Does somebody have that instance-id who is not called so (any more)? 1, 0, -1. */
+int store_iid_held(struct store *s, const char *iid, struct err *e);
 bool store_identity_taken(struct store *s, const struct uuid *u, const struct mac *m);
 
 /* Iteration in order of name; fn returning non-zero ends it (and that value is returned). */
@@ -139,6 +143,19 @@ int store_guests_launched(struct store *s, store_guest_fn *fn, void *arg, struct
 int store_guests_overdue(struct store *s, store_guest_fn *fn, void *arg, struct err *e);
 /* Counts by phase, and how many are overdue. O(phases), not O(instances). */
 int store_counts(struct store *s, uint64_t by_phase[PHASES], uint64_t *ret_overdue, struct err *e);
+
+/* --- moves (store_move.c): directories that follow the record after its commit (core_move.c) --- */
+#define MOVE_PATH 128 /* "instances/NAME", below the state directory */
+struct move {
+    int64_t id;
+    char origin[MOVE_PATH], target[MOVE_PATH];
+};
+int store_move_put(struct store *s, const char *origin, const char *target, struct err *e);
+int store_move_remove(struct store *s, int64_t id, struct err *e);
+/* The first one beyond `after`: 1, 0 none, -1. */
+int store_move_next(struct store *s, int64_t after, struct move *ret, struct err *e);
+/* Is that path one's origin or target? 1, 0, -1. */
+int store_move_of(struct store *s, const char *path, struct err *e);
 
 /* --- grants (store_grant.c): who was adopted reads its seed from there until it is home --- */
 int store_grant_put(struct store *s, int64_t instance, const struct ip *ip, struct err *e);

@@ -124,3 +124,21 @@ int store_instance_remove(struct store *s, int64_t id, struct err *e)
     s->mirror.counts[was]--;
     return 0;
 }
+
+int store_guest_rename(struct store *s, int64_t id, const char *name, struct err *e)
+{
+    int n = store_write(s, S_GUEST_RENAME, e, "it", id, name);
+
+    if (n == 0)
+        return err_set(e, ERR_NOT_FOUND, "there is no instance number %lld", (long long)id);
+    return n < 0 ? -1 : 0;
+}
+
+int store_iid_held(struct store *s, const char *iid, struct err *e)
+{
+    sqlite3_stmt *st;
+    int n = store_row(s, S_IID_HELD, &st, e, "t", iid);
+
+    store_reset(s->stmt[S_IID_HELD]);
+    return n;
+}

@@ -205,6 +205,22 @@ static const char schema_7[] =
     " login TEXT NOT NULL, key TEXT NOT NULL"
     ") STRICT;";
 
+/* moves: directories below the state directory that lie elsewhere once this is committed.
+ * guests_renamed: those whose instance-id is not what their name and generation give. trash: removed
+ * instances, whole, until they are forgotten; the specification apart, for whoever asks what is in
+ * use. */
+static const char schema_8[] =
+    "CREATE TABLE moves("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT NOT NULL UNIQUE,"
+    " target TEXT NOT NULL UNIQUE"
+    ") STRICT;"
+    "CREATE INDEX guests_renamed ON guests(iid) WHERE iid <> 'iid-' || name || '-' || generation;"
+    "CREATE TABLE trash("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, removed_ms INTEGER NOT NULL,"
+    " bytes INTEGER NOT NULL, actor TEXT NOT NULL, spec TEXT NOT NULL, record TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX trash_names ON trash(name);";
+
 const struct migration store_migrations[] = {
     { 1, schema_1 },
     { 2, schema_2 },
@@ -213,6 +229,7 @@ const struct migration store_migrations[] = {
     { 5, schema_5 },
     { 6, schema_6 },
     { 7, schema_7 },
+    { 8, schema_8 },
 };
 const int store_migrations_n = ARRAY_SIZE(store_migrations);
 _Static_assert(ARRAY_SIZE(store_migrations) == STORE_SCHEMA, "one step per schema");

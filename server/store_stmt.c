@@ -216,6 +216,13 @@ static const char *const sql[STMTS] = {
     [S_GUEST_BY_UUID] = GUEST_SELECT "uuid = ?1",
     [S_GUEST_BY_SERIAL] = GUEST_SELECT "id = (SELECT instance FROM serials WHERE serial = ?1)",
     [S_SERIAL_PUT] = "INSERT INTO serials VALUES(?1, ?2)",
+    [S_GUEST_RENAME] = "UPDATE guests SET name = ?2, seed_version = 0 WHERE id = ?1",
+    [S_IID_HELD] = "SELECT 1 FROM guests INDEXED BY guests_renamed WHERE "
+                   "iid <> 'iid-' || name || '-' || generation AND iid = ?1",
+    [S_MOVE_PUT] = "INSERT INTO moves(origin, target) VALUES(?1, ?2)",
+    [S_MOVE_REMOVE] = "DELETE FROM moves WHERE id = ?1",
+    [S_MOVE_AFTER] = "SELECT id, origin, target FROM moves WHERE id > ?1 ORDER BY id LIMIT 1",
+    [S_MOVE_OF] = "SELECT 1 FROM moves WHERE origin = ?1 OR target = ?1",
     [S_GRANT_PUT] = "INSERT INTO grants VALUES(?1, ?2)",
     [S_GRANT_GET] = "SELECT ip FROM grants WHERE instance = ?1",
     [S_GRANT_AT] = "SELECT min(instance), count(*) FROM grants WHERE ip = ?1",

@@ -35,6 +35,9 @@ _roost() {
         next='--image --network --identity --group --address --cpus --memory --disk --disk-bus --cache --volatile --add-disk --remove-disk --bootstrapper --user-data --domain --autostart --unset --dry-run'
         names=instance
         ;;
+    'instance rename '*)
+        next=''
+        ;;
     'instance start '*)
         next='--force --wait --no-wait --timeout --group --state --all'
         names=instance
@@ -262,7 +265,7 @@ _roost() {
         next='add list remove'
         ;;
     'instance '*)
-        next='create list show modify start stop restart rebuild remove'
+        next='create list show modify rename start stop restart rebuild remove'
         ;;
     'ansible '*)
         next='init'

@@ -29,6 +29,8 @@ function __roost_complete
         case 'instance modify *'
             string split ' ' '--image --network --identity --group --address --cpus --memory --disk --disk-bus --cache --volatile --add-disk --remove-disk --bootstrapper --user-data --domain --autostart --unset --dry-run'
             roost instance list -o name 2>/dev/null
+        case 'instance rename *'
+            string split ' ' ''
         case 'instance start *'
             string split ' ' '--force --wait --no-wait --timeout --group --state --all'
             roost instance list -o name 2>/dev/null
@@ -191,7 +193,7 @@ function __roost_complete
         case 'network forward *'
             string split ' ' 'add list remove'
         case 'instance *'
-            string split ' ' 'create list show modify start stop restart rebuild remove'
+            string split ' ' 'create list show modify rename start stop restart rebuild remove'
         case 'ansible *'
             string split ' ' 'init'
         case 'unknown *'

@@ -214,7 +214,7 @@ static void test_refusals(void **state)
     (void)state;
     assert_refused("aply", "did you mean \"apply\"?");
     assert_refused("frobnicate", "see roost help");
-    assert_refused("instance", "create, list, show, modify, start, stop");
+    assert_refused("instance", "create, list, show, modify, rename, start, stop");
     assert_refused("instance lits", "did you mean \"instance list\"?");
     assert_refused("wait web1 --fro homed", "did you mean --for?");
     assert_refused("wait web1 --force", "unknown option --force");

@@ -227,6 +227,14 @@ NAME_OP(core_network_remove)
 FORCE_OP(core_stop)
 FORCE_OP(core_remove)
 
+void core_rename(struct core *c, const char *from, const char *to, const struct actor *who,
+                 core_op_fn *done, void *arg)
+{
+    (void)c;
+    snprintf(fake.format, sizeof fake.format, "%s", to);
+    op(from, who, done, arg);
+}
+
 void core_network_check(struct core *c, const char *name, core_op_fn *done, void *arg)
 {
     (void)c;
