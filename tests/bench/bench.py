@@ -22,6 +22,7 @@ from peers import Nginx, bare_flush, commits_per_second, cpu_ns, memory  # noqa:
 from harness.roost import BUILD, READY, Roost  # noqa: E402
 import inventories as inventory_cost  # noqa: E402
 import reserve  # noqa: E402
+import sizes as small  # noqa: E402
 
 GROUP = 10_000  # instances of one name
 SIZES = {
@@ -345,8 +346,13 @@ def inventories(b):
     inventory_cost.chapter(b.table)
 
 
-CHAPTERS = {"starts": starts, "memory": memory_use, "seeds": seeds, "homes": homes,
-            "growth": growth, "storms": storms, "reservations": reservations, "inventories": inventories}
+def sizes(b):
+    """What a small board has to give."""
+    small.chapter(b.table, lambda: Drained(CONF))
+
+
+CHAPTERS = {"sizes": sizes, "starts": starts, "memory": memory_use, "seeds": seeds,
+            "homes": homes, "growth": growth, "storms": storms, "reservations": reservations, "inventories": inventories}
 
 
 def main(size="normal", *chapters):
