@@ -7,6 +7,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import guest  # noqa: E402
+import lan as lans  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +18,13 @@ def debian():
 @pytest.fixture(scope="session")
 def micro():
     return guest.build_image("micro")
+
+
+@pytest.fixture
+def lan(tmp_path):
+    """A host on a LAN, see lan.py."""
+    with lans.host(tmp_path) as ns:
+        yield ns
 
 
 @pytest.fixture(scope="session")

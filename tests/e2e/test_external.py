@@ -5,43 +5,10 @@ import shlex
 import time
 
 import guest
-import pytest
-from harness.netns import Lab
 from harness.roost import Roost
+from lan import HOST, PORT, URL, bare
 
-HOST, PORT = "192.0.2.1", 10200
-URL = f"http://{HOST}:{PORT}"
 UUIDS = [f"4c4c4544-0042-3510-8031-b4c04f4e38{n:02}" for n in range(4)]
-
-
-@pytest.fixture
-def lan(tmp_path):
-    """A bridge with the host's address and a DHCP server that knows nothing of roost."""
-    guest.need("dnsmasq", "qemu-system-x86_64")
-    with Lab() as lab:
-        ns = lab.namespace("host")
-        lab.bridge(ns, "lan", f"{HOST}/24")
-        ns.start(["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--interface=lan",
-                  "--bind-interfaces", "--dhcp-range=192.0.2.100,192.0.2.150,1h", "--leasefile-ro", "--no-ping",
-                  f"--pid-file={tmp_path}/dnsmasq.pid"])
-        yield ns
-
-
-class Bare:
-    """One guest by one command line."""
-
-    def __init__(self, ns, micro, directory, number, *args):
-        self.console = directory / f"console-{number}"
-        tap, mac = f"tap{number}", f"52:54:00:00:38:{number:02}"
-        ns.ip(f"tuntap add dev {tap} mode tap")
-        ns.ip(f"link set {tap} master lan up")
-        self.process = ns.start(
-            ["qemu-system-x86_64", "-machine", "pc", "-cpu", "max", "-accel", "tcg,tb-size=32", "-m", "96",
-             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", f"file:{self.console}",
-             "-kernel", micro / "vmlinuz", "-initrd", micro / "initrd", "-append",
-             (micro / "cmdline").read_text().strip(),
-             "-netdev", f"tap,id=n,ifname={tap},script=no,downscript=no",
-             "-device", f"virtio-net-pci,netdev=n,romfile=,mac={mac}", *args])
 
 
 def status_of(ns, url):
@@ -82,7 +49,7 @@ def test_guests_of_a_bare_qemu_come_home(lan, micro, key, tmp_path):
         filler = ["-smbios", "type=3,asset=Default string"]
 
         # Nobody knows the first one: held, listed, adopted while it still asks, under policy token.
-        Bare(lan, micro, tmp_path, 3, *generic, "-smbios", "type=3,asset=RACK-7", "-uuid", UUIDS[2])
+        bare(lan, guest.image(micro), tmp_path, 3, *generic, "-smbios", "type=3,asset=RACK-7", "-uuid", UUIDS[2])
         caller = wait_unknown(roost, tag="RACK-7")
         assert caller["uuid"] == UUIDS[2] and caller["peer"].startswith("192.0.2.1")
         roost.cli("unknown", "adopt", caller["caller"], "--as", "adopted")
@@ -91,7 +58,7 @@ def test_guests_of_a_bare_qemu_come_home(lan, micro, key, tmp_path):
         guest.home(roost, "adopted")
         for number, (name, args) in enumerate((("pasted", pasted), ("a", [*generic, *filler, "-uuid", UUIDS[0]]),
                                                ("b", [*generic, *filler, "-uuid", UUIDS[1]]))):
-            Bare(lan, micro, tmp_path, number, *args)
+            bare(lan, guest.image(micro), tmp_path, number, *args)
             guest.home(roost, name)
         names = ["pasted", "a", "b", "adopted"]
         addresses, keys = {}, set()
