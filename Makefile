@@ -4,6 +4,20 @@ BUILD    ?= build
 PREFIX   ?= /usr/local
 SAN      ?=
 CC       ?= gcc
+# Another machine's: the prefix of its tools, and where its headers and libraries are unless they are
+# installed here beside our own. `make arm64` gives both.
+CROSS    ?=
+SYSROOT  ?=
+AR       := $(CROSS)ar
+PKGCONF  := $(CROSS)pkg-config
+ifneq ($(CROSS),)
+CC       := $(CROSS)gcc
+endif
+ifneq ($(SYSROOT),)
+SYSFLAGS := --sysroot=$(SYSROOT)
+PKGCONF  := PKG_CONFIG_SYSROOT_DIR=$(SYSROOT) \
+            PKG_CONFIG_LIBDIR=$(SYSROOT)/usr/lib/$(CROSS:-=)/pkgconfig:$(SYSROOT)/usr/share/pkgconfig pkg-config
+endif
 CSTD     := -std=gnu17
 OPT      ?= -O2 -g
 WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -35,10 +49,10 @@ PROGRAMS := roostd roost-core roost-front roost-single roost-lease roost-run roo
 # `make layers` checks the result: no SQL, YAML or HTTP client in roost-front, no parser of guest
 # bytes, JSON, YAML or SQL in roostd.
 PKGS     := zlib libisofs-1 liblzma libzstd libevent jansson yaml-0.1 libcrypto sqlite3 libmicrohttpd libcurl smartcols libnl-route-3.0 libcap-ng
-LIBS_ALL := $(shell pkg-config --libs $(PKGS)) -liniparser -lcrypt -lpthread
-CPPFLAGS += -I. -Itests -D_GNU_SOURCE -DROOST_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS)) -I/usr/include/iniparser
-CFLAGS   := $(CSTD) $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) $(EXTRA_CFLAGS)
-LDFLAGS  := -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections $(SANFLAGS)
+LIBS_ALL := $(shell $(PKGCONF) --libs $(PKGS)) -liniparser -lcrypt -lpthread
+CPPFLAGS += -I. -Itests -D_GNU_SOURCE -DROOST_VERSION='"$(VERSION)"' $(shell $(PKGCONF) --cflags $(PKGS)) -I$(SYSROOT)/usr/include/iniparser
+CFLAGS   := $(SYSFLAGS) $(CSTD) $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) $(EXTRA_CFLAGS)
+LDFLAGS  := $(SYSFLAGS) -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections $(SANFLAGS)
 
 # NAME_main.c holds a main() and is a program; every other file belongs to its room's archive.
 room_src  = $(filter-out %_main.c,$(wildcard $(1)/*.c))
@@ -64,7 +78,7 @@ $(BUILD)/build_id.o: $(BUILD)/build_id.c
 define room_rule
 $(call archive,$(1)): $(call room_obj,$(1))
 	@rm -f $$@
-	$$(call say,AR,$$@)ar rcsD $$@ $$^
+	$$(call say,AR,$$@)$(AR) rcsD $$@ $$^
 endef
 $(foreach r,$(ROOMS),$(eval $(call room_rule,$(r))))
 $(call archive,server): $(BUILD)/build_id.o
@@ -98,6 +112,7 @@ $(BUILD)/roost: $(BUILD)/cli/roost_main.o $(call rooms,cli model base)
 
 include tests/tests.mk
 include contrib/contrib.mk
+include contrib/cross.mk
 
 .PHONY: layers
 layers: all
@@ -121,7 +136,8 @@ help:
 	@echo 'make check       all tests          make check-fast   without real guests'
 	@echo 'make asan        unit and corpus tests under address and undefined behaviour sanitizers'
 	@echo 'make bench       load drivers beside nginx           make fuzz   libFuzzer on each parser'
+	@echo 'make arm64       roost for arm64 in $(BUILD)-arm64    make check-arm64   its tests in an emulated guest'
 	@echo 'make install     [DESTDIR= PREFIX=]  make uninstall   make deb   a Debian package in $(BUILD)/deb'
 	@echo 'make layers      the walls between the rooms         make format make clean'
 
--include $(shell find $(BUILD) -path $(BUILD)/deb -prune -o -type f -name '*.d' -print 2>/dev/null)
+-include $(shell find $(BUILD) \( -path '$(BUILD)/deb*' -o -path '$(BUILD)/image*' -o -path $(BUILD)/sysroot -o -path $(BUILD)/guest \) -prune -o -type f -name '*.d' -print 2>/dev/null)

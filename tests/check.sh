@@ -22,6 +22,7 @@ run_step() {
     corpus) make --no-print-directory BUILD="$build" corpus ;;
     layers) make --no-print-directory BUILD="$build" layers ;;
     asan) make --no-print-directory BUILD="$build" -j2 asan ;;
+    arm64) make --no-print-directory BUILD="$build" -j2 check-arm64 ;;
     # One story file per flow: seeds and homecoming by a real client, the command line, generated files.
     fast) pytest -m 'not slow' tests/integration/test_cloudinit_client.py \
         tests/integration/test_cli.py tests/integration/test_generated_files.py ;;

@@ -67,7 +67,7 @@ helpers := $(BUILD)/tests/integration/render_seed $(addprefix $(BUILD)/tests/too
 
 .PHONY: deps check check-fast check-unit check-integration check-e2e asan
 deps:
-	@sh contrib/deps.sh build run demo test
+	@sh contrib/deps.sh build run demo test arm64
 
 # Everything: installs what it needs (shows the line and asks; YES=1 does not ask).
 check: deps
@@ -78,7 +78,7 @@ check: deps
 check-programs: $(unit_bin) $(fuzz_bin) $(helpers)
 
 check-all: all check-programs
-	@sh tests/check.sh $(BUILD) unit corpus layers asan integration e2e
+	@sh tests/check.sh $(BUILD) unit corpus layers asan arm64 integration e2e
 
 # Under a minute: no real guests, no sanitizers.
 check-fast: all check-programs

@@ -129,7 +129,7 @@ static void limit_kills_the_group(void **state)
     struct fixture *f = *state;
     struct spawn_opts o = capturing();
     o.own_session = true;
-    o.limit_ms = 200;
+    o.limit_ms = 1000;
     int alive[2];
     assert_int_equal(pipe2(alive, O_CLOEXEC), 0);
     struct spawn_fd fd = { alive[1], 9 };

@@ -318,7 +318,7 @@ static void test_real_qemu(void **state)
         argv_add(&a, words[i]);
     o.limit_ms = 30000;
     assert_non_null(child_spawn(loop, &a, &o, exited_cb, &exited, NULL));
-    open_story(&s, 10000);
+    open_story(&s, 30000);
     run_until(&s, "ready");
     assert_int_equal(qmp_hmp(s.q, reply_cb, &s, NULL, "hostfwd_add net0 tcp:127.0.0.1:%d-:22", 0),
                      0);

@@ -198,7 +198,8 @@ static double cost(int n)
 }
 
 /* Looking for what is taken must not be quadratic: sixteen times the instances cost about sixteen
- * times as much, not 256 times. The least of three small runs is the noise's lower bound. */
+ * times as much, on an emulated processor with its small caches up to 90 times, not 256 times. The
+ * least of three small runs is the noise's lower bound. */
 static void test_growth(void **state)
 {
     (void)state;
@@ -208,7 +209,7 @@ static void test_growth(void **state)
         few = again < few ? again : few;
     }
     double much = cost(40000);
-    if (much > 80 * few)
+    if (much > 160 * few)
         fail_msg("2500 instances take %.3f s, 40000 take %.3f s", few, much);
     if (getenv("DEBUG"))
         print_message("2500 instances: %.3f s, 40000: %.3f s\n", few, much);
