@@ -33,6 +33,7 @@ struct config {
     int64_t restart_max;   /* 10 s */
     int64_t restart_reset; /* a child that stayed up so long begins anew: 60 s */
     int64_t quit_limit;    /* ms for a child to end by itself: 10 s */
+    int64_t hang_limit;    /* ms without an answer, then a child is ended: 2 m; 0: never */
     /* [seed] */
     struct endpoint listen; /* 127.0.0.1:10200; port 0: chosen once, then kept in FILE_SEED_PORT */
     char advertise[256];    /* base URL told to guests of user networks; "": http://10.0.2.2:PORT */

@@ -48,6 +48,8 @@ static const struct config_row rows[] = {
       .help = "a child that stayed up so long is restarted at once again" },
     { "process", "quit-limit", &config_type_duration, FIELD(quit_limit), "10s", NUMBER(100, S(600)),
       .help = "how long children may take to end at a stop before they are killed" },
+    { "process", "hang-limit", &config_type_duration, FIELD(hang_limit), "2m", NUMBER(0, DAYS(1)),
+      .help = "a child that answers nothing for so long is ended and started anew; 0: never" },
 
     { "seed", "listen", &config_type_endpoint, FIELD(listen), "127.0.0.1:10200",
       .help = "where guests ask for seeds; port 0: chosen once, then kept" },

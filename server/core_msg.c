@@ -222,6 +222,26 @@ static int on_hello(struct core *c, const struct chan_msg *m, struct err *e)
     return hello_decode(&cur, "roostd", e);
 }
 
+static int on_ping(struct core *c, const struct chan_msg *m, struct err *e)
+{
+    auto_buf struct buf nothing = BUF_INIT;
+    struct msg_cur cur = msg_cur(m->data, m->len);
+
+    return msg_end(&cur, "ping", e) < 0 ? -1
+                                        : proto_send(c->roostd, P_PONG, 0, &nothing, NULL, 0, e);
+}
+
+static int on_fault(struct core *c, const struct chan_msg *m, struct err *e)
+{
+    struct msg_cur cur = msg_cur(m->data, m->len);
+
+    if (text_decode(&cur, c->told, sizeof c->told, e) < 0)
+        return -1;
+    c->told_boot_ms = loop_now(c->loop).boot_ms;
+    core_fault(c, "%s", c->told);
+    return 0;
+}
+
 static int on_quit(struct core *c, const struct chan_msg *m, struct err *e)
 {
     (void)m, (void)e;
@@ -244,7 +264,8 @@ static const struct {
     { P_NET_STEP, on_net_step },     { P_NET_PLANNED, on_net_state },
     { P_NET_DONE, on_net_done },     { P_NET_STATE, on_net_state },
     { P_LEASE, on_lease },           { P_NET_FINDING, on_net_finding },
-    { P_HOOK_DONE, on_hook_done },   { P_QUIT, on_quit },
+    { P_HOOK_DONE, on_hook_done },   { P_PING, on_ping },
+    { P_FAULT, on_fault },           { P_QUIT, on_quit },
 };
 
 void core_roostd_message(const struct chan_msg *m, void *arg)

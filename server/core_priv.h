@@ -133,6 +133,8 @@ struct core {
     bool prune_more;
     int64_t last_fault_ms;
     char last_fault[EVENT_DETAIL_MAX + 1];
+    char told[256];       /* roostd's last FAULT: for status */
+    int64_t told_boot_ms; /* when */
     struct ration refusals, strangers; /* events and log lines that anybody can cause */
     struct tally tally;
     uint64_t refused, homed, seeds; /* since the start, for status */

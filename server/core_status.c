@@ -7,6 +7,7 @@
 #include "server/core_hook.h"
 
 #define OVERDUE_MAX 100
+#define TOLD_MS     3600000 /* how long status shows what roostd told */
 
 /* ---- definitions ---- */
 
@@ -81,6 +82,8 @@ static json_t *faults_json(struct core *c)
 {
     json_t *list = json_array();
 
+    if (c->told[0] && loop_now(c->loop).boot_ms - c->told_boot_ms < TOLD_MS)
+        json_array_append_new(list, json_string(c->told));
     if (c->full)
         json_array_append_new(list, json_string("the disk is full: phone-homes get 503"));
     if (wire_fault(c)[0])

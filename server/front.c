@@ -313,6 +313,13 @@ static int on_core_link(struct front *f, const struct chan_msg *m, struct msg_cu
     return 0;
 }
 
+static int on_ping(struct front *f, const struct chan_msg *m, struct msg_cur *c, struct err *e)
+{
+    (void)m;
+    return msg_end(c, "ping", e) < 0 ? -1
+                                     : proto_send(f->roostd, P_PONG, 0, &f->out, NULL, 0, e);
+}
+
 static int on_quit(struct front *f, const struct chan_msg *m, struct msg_cur *c, struct err *e)
 {
     (void)m;
@@ -332,6 +339,7 @@ static int on_quit(struct front *f, const struct chan_msg *m, struct msg_cur *c,
 static const struct handler from_roostd[] = {
     { P_HELLO, on_hello },       { P_CONFIG, on_config },       { P_LISTEN, on_listen },
     { P_UNLISTEN, on_unlisten }, { P_CORE_LINK, on_core_link }, { P_QUIT, on_quit },
+    { P_PING, on_ping },
 };
 
 static void roostd_msg(const struct chan_msg *m, void *arg)

@@ -3,12 +3,13 @@
  * exit: the sibling is broken or taken over.
  *
  *   roostd -> both    CONFIG           every option as resolved by roostd (server/config)
+ *                     PING
  *   roostd -> front   LISTEN, CORE_LINK        roostd -> core   FRONT_LINK, CONTROL, ACCEL,
  * LAUNCHED, QUIT                     QUIT             LAUNCH_FAILED, EXITED, ADOPTED, NOT_RUNNING
- *   both -> roostd    HELLO (build id), READY
+ *   both -> roostd    HELLO (build id), READY, PONG
  *   core -> roostd    LAUNCH, KILL, ADOPT, VMSH, NET_PLAN, NET_LOOK, NET_DO, NET_UNDO, NET_RELOAD, NET_RELEASE,
  *                     NET_CHECK, HOOK_RUN
- *   roostd -> core    NET_STEP, NET_PLANNED, NET_DONE, NET_STATE, NET_FINDING, LEASE,
+ *   roostd -> core    FAULT, NET_STEP, NET_PLANNED, NET_DONE, NET_STATE, NET_FINDING, LEASE,
  *                     HOOK_DONE
  *   roostd -> front   UNLISTEN
  *   front -> core     SEED_GET, HOME, REPORT, SERVED, TALLY
@@ -36,6 +37,9 @@ enum proto_type {
                         asked */
     P_ACCEL,         /* accel_report */
     P_UNLISTEN,      /* listen_msg: that one is gone */
+    P_PING,          /* nothing: roostd asks whether the child still turns; answered by PONG */
+    P_PONG,          /* nothing */
+    P_FAULT,         /* str: something of roostd's that core is to put on record */
     P_LAUNCH = 32,   /* launch (request id) */
     P_KILL,          /* verb_ref: SIGKILL by pidfd */
     P_ADOPT,         /* verb_ref: is it running? answered by ADOPTED or NOT_RUNNING; then watched */

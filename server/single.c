@@ -66,6 +66,12 @@ static void kill_now(enum role r, void *arg)
         loop_timer_set(p->end, 0);
 }
 
+static int no_pid(enum role r, void *arg)
+{
+    (void)r, (void)arg;
+    return 0;
+}
+
 static void single_free(void *roles)
 {
     struct single *s = roles;
@@ -88,7 +94,7 @@ static void *make(struct roostd *d, const struct place *place, const struct role
         return NULL;
     }
     s->loop = d->loop;
-    s->ops = (struct role_ops){ start, kill_now, s };
+    s->ops = (struct role_ops){ start, kill_now, no_pid, s };
     for (int r = 0; r < ROLES; r++) {
         s->parts[r] = (struct part){ .all = s, .role = (enum role)r };
         s->parts[r].end = loop_timer_new(s->loop, end_cb, &s->parts[r], e);

@@ -91,6 +91,7 @@ static void gone_cb(const struct err *err, void *arg)
 
     if (err)
         log_error("%s: %s", programs[k->role], err->text);
+    pulse_end(k);
     chan_free(steal_ptr(k->chan));
     if (k->alive)
         loop_timer_set(k->reap, GONE_MS);
@@ -233,6 +234,7 @@ void supervisor_ended(struct supervisor *s, enum role r, int exit_code, const ch
     k->alive = k->hello = k->ready = false;
     chan_free(steal_ptr(k->chan));
     loop_timer_set(k->reap, -1);
+    pulse_end(k);
     if (r == ROLE_CORE) {
         guests_core_gone(s->guests);
         hooks_core_gone(s->hooks);
@@ -303,7 +305,7 @@ static int kid_init(struct supervisor *s, enum role r, struct err *e)
     k->role = r;
     k->restart = loop_timer_new(s->loop, restart_cb, k, e);
     k->reap = k->restart ? loop_timer_new(s->loop, reap_cb, k, e) : NULL;
-    return k->reap ? 0 : -1;
+    return k->reap ? pulse_init(k, e) : -1;
 }
 
 static int start_all(struct supervisor *s, struct err *e)
@@ -349,6 +351,7 @@ void supervisor_free(struct supervisor *s)
         chan_free(s->kids[r].chan);
         loop_timer_free(s->kids[r].restart);
         loop_timer_free(s->kids[r].reap);
+        loop_timer_free(s->kids[r].pulse);
     }
     hooks_free(s->hooks);
     guests_free(s->guests);

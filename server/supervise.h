@@ -17,6 +17,7 @@ struct role_ops {
     /* Takes channel_fd over, also on failure. */
     int (*start)(enum role r, int channel_fd, void *arg, struct err *e);
     void (*kill)(enum role r, void *arg); /* at once; nothing happens when it does not run */
+    int (*pid)(enum role r, void *arg);   /* 0: no process of its own */
     void *arg;
 };
 

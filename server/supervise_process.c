@@ -67,6 +67,13 @@ static void kill_now(enum role r, void *arg)
         (void)child_kill(all->list[r].child, SIGKILL, NULL);
 }
 
+static int pid_of(enum role r, void *arg)
+{
+    const struct processes *all = arg;
+
+    return all->list[r].child ? child_pid(all->list[r].child) : 0;
+}
+
 struct processes *processes_new(struct loop *l, const char *libexec, int lock_fd, struct err *e)
 {
     struct processes *p = calloc(1, sizeof(*p));
@@ -78,7 +85,7 @@ struct processes *processes_new(struct loop *l, const char *libexec, int lock_fd
     p->loop = l;
     p->libexec = libexec;
     p->lock_fd = lock_fd;
-    p->ops = (struct role_ops){ start, kill_now, p };
+    p->ops = (struct role_ops){ start, kill_now, pid_of, p };
     for (int r = 0; r < ROLES; r++)
         p->list[r] = (struct process){ .all = p, .role = (enum role)r };
     return p;

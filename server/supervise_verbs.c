@@ -45,6 +45,17 @@ static int on_ready(struct kid *k, uint32_t id, struct msg_cur *c, struct err *e
         log_info("%s is back%s%s", role_program(k->role), k->text[0] ? ": " : "", k->text);
     k->ready = k->was_ready = true;
     told_ready(k->s);
+    pulse_begin(k);
+    pulse_tell(k->s);
+    return 0;
+}
+
+static int on_pong(struct kid *k, uint32_t id, struct msg_cur *c, struct err *e)
+{
+    (void)id;
+    if (msg_end(c, "pong", e) < 0)
+        return -1;
+    pulse_answered(k);
     return 0;
 }
 
@@ -112,6 +123,7 @@ static const struct {
 } verbs[] = {
     { P_HELLO, FROM(ROLE_CORE) | FROM(ROLE_FRONT), on_hello },
     { P_READY, FROM(ROLE_CORE) | FROM(ROLE_FRONT), on_ready },
+    { P_PONG, FROM(ROLE_CORE) | FROM(ROLE_FRONT), on_pong },
     { P_LAUNCH, FROM(ROLE_CORE), on_launch },
     { P_KILL, FROM(ROLE_CORE), on_kill },
     { P_ADOPT, FROM(ROLE_CORE), on_adopt },
