@@ -16,7 +16,7 @@ $(foreach m,$(wildcard contrib/man/*.[1-8]),0644 $(m) $(PREFIX)/share/man/man$(p
 0644 $(BUILD)/systemd/roost.service $(unitdir)/system/roost.service
 0644 $(BUILD)/systemd/roost-user.service $(unitdir)/user/roost.service
 0644 $(BUILD)/systemd/roost-guests.service $(unitdir)/system/roost-guests.service
-0644 $(BUILD)/systemd/roost-guests.service $(unitdir)/user/roost-guests.service
+0644 $(BUILD)/systemd/roost-guests-user.service $(unitdir)/user/roost-guests.service
 0644 contrib/systemd/roost.sysusers $(PREFIX)/lib/sysusers.d/roost.conf
 0644 contrib/systemd/roost.tmpfiles $(PREFIX)/lib/tmpfiles.d/roost.conf
 0644 contrib/alerts/roost.yaml $(PREFIX)/share/doc/roost/alerts/roost.yaml
@@ -36,12 +36,16 @@ $(BUILD)/systemd/%.service: contrib/systemd/%.service.in Makefile
 	@mkdir -p $(@D)
 	sed 's|@SBINDIR@|$(sbindir)|; s|@BINDIR@|$(PREFIX)/bin|' $< >$@.tmp && mv $@.tmp $@
 
+# An ordinary user's manager has another target for what starts with it.
+$(BUILD)/systemd/roost-guests-user.service: $(BUILD)/systemd/roost-guests.service
+	sed 's|multi-user.target|default.target|' $< >$@.tmp && mv $@.tmp $@
+
 # Depends on the prefix, which no file says: made anew each time.
 .PHONY: install uninstall deb systemd-units
 systemd-units:
 	@rm -rf $(BUILD)/systemd
 	@$(MAKE) --no-print-directory -s $(BUILD)/systemd/roost.service $(BUILD)/systemd/roost-user.service \
-	    $(BUILD)/systemd/roost-guests.service
+	    $(BUILD)/systemd/roost-guests.service $(BUILD)/systemd/roost-guests-user.service
 
 # roost.conf is only put where there is none: it is the operator's from then on.
 install: all systemd-units

@@ -1,5 +1,5 @@
 #!/bin/sh
-# debian.sh OUTDIR [--efi]: a Debian 12 cloud image from Debian packages, as root or as anybody.
+# debian.sh OUTDIR [--efi|--host]: a Debian 12 cloud image from Debian packages, as root or as anybody.
 #
 #   OUTDIR/disk.qcow2   the image: one ext4 file system, or with --efi a GPT disk that boots by UEFI
 #   OUTDIR/vmlinuz      kernel and a small initrd, for direct kernel boot (image.yaml of --efi leaves
@@ -9,27 +9,41 @@
 #
 # It is any cloud image: cloud-init, openssh-server, python3, the cloud kernel. It holds no address,
 # key, user, URL, machine-id or host key. MIRROR=URL takes packages from there.
+#
+# --host: a host for roost instead, with all that its package depends on and recommends, and no
+# cloud-init. At boot it runs `start` of the file system that is labelled "carry", when there is one: the
+# way in for keys, packages and guest images, as it needs no network.
 set -eu
 PROG=debian.sh
 HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/lib.sh"
 
+USAGE='usage: debian.sh OUTDIR [--efi|--host]'
 EFI=no
+HOST=no
 OUT=
 for arg; do
     case $arg in
     --efi) EFI=yes ;;
-    -*) die "unknown option $arg; usage: debian.sh OUTDIR [--efi]" ;;
+    --host) HOST=yes ;;
+    -*) die "unknown option $arg; $USAGE" ;;
     *) OUT=$arg ;;
     esac
 done
-[ -n "$OUT" ] || die "usage: debian.sh OUTDIR [--efi]"
+[ -n "$OUT" ] || die "$USAGE"
 
 SUITE=bookworm
 DISK_SIZE=2G
 PACKAGES=linux-image-cloud-amd64,systemd-sysv,systemd-resolved,libnss-resolve,libnss-myhostname,\
-libpam-systemd,dbus,udev,kmod,cloud-init,cloud-guest-utils,openssh-server,python3,sudo,\
-ca-certificates,iproute2,iputils-ping,netbase,less,vim-tiny,busybox-static,e2fsprogs,fdisk
+libpam-systemd,dbus,udev,kmod,openssh-server,python3,iproute2,netbase,busybox-static,e2fsprogs
+if [ "$HOST" = yes ]; then
+    # The libraries are those of the package: dpkg names the one that is missing here.
+    PACKAGES=$PACKAGES,libcap-ng0,libcrypt1,libcurl4,libevent-2.1-7,libiniparser1,libjansson4,liblzma5,\
+libmicrohttpd12,libnl-route-3-200,libsmartcols1,libsqlite3-0,libssl3,libyaml-0-2,libzstd1,zlib1g,\
+adduser,ansible-core,curl,dnsmasq-base,iptables,qemu-system-x86,qemu-utils
+else
+    PACKAGES=$PACKAGES,cloud-init,cloud-guest-utils,sudo,ca-certificates,iputils-ping,less,vim-tiny,fdisk
+fi
 CMDLINE='root=LABEL=root rw console=ttyS0 quiet nokaslr mitigations=off audit=0 apparmor=0 edd=off panic=-1'
 
 need mmdebstrap mmdebstrap
@@ -46,7 +60,7 @@ fi
 [ "$(id -u)" = 0 ] || need newuidmap uidmap
 
 PATH=$PATH:/usr/sbin:/sbin
-BUILD_INPUTS="$EFI ${MIRROR:-}"
+BUILD_INPUTS="$EFI $HOST ${MIRROR:-}"
 STAMP=$(stamp "$HERE/debian.sh" "$HERE/lib.sh" "$HERE/debian/"*)
 mkdir -p "$(dirname "$OUT")"
 OUT=$(cd "$(dirname "$OUT")" && pwd)/$(basename "$OUT")
@@ -73,7 +87,7 @@ INITRD=No mmdebstrap --mode=$MODE --variant=minbase --include="$PACKAGES" \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
     --aptopt='APT::Install-Recommends "false"' \
     --customize-hook="copy-in '$HERE/debian/customize' /" \
-    --customize-hook='chroot "$1" /customize && rm "$1/customize"' \
+    --customize-hook="chroot \"\$1\" /customize $HOST && rm \"\$1/customize\"" \
     --skip=cleanup/reproducible \
     $SUITE "$TMP/root.tar" ${MIRROR:+"$MIRROR"} >"$TMP/log" 2>&1 || {
     tail -n 20 "$TMP/log" >&2
