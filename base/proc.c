@@ -46,6 +46,26 @@ int proc_start_time(pid_t pid, uint64_t *ret, struct err *e)
     return 0;
 }
 
+int proc_uid(pid_t pid, uid_t *ret, struct err *e)
+{
+    char path[32], text[1024];
+    unsigned uid;
+
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    if (n < 0 && (errno == ENOENT || errno == ESRCH))
+        return not_there(pid, e);
+    if (n < 0)
+        return err_sys(e, "%s", path);
+    text[n] = '\0';
+    const char *line = strstr(text, "\nUid:"); /* a newline in the name before it is escaped */
+    if (!line || sscanf(line, "\nUid: %u", &uid) != 1)
+        return err_set(e, ERR_IO, "%s: no user in it", path);
+    *ret = uid;
+    return 0;
+}
+
 /* The descriptor first: from then on the pid cannot come to mean another process unnoticed, since
  * that one started later. */
 int proc_open(pid_t pid, uint64_t start_time, struct err *e)

@@ -89,5 +89,7 @@ const char *child_status_text(int status, bool timed_out, char out[64]);
 int proc_start_time(pid_t pid, uint64_t *ret, struct err *e);
 /* pidfd of the process with this pid and start time; -1 and ERR_NOT_FOUND when it is gone. */
 int proc_open(pid_t pid, uint64_t start_time, struct err *e);
+/* Its real user. Not the owner of /proc/PID, who is root for whatever may not be dumped. */
+int proc_uid(pid_t pid, uid_t *ret, struct err *e);
 
 #endif

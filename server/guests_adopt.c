@@ -15,8 +15,8 @@ static void adopted_done(int fd, int what, void *arg)
 }
 
 /* By the pid file, else by whoever has the lock open. -1: nobody was found. */
-static int holder(const struct verb_ref *v, int dir, pid_t *ret_pid, uint64_t *ret_launch_id,
-                  struct err *e)
+static int holder(const struct guests *g, const struct verb_ref *v, int dir, pid_t *ret_pid,
+                  uint64_t *ret_launch_id, struct err *e)
 {
     struct err why = { 0 };
     uint64_t start;
@@ -25,14 +25,14 @@ static int holder(const struct verb_ref *v, int dir, pid_t *ret_pid, uint64_t *r
     *ret_launch_id = 0;
     int fd = guest_pid_read(dir, ret_pid, &start, ret_launch_id, &why);
     if (fd == 0 && (fd = proc_open(*ret_pid, start, &why)) >= 0) {
-        if (guest_is_holder(dir, *ret_pid))
+        if (guest_is_holder(g, &v->instance, dir, *ret_pid))
             return fd;
         /* It has ended, and nobody has reaped it yet; another was started since. */
         close(fd);
         err_set(&why, ERR_NOT_FOUND, "process %d does not hold the lock", (int)*ret_pid);
     }
     log_of(LOG_WARN_, v->instance.s, "%s; looking for the holder of its lock", why.text);
-    pid = guest_find_holder(dir, e);
+    pid = guest_find_holder(g, &v->instance, dir, e);
     if (pid < 0)
         return -1;
     if (pid == 0)
@@ -53,7 +53,7 @@ static struct running *watch_adopted(struct guests *g, const struct verb_ref *v,
 {
     uint64_t launch_id;
     pid_t pid;
-    auto_close int fd = holder(v, dir, &pid, &launch_id, e);
+    auto_close int fd = holder(g, v, dir, &pid, &launch_id, e);
     struct running *r = fd < 0 ? NULL : running_new(g, &v->instance, launch_id);
 
     if (!r)

@@ -83,10 +83,12 @@ int guest_pid_read(int dir, pid_t *ret_pid, uint64_t *ret_start, uint64_t *ret_l
 void guest_log_tail(int log, char *ret, size_t size);
 
 /* --- guests_find.c --- */
-/* The process that holds the lock (by an open descriptor of that file), other than this one; 0
- * none. */
-pid_t guest_find_holder(int dir, struct err *e);
-bool guest_is_holder(int dir, pid_t pid); /* false of a zombie */
+/* The process that holds the instance's lock, which is known to be held: who has that file open, or,
+ * since a QEMU that has become another user lets nobody look (ptrace(2)), whose user and words are
+ * those of this instance's QEMU. Other than this process; 0 none. */
+pid_t guest_find_holder(const struct guests *g, const struct name *n, int dir, struct err *e);
+bool guest_is_holder(const struct guests *g, const struct name *n, int dir,
+                     pid_t pid); /* false of a zombie */
 enum accel guest_accel_of(pid_t pid);
 
 #endif

@@ -28,11 +28,9 @@ static bool same_words(pid_t pid, const struct argv *a)
 static bool right_owner(const struct config *c, pid_t pid)
 {
     const struct passwd *pw = getpwnam(c->dnsmasq_user);
-    char path[32];
-    struct stat st;
+    uid_t uid;
 
-    snprintf(path, sizeof(path), "/proc/%d", (int)pid);
-    return stat(path, &st) == 0 && (st.st_uid == geteuid() || (pw && st.st_uid == pw->pw_uid));
+    return proc_uid(pid, &uid, NULL) == 0 && (uid == geteuid() || (pw && uid == pw->pw_uid));
 }
 
 pid_t dnsmasq_find(const struct config *c, const struct argv *a)

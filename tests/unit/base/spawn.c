@@ -394,7 +394,10 @@ static void start_time_does_not_depend_on_the_name(void **state)
     struct child *c = start(f, &o, "printf ') S 1 1' > /proc/$$/comm; sleep 60", NULL);
     pid_t pid = child_pid(c);
     uint64_t before = 0, after = 0;
+    uid_t uid = (uid_t)-1;
     assert_int_equal(proc_start_time(pid, &before, NULL), 0);
+    assert_int_equal(proc_uid(pid, &uid, NULL), 0);
+    assert_int_equal(uid, getuid());
     char path[32], comm[16] = "";
     snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
     for (int i = 0; i < 500 && comm[0] != ')'; i++) {
@@ -410,6 +413,8 @@ static void start_time_does_not_depend_on_the_name(void **state)
     finish(f);
     struct err e = { 0 };
     assert_int_equal(proc_start_time(pid, &after, &e), -1);
+    assert_int_equal(e.kind, ERR_NOT_FOUND);
+    assert_int_equal(proc_uid(pid, &uid, &e), -1);
     assert_int_equal(e.kind, ERR_NOT_FOUND);
 }
 
