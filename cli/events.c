@@ -43,8 +43,8 @@ int print_events(struct cli *c, const json_t *events, struct err *e)
     json_array_foreach(events, i, row)
     {
         char when[40];
-        const char *kind = out_text(row, "kind");
-        const char *cells[] = { when_ago(out_text(row, "time"), when), out_text(row, "instance"),
+        const char *kind = out_text(row, "kind"), *time = out_text(row, "time");
+        const char *cells[] = { *time ? when_ago(time, when) : "undated", out_text(row, "instance"),
                                 kind, out_text(row, "actor"), out_text(row, "detail") };
         table_row(t, tint_of_kind(kind), cells);
     }

@@ -21,7 +21,9 @@ static int check_own(int fd, const char *path, struct err *e)
     if (fstat(fd, &st) < 0)
         return err_sys(e, "%.200s", path);
     if (st.st_uid != geteuid())
-        return err_set(e, ERR_DENIED, "%.200s belongs to uid %u, not to uid %u who runs roost",
+        return err_set(e, ERR_DENIED,
+                       "%.200s belongs to uid %u, not to uid %u who runs roost: start it as that "
+                       "user, or, if it is to be yours, chown -R it; nothing was changed",
                        path, st.st_uid, geteuid());
     if (st.st_mode & (S_IWGRP | S_IWOTH))
         return err_set(e, ERR_DENIED, "%.200s can be written by others: chmod go-w it", path);

@@ -54,6 +54,11 @@ int store_copy_pages(sqlite3 *db, const char *to, const atomic_bool *stop, struc
         r = run_backup(db, copy, to, stop, e);
     if (sqlite3_close(copy) != SQLITE_OK)
         r = err_set(e, ERR_INTERNAL, "%s: the copy did not close", to);
+    if (r < 0) { /* a disk that is full keeps SQLite from it */
+        char journal[PATH_SIZE + 64];
+        snprintf(journal, sizeof(journal), "%s-journal", to);
+        unlink(journal);
+    }
     return r;
 }
 

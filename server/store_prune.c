@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
+
 /* Up to which event pruning has looked at whose they are: an instance can only be over its share
  * when it got an event since, so each event is looked at once. With it the share, since a smaller
  * one asks for another look at all. */
@@ -139,7 +141,7 @@ int store_events_prune(struct store *s, int64_t before_ms, unsigned keep, int ba
     if (prune_load(s, &p, e) < 0)
         return -1;
     int64_t seen = p.seen;
-    int dropped = store_write(s, S_EVENT_OLD, e, "ii", before_ms, (int64_t)batch);
+    int dropped = store_write(s, S_EVENT_OLD, e, "iii", before_ms, (int64_t)batch, CLOCK_SET_MS);
     if (dropped < 0)
         return -1;
     p.room = batch - dropped;

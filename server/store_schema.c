@@ -284,6 +284,20 @@ static int sync_parent(const char *path, struct err *e)
     return 0;
 }
 
+/* Both the copy and the new schema have to fit. */
+static int no_room(const char *path, struct err *e)
+{
+    struct stat st;
+
+    if (!e || e->os != ENOSPC || stat(path, &st) < 0)
+        return -1;
+    return err_set(e, ERR_IO,
+                   "%s is of an older roost and is copied aside before it is migrated, but its file "
+                   "system is full: free %lld MiB there, or install that roost again; nothing was "
+                   "changed",
+                   path, (long long)(st.st_size * 5 / 2 >> 20) + 1);
+}
+
 /* Copies aside as PATH.SCHEMA.bak; the name appears when the whole copy is on disk. */
 static int copy_aside(sqlite3 *db, const char *path, int64_t schema, struct err *e)
 {
@@ -296,7 +310,8 @@ static int copy_aside(sqlite3 *db, const char *path, int64_t schema, struct err 
         return err_sys(e, "%s: cannot be made", tmp);
     if (store_copy_pages(db, tmp, NULL, e) < 0 || fsync(fd) < 0) {
         unlink(tmp);
-        return err_wrap(e, "copy before the migration");
+        err_wrap(e, "copy before the migration");
+        return no_room(path, e);
     }
     if (rename(tmp, bak) < 0) {
         err_sys(e, "%s: cannot be renamed to %s", tmp, bak);
@@ -347,7 +362,7 @@ int store_migrate(sqlite3 *db, const char *path, const struct migration *steps, 
     if (run_steps(db, steps, n, version) < 0) {
         store_db_fail(db, e, path, version ? "cannot be migrated" : "cannot be made");
         sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-        return -1;
+        return version ? no_room(path, e) : -1;
     }
     return version ? 0 : sync_parent(path, e);
 }

@@ -125,8 +125,12 @@ static const char *const sql[STMTS] = {
     [S_EVENT_LAST] = "SELECT max(seq) FROM events",
     /* The newest event stays whatever its age, so that no number is given twice. */
     [S_EVENT_OLD] =
+        /* Of one without a date (below ?3) is known that it was before the first that has one. */
+        "WITH dated AS (SELECT seq, real_ms FROM events WHERE real_ms >= ?3 ORDER BY seq LIMIT 1) "
         "DELETE FROM events WHERE seq IN (SELECT seq FROM events ORDER BY seq LIMIT ?2) "
-        "AND real_ms < ?1 AND seq < (SELECT max(seq) FROM events)",
+        "AND real_ms < ?1 AND seq < (SELECT max(seq) FROM events) "
+        "AND (real_ms >= ?3 OR EXISTS (SELECT 1 FROM dated "
+        "WHERE dated.real_ms < ?1 AND dated.seq > events.seq))",
     [S_EVENT_NEW_OWNERS] = "SELECT seq, instance FROM events WHERE seq > ?1 ORDER BY seq LIMIT 1",
     [S_EVENT_DROP] = "DELETE FROM events WHERE seq = ?1",
 

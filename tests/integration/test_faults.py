@@ -19,7 +19,7 @@ from harness.storm import Storm
 from harness.watch import wait_file
 
 QUIET = {"launch": {"enabled": "no"}}
-CODE = {"io": 1, "invalid": 2, "not-found": 3, "conflict": 4, "busy": 6}  # base/err.c
+CODE = {"io": 1, "invalid": 2, "not-found": 3, "conflict": 4, "denied": 5, "busy": 6}  # base/err.c
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
 
 

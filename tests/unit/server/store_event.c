@@ -1,4 +1,5 @@
 /* Events: order, windows, pruning; and migrations. */
+#include "base/clock.h"
 #include "store_help.h"
 
 static void add_event(struct store *s, int64_t instance, int64_t ms, const char *detail)
@@ -67,19 +68,21 @@ static void test_windows(void **state)
     store_close(s);
 }
 
+#define SET CLOCK_SET_MS
+
 static void test_prune_by_age(void **state)
 {
     (void)state;
     struct store *s = open_with_two();
     for (int i = 0; i < 10; i++)
-        add_event(s, 1, i, (char[]){ (char)('a' + i), 0 });
-    assert_int_equal(store_events_prune(s, 5, 100, 3, NULL), 3);
-    assert_int_equal(store_events_prune(s, 5, 100, 3, NULL), 2);
-    assert_int_equal(store_events_prune(s, 5, 100, 3, NULL), 0);
+        add_event(s, 1, SET + i, (char[]){ (char)('a' + i), 0 });
+    assert_int_equal(store_events_prune(s, SET + 5, 100, 3, NULL), 3);
+    assert_int_equal(store_events_prune(s, SET + 5, 100, 3, NULL), 2);
+    assert_int_equal(store_events_prune(s, SET + 5, 100, 3, NULL), 0);
     expect_events(s, 0, 0, 20, false, "fghij");
     expect_events(s, 1, 0, 20, false, "fghij");
     /* The newest stays, so that its number is not given again. */
-    while (store_events_prune(s, 5000, 100, 100, NULL) > 0)
+    while (store_events_prune(s, SET + 5000, 100, 100, NULL) > 0)
         continue;
     expect_events(s, 0, 0, 20, false, "j");
     must(store_commit(s, e));
@@ -87,6 +90,28 @@ static void test_prune_by_age(void **state)
     s = open_store();
     add_event(s, 1, 0, "k");
     assert_int_equal(store_last_event(s), 11);
+    store_close(s);
+}
+
+/* What has no date goes with what came after it, and not before. */
+static void test_prune_undated(void **state)
+{
+    (void)state;
+    struct store *s = open_with_two();
+    const struct {
+        int64_t ms;
+        const char *detail;
+    } events[] = { { 5, "a" },        { 9, "b" }, { SET + 10, "c" }, { 3, "d" },
+                   { SET + 20, "e" }, { 7, "f" }, { 8, "g" } };
+    for (size_t i = 0; i < ARRAY_SIZE(events); i++)
+        add_event(s, 1, events[i].ms, events[i].detail);
+    assert_int_equal(store_events_prune(s, SET + 10, 100, 50, NULL), 0);
+    assert_int_equal(store_events_prune(s, SET + 11, 100, 50, NULL), 3);
+    expect_events(s, 1, 0, 20, false, "defg");
+    assert_int_equal(store_events_prune(s, SET + 11, 100, 50, NULL), 0);
+    assert_int_equal(store_events_prune(s, SET + 21, 100, 50, NULL), 2);
+    assert_int_equal(store_events_prune(s, SET + 999, 100, 50, NULL), 0);
+    expect_events(s, 1, 0, 20, false, "fg");
     store_close(s);
 }
 
@@ -299,6 +324,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_DIR(test_windows),
         WITH_DIR(test_prune_by_age),
+        WITH_DIR(test_prune_undated),
         WITH_DIR(test_prune_by_number),
         WITH_DIR(test_prune_goes_on),
         WITH_DIR(test_chain_survives_an_older_copy),
