@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/parse.h"
 #include "base/spawn.h"
+#include "bootstrap/platform.h"
 #include "bootstrap/probe_boot.h"
 #include "bootstrap/verdict.h"
 #include "model/layout.h"
@@ -356,8 +357,8 @@ struct probe *probe_start(struct loop *l, const struct probe_opts *o, probe_done
     }
     look_at_qemu(p);
     if (ask_version(p, &why) < 0) {
-        verdict(p, p->report.accel, "QEMU is missing: %.150s (apt-get install qemu-system-x86)",
-                why.text);
+        verdict(p, p->report.accel, "QEMU is missing: %.150s (apt-get install %s)",
+                why.text, platform_of(arch_native())->package);
         loop_timer_set(p->later, 0);
     }
     return p;

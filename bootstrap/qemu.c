@@ -4,10 +4,9 @@
 #include <string.h>
 
 #include "base/parse.h"
+#include "bootstrap/platform.h"
 #include "bootstrap/qemu_priv.h"
 #include "bootstrap/smbios.h"
-
-enum { CPUS_MAX = 255 }; /* without an interrupt remapper, q35 addresses no more */
 
 /* How people call the files, in messages and in the opaque word of -add-fd. */
 static const char *const file_names[QEMU_FILES] = {
@@ -123,17 +122,17 @@ bool qemu_needs(const struct launch *l, enum qemu_file f)
 
 static int check_launch(const struct launch *l, struct err *e)
 {
+    const struct platform *m = platform_of(l->arch);
     const char *name = l->instance.s;
-    if (l->arch != ARCH_AMD64)
-        return err_set(e, ERR_INVALID,
-                       "instance %s: architecture %s cannot be launched yet, amd64 can", name,
-                       arch_name(l->arch));
+    if (l->firmware == FIRMWARE_BIOS && !m->has_bios)
+        return err_set(e, ERR_INVALID, "instance %s: firmware: %s machines have no bios: say uefi",
+                       name, arch_name(l->arch));
     if (l->tap != (l->network_kind != NETWORK_USER))
         return err_set(e, ERR_INVALID, "instance %s: a network of kind %s %s", name,
                        network_kind_name(l->network_kind), l->tap ? "has no taps" : "wants a tap");
-    if (l->cpus < 1 || l->cpus > CPUS_MAX)
-        return err_set(e, ERR_INVALID, "instance %s: %u CPUs, between 1 and %d are possible", name,
-                       l->cpus, CPUS_MAX);
+    if (l->cpus < 1 || l->cpus > m->cpus_max)
+        return err_set(e, ERR_INVALID, "instance %s: %u CPUs, between 1 and %u are possible", name,
+                       l->cpus, m->cpus_max);
     if (l->memory < 1u << 20)
         return err_set(e, ERR_INVALID, "instance %s: less than 1 MiB of memory", name);
     if (l->image_format == DISK_NONE && !l->has_kernel && !l->root.file[0])

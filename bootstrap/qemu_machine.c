@@ -2,25 +2,28 @@
 
 #include <inttypes.h>
 
+#include "bootstrap/platform.h"
+
 void qemu_add_machine(struct render *r)
 {
     const struct launch *l = r->l;
+    const struct platform *m = platform_of(l->arch);
     bool uefi = l->firmware == FIRMWARE_UEFI;
     argv_add(r->out, "-machine");
-    argv_addf(r->out, "q35,graphics=off,vmport=off%s",
+    argv_addf(r->out, "%s%s", m->machine,
               uefi ? ",pflash0=code,pflash1=variables" : "");
     argv_add(r->out, "-accel");
     if (r->p->accel == ACCEL_TCG && r->p->tcg_tb_mib)
         argv_addf(r->out, "tcg,tb-size=%u", r->p->tcg_tb_mib);
     else
         argv_add(r->out, accel_name(r->p->accel));
-    qemu_opt(r, "-cpu", r->p->accel == ACCEL_KVM ? "host" : "max");
+    qemu_opt(r, "-cpu", r->p->accel == ACCEL_KVM ? "host" : m->tcg_cpu);
     argv_add(r->out, "-smp");
     argv_addf(r->out, "cpus=%u,sockets=1,cores=%u,threads=1", l->cpus, l->cpus);
     argv_add(r->out, "-m");
     argv_addf(r->out, "size=%" PRIu64 "K", l->memory >> 10);
     /* The log says guest-panicked instead of a guess; the machine ends, so that it shows. */
-    qemu_opt(r, "-device", "pvpanic");
+    qemu_opt(r, "-device", m->pvpanic);
     qemu_opt(r, "-action", "reboot=reset,shutdown=poweroff,panic=shutdown");
 }
 

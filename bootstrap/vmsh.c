@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bootstrap/platform.h"
 #include "model/layout.h"
 
 static const char head[] =
@@ -34,11 +35,10 @@ static const char start[] =
     "    exit 6\n"
     "}\n"
     "\n"
-    "# What roost found to work here (or ACCEL=kvm, ACCEL=tcg).\n"
-    "accel=${ACCEL:-$(head -n 1 ../../" FILE_ACCEL " 2>/dev/null || :)}\n"
-    "case $accel in\n"
-    "kvm) set -- -accel kvm -cpu host \"$@\" ;;\n"
-    "*) set -- -accel tcg,tb-size=256 -cpu max \"$@\" ;;\n"
+    "# What roost found to work here (or ACCEL=kvm, ACCEL=tcg), where this is a %s.\n"
+    "case ${ACCEL:-$(uname -m) $(head -n 1 ../../" FILE_ACCEL " 2>/dev/null || :)} in\n"
+    "kvm | \"%s kvm\") set -- -accel kvm -cpu host \"$@\" ;;\n"
+    "*) set -- -accel tcg,tb-size=256 -cpu %s \"$@\" ;;\n"
     "esac\n"
     "\n";
 
@@ -52,7 +52,8 @@ static void put_head(struct buf *out, const struct launch *l)
     buf_puts(out, written);
     if (l->tap)
         buf_printf(out, root, l->instance.s, l->network.s);
-    buf_printf(out, start, l->instance.s, l->instance.s);
+    const struct platform *m = platform_of(l->arch);
+    buf_printf(out, start, l->instance.s, l->instance.s, m->uname, m->uname, m->tcg_cpu);
 }
 
 /* One option with its value per line. The accelerator is left out: "$@" has it, and what the person

@@ -8,12 +8,6 @@
 #include "model/image.h"
 #include "model/words.h"
 
-#ifdef __aarch64__
-#define ARCH_HERE ARCH_ARM64
-#else
-#define ARCH_HERE ARCH_AMD64
-#endif
-
 /* Words of an entry that are words of an image too. */
 static const char *const image_words[] = { "default-user", "firmware", "min-cpus", "min-memory",
                                            "min-disk" };
@@ -88,7 +82,7 @@ json_t *catalogue_expand(const json_t *catalogue, const json_t *words, const cha
     const char *predefined = json_string_value(json_object_get(words, "predefined")),
                *said = json_string_value(json_object_get(words, "arch"));
     const json_t *entry = predefined ? json_object_get(catalogue, predefined) : NULL;
-    int arch = said ? arch_from_name(said) : (int)ARCH_HERE;
+    int arch = said ? arch_from_name(said) : (int)arch_native();
     json_t *out;
 
     if (!predefined || arch < 0) /* who reads the words complains */

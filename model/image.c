@@ -6,12 +6,6 @@
 #include "base/parse.h"
 #include "model/words.h"
 
-#ifdef __aarch64__
-#define ARCH_HERE ARCH_ARM64
-#else
-#define ARCH_HERE ARCH_AMD64
-#endif
-
 #define PATH_LEN_MAX 4095
 #define URL_LEN_MAX  2048
 
@@ -374,7 +368,7 @@ static int check_parts(struct reading *r, const json_t *j, const struct spot *at
 int image_read(const char *name, const json_t *j, const struct spot *at, struct image *ret,
                struct image_source *src, struct err *e)
 {
-    struct reading r = { .image.arch = ARCH_HERE };
+    struct reading r = { .image.arch = arch_native() };
     if (name_parse(name, "image name", &r.image.name, e) < 0)
         return spot_wrap(at, e);
     if (words_read(&fleet_words, &r, j, at, e) < 0 || check_parts(&r, j, at, e) < 0) {
@@ -400,7 +394,7 @@ int image_from_record(const char *name, const json_t *j, struct image *ret, stru
 {
     const struct spot root = spot_root(""), images = spot_key(&root, "images"),
                       at = spot_key(&images, name);
-    struct reading r = { .image.arch = ARCH_HERE };
+    struct reading r = { .image.arch = arch_native() };
     if (name_parse(name, "image name", &r.image.name, e) < 0)
         return spot_wrap(&at, e);
     if (words_read(&record_words, &r, j, &at, e) < 0)

@@ -18,6 +18,7 @@ const char *firmware_name(enum firmware f);
 int firmware_from_name(const char *s);
 const char *arch_name(enum arch a);
 int arch_from_name(const char *s);
+enum arch arch_native(void); /* of this machine */
 
 #define CMDLINE_MAX 1023
 struct image {

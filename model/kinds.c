@@ -54,6 +54,15 @@ static const char *const arch_names[ARCHES] = {
 };
 KIND(enum arch, arch)
 
+enum arch arch_native(void)
+{
+#ifdef __aarch64__
+    return ARCH_ARM64;
+#else
+    return ARCH_AMD64;
+#endif
+}
+
 static const char *const network_kind_names[NETWORK_KINDS] = {
     [NETWORK_USER] = "user",
     [NETWORK_HOST_ONLY] = "host-only",

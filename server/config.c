@@ -108,14 +108,30 @@ static bool is_account(const char *s)
     return strlen(s) <= 32 && strcmp(s, "root") && (*s < '0' || *s > '9');
 }
 
+static int check_firmware(const struct config *c, struct err *e)
+{
+    static const char *const keys[ARCHES][2] = {
+        [ARCH_AMD64] = { "firmware-code", "firmware-vars" },
+        [ARCH_ARM64] = { "firmware-code-arm64", "firmware-vars-arm64" },
+    };
+
+    for (int a = 0; a < ARCHES; a++) {
+        bool code = config_firmware_code(c, (enum arch)a)[0];
+        bool vars = config_firmware_vars(c, (enum arch)a)[0];
+        if (code == vars)
+            continue;
+        err_set(e, ERR_INVALID, "%s and %s belong together: give both or leave both empty",
+                keys[a][0], keys[a][1]);
+        return at_origin(c, "launch", keys[a][code], e);
+    }
+    return 0;
+}
+
 /* Values that are fine each and cannot be together. */
 static int check_together(const struct config *c, struct err *e)
 {
-    if (!c->firmware_code[0] != !c->firmware_vars[0]) {
-        err_set(e, ERR_INVALID,
-                "firmware-code and firmware-vars belong together: give both or leave both empty");
-        return at_origin(c, "launch", c->firmware_code[0] ? "firmware-vars" : "firmware-code", e);
-    }
+    if (check_firmware(c, e) < 0)
+        return -1;
     if (c->restart_max < c->restart_first) {
         err_set(e, ERR_INVALID, "restart-max is less than restart-first, which it has to reach");
         return at_origin(c, "process",
@@ -293,6 +309,21 @@ int config_decode(struct msg_cur *cur, struct config *ret, struct err *e)
 }
 
 /* --- for the rooms ------------------------------------------------------------------------- */
+
+const char *config_qemu(const struct config *c, enum arch a)
+{
+    return a == ARCH_ARM64 ? c->qemu_arm64 : c->qemu;
+}
+
+const char *config_firmware_code(const struct config *c, enum arch a)
+{
+    return a == ARCH_ARM64 ? c->firmware_code_arm64 : c->firmware_code;
+}
+
+const char *config_firmware_vars(const struct config *c, enum arch a)
+{
+    return a == ARCH_ARM64 ? c->firmware_vars_arm64 : c->firmware_vars;
+}
 
 void config_spec_defaults(const struct config *c, struct spec_defaults *ret)
 {

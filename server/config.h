@@ -57,6 +57,7 @@ struct config {
     bool launch;                                             /* enabled = yes */
     char qemu[PATH_SIZE], qemu_img[PATH_SIZE];               /* "" or a name: looked up in PATH */
     char firmware_code[PATH_SIZE], firmware_vars[PATH_SIZE]; /* OVMF */
+    char qemu_arm64[PATH_SIZE], firmware_code_arm64[PATH_SIZE], firmware_vars_arm64[PATH_SIZE];
     char run_as[64]; /* user for QEMU (-runas) in system mode: nobody; "": none */
     enum accel_choice accel;
     int64_t probe_limit;  /* 5 s */
@@ -145,6 +146,11 @@ int config_decode(struct msg_cur *cur, struct config *ret, struct err *e);
 bool config_has_account(const struct config *c);
 /* The file of its private key; `out` has room for PATH_SIZE + 64 bytes. */
 void config_account_key(const struct config *c, char *out);
+
+/* For guests of an architecture. */
+const char *config_qemu(const struct config *c, enum arch a);
+const char *config_firmware_code(const struct config *c, enum arch a);
+const char *config_firmware_vars(const struct config *c, enum arch a);
 
 void config_spec_defaults(const struct config *c, struct spec_defaults *ret);
 void config_phase_limits(const struct config *c, bool tcg, struct phase_limits *ret);

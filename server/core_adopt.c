@@ -46,6 +46,7 @@ void machine_adopted(struct core *c, const struct launched *v)
     m->state = MACHINE_RUNNING;
     m->adopted = true;
     m->pid = (pid_t)v->pid;
+    m->accel = v->accel;
     /* 0: nobody knows which launch it is of, so that of the record stands. */
     if (v->launch_id && g.launch_id != v->launch_id) {
         log_of(LOG_WARN_, g.name.s, "its QEMU is not the one on record; adopted");

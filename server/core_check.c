@@ -5,11 +5,13 @@
 #include <unistd.h>
 
 #include "base/parse.h"
+#include "bootstrap/platform.h"
+#include "server/core_check.h"
 #include "server/core_hook.h"
 
 #define LOW_DISK (1ull << 30)
 
-static void row(json_t *list, const char *name, const char *level, const char *detail,
+void check_row(json_t *list, const char *name, const char *level, const char *detail,
                 const char *mend)
 {
     json_array_append_new(list, json_pack("{s:s, s:b, s:s, s:s, s:s}", "name", name, "ok",
@@ -17,7 +19,7 @@ static void row(json_t *list, const char *name, const char *level, const char *d
                                           "mend", mend));
 }
 
-static bool in_path(const char *program)
+bool check_in_path(const char *program)
 {
     const char *path = getenv("PATH"), *end;
     char full[PATH_SIZE];
@@ -35,23 +37,24 @@ static bool in_path(const char *program)
 
 static void check_qemu(struct core *c, json_t *list)
 {
-    char text[300];
+    char text[300], mend[64];
 
+    snprintf(mend, sizeof mend, "apt install %s", platform_of(arch_native())->package);
     if (!c->config.launch) {
-        row(list, "qemu", "ok", "this roost launches no guests", "");
+        check_row(list, "qemu", "ok", "this roost launches no guests", "");
         return;
     }
     if (!c->accel_known) {
-        row(list, "qemu", "ok", "the accelerator is still being probed", "");
+        check_row(list, "qemu", "ok", "the accelerator is still being probed", "");
         return;
     }
     if (!c->accel.qemu_version[0]) {
-        row(list, "qemu", "error", c->accel.reason, "apt install qemu-system-x86");
+        check_row(list, "qemu", "error", c->accel.reason, mend);
         return;
     }
-    row(list, "qemu", "ok", c->accel.qemu_version, "");
+    check_row(list, "qemu", "ok", c->accel.qemu_version, "");
     snprintf(text, sizeof text, "%s: %s", accel_name(c->accel.accel), c->accel.reason);
-    row(list, "accelerator", c->accel.accel == ACCEL_KVM ? "ok" : "warn", text,
+    check_row(list, "accelerator", c->accel.accel == ACCEL_KVM ? "ok" : "warn", text,
         c->accel.accel == ACCEL_KVM
             ? ""
             : "guests boot several times slower under TCG; limits allow for it");
@@ -61,10 +64,10 @@ static void check_program(json_t *list, const char *name, const char *program, c
                           const char *level)
 {
     char text[PATH_SIZE + 32];
-    bool there = in_path(program);
+    bool there = check_in_path(program);
 
     snprintf(text, sizeof text, "%s%s", program, there ? "" : " is missing");
-    row(list, name, there ? "ok" : level, text, there ? "" : mend);
+    check_row(list, name, there ? "ok" : level, text, there ? "" : mend);
 }
 
 static void check_disk(struct core *c, json_t *list)
@@ -77,7 +80,7 @@ static void check_disk(struct core *c, json_t *list)
         return;
     left = (uint64_t)v.f_bavail * v.f_frsize;
     snprintf(text, sizeof text, "%s left in %s", format_size(left, size), c->config.state);
-    row(list, "disk",
+    check_row(list, "disk",
         c->full           ? "error"
         : left < LOW_DISK ? "warn"
                           : "ok",
@@ -94,7 +97,7 @@ static void check_memory(struct core *c, json_t *list)
     snprintf(text, sizeof text, "guests that run have %s of %s", format_size(guests, has),
              format_size(limit, may));
     if (json_is_object(m))
-        row(list, "memory", guests > limit ? "warn" : "ok", text,
+        check_row(list, "memory", guests > limit ? "warn" : "ok", text,
             guests > limit ? "stop some, or give them less: the host may have to kill one" : "");
     json_decref(m);
 }
@@ -108,11 +111,11 @@ static void check_guests(struct core *c, json_t *list)
         return;
     snprintf(text, sizeof text, "%llu overdue, %llu failed", (unsigned long long)overdue,
              (unsigned long long)n[PHASE_FAILED]);
-    row(list, "guests", overdue || n[PHASE_FAILED] ? "warn" : "ok", text,
+    check_row(list, "guests", overdue || n[PHASE_FAILED] ? "warn" : "ok", text,
         overdue || n[PHASE_FAILED] ? "roost instance list tells why" : "");
     snprintf(text, sizeof text, "%zu caller%s that nobody knows", unknown_count(c),
              unknown_count(c) == 1 ? "" : "s");
-    row(list, "unknown", unknown_count(c) ? "warn" : "ok", text,
+    check_row(list, "unknown", unknown_count(c) ? "warn" : "ok", text,
         unknown_count(c) ? "roost unknown lists them; define those that are yours" : "");
 }
 
@@ -123,11 +126,11 @@ static void check_hook(const struct hook *h, const char *fault, void *arg)
 
     snprintf(name, sizeof name, "hook %s", h->name.s);
     if (hook_check_program(h, &e) < 0)
-        row(arg, name, "error", e.text, "install it, or mend its section in roost.conf");
+        check_row(arg, name, "error", e.text, "install it, or mend its section in roost.conf");
     else if (*fault)
-        row(arg, name, "error", fault, "roost status --output json names its log");
+        check_row(arg, name, "error", fault, "roost status --output json names its log");
     else
-        row(arg, name, "ok", h->command, "");
+        check_row(arg, name, "ok", h->command, "");
 }
 
 json_t *core_check(struct core *c, struct err *e)
@@ -136,6 +139,8 @@ json_t *core_check(struct core *c, struct err *e)
 
     (void)e;
     check_qemu(c, list);
+    if (c->config.launch)
+        check_machines(c, list);
     if (c->config.launch)
         check_program(list, "qemu-img", c->config.qemu_img[0] ? c->config.qemu_img : "qemu-img",
                       "apt install qemu-utils", "error");
@@ -147,6 +152,6 @@ json_t *core_check(struct core *c, struct err *e)
     check_guests(c, list);
     core_hooks_each(c, check_hook, list);
     if (wire_fault(c)[0])
-        row(list, "projections", "error", wire_fault(c), "roost sync, when the cause is gone");
+        check_row(list, "projections", "error", wire_fault(c), "roost sync, when the cause is gone");
     return json_pack("{s:o}", "checks", list);
 }

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "server/core_ansible.h"
+#include "server/core_machine.h"
 
 /* A new boot begins with a clean slate. Of machines that others launch only their coming home is
  * heard. */
@@ -13,6 +14,20 @@ static bool forgets_note(const struct guest *g, enum event_kind k, enum phase ne
         return true;
     return next == PHASE_DEFINED || next == PHASE_STARTING || k == EV_RESTARTED || k == EV_ADOPTED ||
            k == EV_CONFIGURED;
+}
+
+enum accel core_accel(struct core *c, int64_t id)
+{
+    const struct machine *m = c->accel.accel == ACCEL_TCG ? NULL : c->machines;
+
+    while (m && m->id != id)
+        m = m->next;
+    return m && m->state == MACHINE_RUNNING ? m->accel : c->accel.accel;
+}
+
+const struct phase_limits *core_limits(struct core *c, int64_t id)
+{
+    return core_accel(c, id) == c->accel.accel ? &c->limits : &c->limits_tcg;
 }
 
 static void standing_move(struct core *c, struct guest *g, enum event_kind k, struct instant now)
@@ -35,9 +50,9 @@ static void standing_move(struct core *c, struct guest *g, enum event_kind k, st
      */
     if (phase_waits_for(s->phase) && !s->overdue && phase_is_running(next) && next > s->phase &&
         s->since_boot_ms > 0 && c->accel_known)
-        store_usual_add(c->store, s->phase, c->accel.accel, now.boot_ms - s->since_boot_ms, &e);
+        store_usual_add(c->store, s->phase, core_accel(c, g->id), now.boot_ms - s->since_boot_ms, &e);
     s->phase = next;
-    s->overdue = s->overdue && standing_way_over(s, &c->limits, now.boot_ms);
+    s->overdue = s->overdue && standing_way_over(s, core_limits(c, g->id), now.boot_ms);
     s->since_ms = now.real_ms;
     s->since_boot_ms = now.boot_ms;
     if (forgets_note(g, k, next))

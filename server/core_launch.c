@@ -258,6 +258,18 @@ bool machine_network_ready(struct core *c, const char *name)
     return !n || n->kind == NETWORK_USER || network_is_up(c, name);
 }
 
+/* roostd has tried the QEMU of this host's own architecture alone. */
+static bool is_native(struct core *c, const struct guest *g)
+{
+    struct instance i = { 0 };
+    struct image image;
+    bool foreign = store_instance_get(c->store, g->id, &i, NULL) == 0 &&
+                   core_image(c, i.spec.image.s, &image, NULL) == 0 && image.arch != arch_native();
+
+    instance_done(&i);
+    return !foreign;
+}
+
 static int may_start(struct core *c, const struct guest *g, struct err *e)
 {
     struct machine *m = machine_find(c, g->id);
@@ -281,7 +293,7 @@ static int may_start(struct core *c, const struct guest *g, struct err *e)
     if (m)
         return err_set(e, ERR_CONFLICT, "instance %s is %s already", g->name.s,
                        m->state == MACHINE_RUNNING ? "running" : "being started");
-    if (c->accel_known && !c->accel.qemu_version[0])
+    if (c->accel_known && !c->accel.qemu_version[0] && is_native(c, g))
         return err_set(e, ERR_NOT_FOUND, "%s", c->accel.reason);
     if (c->n_machines >= c->config.max_guests)
         return err_set(e, ERR_BUSY, "%u guests run already ([launch] max-guests)",

@@ -189,6 +189,7 @@ void machine_launched(struct core *c, uint32_t id, const struct launched *v)
         return;
     m->state = MACHINE_RUNNING;
     m->pid = (pid_t)v->pid;
+    m->accel = v->accel;
     core_note(c, m->id, EV_LAUNCHED, m->actor, "pid %u, %s", v->pid, accel_name(v->accel));
     machine_watch(m);
     waiters_after(c, &m->on_start, NULL);

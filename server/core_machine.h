@@ -46,6 +46,7 @@ struct machine {
     bool user_network;
     uint64_t memory; /* bytes it was promised; 0: not looked up yet */
     pid_t pid;       /* 0: none yet */
+    enum accel accel; /* it runs on, from MACHINE_RUNNING on */
 
     struct qmp *qmp;
     bool qmp_ready;

@@ -1,10 +1,11 @@
-/* Is an instance large enough for its image? At the plan as far as it is known by then, and again
+/* Is an instance large enough for its image, and the right kind of machine? At the plan as far as it is known by then, and again
  * when images that had to be fetched are there: a guest is refused before it is on record, not when
  * somebody starts it. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/parse.h"
+#include "bootstrap/platform.h"
 #include "server/core_apply.h"
 
 /* Of an image of this fleet, else of the one on record. */
@@ -55,6 +56,11 @@ int apply_fits_image(struct apply *a, const struct fleet_instance *f, struct err
         return 0;
     if (find_image(a, s->image.s, &image, e) < 0)
         return -1;
+    if (s->firmware_set && s->firmware == FIRMWARE_BIOS && !platform_of(image.arch)->has_bios)
+        return err_set(e, ERR_INVALID,
+                       "instance %s: firmware: image %s is for %s, whose machines have no bios: say "
+                       "uefi, or nothing",
+                       f->name.s, image.name.s, arch_name(image.arch));
     if (s->cpus < image.min_cpus)
         return err_set(e, ERR_INVALID,
                        "instance %s: cpus: %u is too little for image %s, which needs %u",

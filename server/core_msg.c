@@ -82,6 +82,7 @@ static int on_accel(struct core *c, const struct chan_msg *m, struct err *e)
         return -1;
     c->accel_known = true;
     config_phase_limits(&c->config, c->accel.accel == ACCEL_TCG, &c->limits);
+    config_phase_limits(&c->config, true, &c->limits_tcg);
     core_reprobed(c);
     return 0;
 }

@@ -113,6 +113,7 @@ int core_open(struct core *c, struct err *e)
         return -1;
     moves_redo(c);
     config_phase_limits(&c->config, true, &c->limits);
+    c->limits_tcg = c->limits;
     if (!(c->worker = worker_new(c->loop, e)) || sights_new(c, e) < 0 || unknown_new(c, e) < 0 ||
         verdict_new(c, e) < 0 || wire_new(c, e) < 0 || ansible_new(c, e) < 0 ||
         core_hooks_new(c, e) < 0 || core_restored(c, e) < 0)

@@ -13,7 +13,7 @@
 #include "server/core_machine.h"
 #include "server/core_network.h"
 
-#define FIELDS_MAX 32
+#define FIELDS_MAX 64
 
 /* ---- the plan ---- */
 

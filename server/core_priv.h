@@ -102,7 +102,8 @@ struct core {
     struct endpoint seed_at;
     struct accel_report accel;
     bool accel_known;
-    struct phase_limits limits;
+    struct phase_limits limits;     /* of guests on that accelerator */
+    struct phase_limits limits_tcg; /* of those of a foreign architecture */
 
     struct api *api;
     int control_fd; /* until the API is up */
@@ -188,6 +189,9 @@ void core_note(struct core *c, int64_t id, enum event_kind k, const char *actor,
                ...) __attribute__((format(printf, 5, 6)));
 int core_guest(struct core *c, const char *name, struct guest *ret,
                struct err *e); /* with a helpful message */
+/* What a guest runs on, or would: KVM runs none of a foreign architecture. */
+enum accel core_accel(struct core *c, int64_t id);
+const struct phase_limits *core_limits(struct core *c, int64_t id);
 int64_t core_usual(struct core *c, enum phase p);
 /* What an address event and row change need: sets g->address, event when it differs. */
 int core_address(struct core *c, struct guest *g, const struct endpoint *at, const char *who,

@@ -95,7 +95,7 @@ static bool put(struct verdict *v, int64_t at_ms, int64_t id)
 void verdict_set(struct core *c, const struct guest *g)
 {
     struct verdict *v = c->verdict;
-    int64_t at_ms = standing_deadline(&g->standing, &c->limits);
+    int64_t at_ms = standing_deadline(&g->standing, core_limits(c, g->id));
 
     if (at_ms != INT64_MAX && !g->standing.overdue && put(v, at_ms, g->id) &&
         v->heap[0].id == g->id)
@@ -105,7 +105,7 @@ void verdict_set(struct core *c, const struct guest *g)
 static void judge(struct core *c, struct guest *g, int64_t now_boot_ms)
 {
     const struct standing *s = &g->standing;
-    int64_t at_ms = standing_deadline(s, &c->limits);
+    int64_t at_ms = standing_deadline(s, core_limits(c, g->id));
     char note[256];
     struct err e;
 

@@ -128,6 +128,12 @@ static void tick_cb(void *arg)
 
 /* --- launch -------------------------------------------------------------------------------- */
 
+/* KVM runs code of the host's own architecture alone. */
+static enum accel accel_for(const struct guests *g, enum arch a)
+{
+    return a == arch_native() ? g->accel.accel : ACCEL_TCG;
+}
+
 static int render(const struct guests *g, const struct launch *l, const struct guest_files *f,
                   struct argv *out, struct err *e)
 {
@@ -135,8 +141,8 @@ static int render(const struct guests *g, const struct launch *l, const struct g
     struct qemu_place p;
 
     qemu_place_init(&p);
-    p.binary = g->config->qemu;
-    p.accel = g->accel.accel;
+    p.binary = config_qemu(g->config, l->arch);
+    p.accel = accel_for(g, l->arch);
     for (int i = 0; i < QEMU_FILES; i++)
         p.fd[i] = f->fd[i] < 0 ? -1 : FD_FIRST + i;
     layout_socket(g->config->run, &l->instance, SUFFIX_QMP, qmp);
@@ -179,7 +185,7 @@ static int spawn(struct running *r, const struct launch *l, struct guest_files *
     if (!r->child)
         return -1;
     r->pid = child_pid(r->child);
-    r->accel = r->guests->accel.accel;
+    r->accel = accel_for(r->guests, l->arch);
     r->log = steal_fd(&f->log);
     /* Without the file it is still found by its lock. */
     if (guest_pid_write(f->dir, r->pid, l->launch_id, &why) < 0)
@@ -197,7 +203,7 @@ static int launch(struct guests *g, const struct launch *l, struct running **ret
     if (g->n_running >= g->config->max_guests)
         return err_set(e, ERR_BUSY, "%u guests run already, [launch] max-guests allows no more",
                        g->n_running);
-    if (!g->accel.qemu_version[0])
+    if (l->arch == arch_native() && !g->accel.qemu_version[0])
         return err_set(e, ERR_NOT_FOUND, "%s", g->accel.reason);
     if (guest_files_open(g, l, &f, e) < 0)
         return -1;
@@ -304,7 +310,7 @@ static void probe_done(const struct accel_report *r, void *arg)
 
 static int probe(struct guests *g, struct err *e)
 {
-    struct probe_opts o = { .qemu = g->config->qemu,
+    struct probe_opts o = { .qemu = config_qemu(g->config, arch_native()),
                             .kvm = "/dev/kvm",
                             .state_dir = g->place->state,
                             .forced = g->config->accel != ACCEL_CHOICE_AUTO,

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/parse.h"
+#include "bootstrap/platform.h"
 #include "bootstrap/smbios.h"
 #include "bootstrap/vmsh.h"
 #include "server/guests_priv.h"
@@ -87,14 +88,14 @@ static int write_smbios(int dir, const struct launch *l, struct err *e)
 }
 
 /* vm.sh must find QEMU whatever PATH its user has. */
-static int find_binary(const char *name, char ret[PATH_MAX], struct err *e)
+static int find_binary(const char *name, enum arch a, char ret[PATH_MAX], struct err *e)
 {
-    const char *p = getenv("PATH");
+    const char *p = getenv("PATH"), *key = a == ARCH_ARM64 ? "qemu-arm64" : "qemu";
     struct stat st;
 
     if (name[0] == '/') {
         snprintf(ret, PATH_MAX, "%.*s", PATH_MAX - 1, name);
-        return 0;
+        return access(ret, X_OK) == 0 ? 0 : err_sys(e, "[launch] %s: %.300s", key, name);
     }
     for (p = p ? p : "/usr/local/bin:/usr/bin:/bin"; *p;) {
         int len = (int)strcspn(p, ":");
@@ -105,18 +106,17 @@ static int find_binary(const char *name, char ret[PATH_MAX], struct err *e)
         p += len + (p[len] == ':');
     }
     return err_set(e, ERR_NOT_FOUND,
-                   "%.100s is not in PATH: install it (package qemu-system-x86), or name it in "
-                   "[launch] qemu",
-                   name);
+                   "%.100s is not in PATH: install it (package %s), or name it in [launch] %s",
+                   name, platform_of(a)->package, key);
 }
 
 static int write_vmsh(const struct guests *g, int dir, const struct launch *l, struct err *e)
 {
     auto_buf struct buf text = BUF_INIT;
     char binary[PATH_MAX];
-    const char *code = g->config->firmware_code;
+    const char *code = config_firmware_code(g->config, l->arch);
 
-    if (find_binary(g->config->qemu, binary, e) < 0 ||
+    if (find_binary(config_qemu(g->config, l->arch), l->arch, binary, e) < 0 ||
         vmsh_render(l, binary, *code ? code : NULL, &text, e) < 0 || buf_check(&text, e) < 0)
         return -1;
     return file_replace(dir, FILE_VM_SH, text.data, text.len, 0700, NULL, e);
@@ -127,29 +127,10 @@ int guest_files_write(const struct guests *g, int dir, const struct launch *l, s
     return write_smbios(dir, l, e) < 0 || write_vmsh(g, dir, l, e) < 0 ? -1 : 0;
 }
 
-/* The guest's own UEFI variables begin as the template. A copy that was cut short is not taken for
- * them: it gets its name when it is whole. */
-static int make_vars(const struct guests *g, int dir, struct err *e)
-{
-    struct stat st;
-
-    if (fstatat(dir, FILE_VARS, &st, AT_SYMLINK_NOFOLLOW) == 0)
-        return 0;
-    auto_close int from = open(g->config->firmware_vars, O_RDONLY | O_CLOEXEC);
-    if (from < 0)
-        return err_sys(e, "[launch] firmware-vars %.200s", g->config->firmware_vars);
-    auto_close int to =
-        file_open_beneath(dir, FILE_VARS ".new", O_WRONLY | O_CREAT | O_TRUNC, 0600, e);
-    if (to < 0 || file_copy(from, to, e) < 0)
-        return err_wrap(e, "%s", FILE_VARS);
-    if (renameat(dir, FILE_VARS ".new", dir, FILE_VARS) < 0)
-        return err_sys(e, "%s", FILE_VARS);
-    return dir_sync(dir, e);
-}
-
 /* --- files that QEMU gets ------------------------------------------------------------------ */
 
-static int open_row(const struct guests *g, int dir, int image, size_t i, struct err *e)
+static int open_row(const struct guests *g, const struct launch *l, int dir, int image, size_t i,
+                    struct err *e)
 {
     int fd;
 
@@ -160,8 +141,7 @@ static int open_row(const struct guests *g, int dir, int image, size_t i, struct
         fd = file_open_beneath(image, rows[i].name, rows[i].flags, 0, e);
         return fd < 0 ? err_wrap(e, "image") : fd;
     case IN_CONFIG:
-        fd = open(g->config->firmware_code, rows[i].flags | O_CLOEXEC);
-        return fd < 0 ? err_sys(e, "[launch] firmware-code %.200s", g->config->firmware_code) : fd;
+        return guest_firmware_open(g, l, e);
     }
     return -1;
 }
@@ -178,7 +158,7 @@ static int open_rows(const struct guests *g, const struct launch *l, struct gues
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         if (!qemu_needs(l, rows[i].file))
             continue;
-        f->fd[rows[i].file] = open_row(g, f->dir, image, i, e);
+        f->fd[rows[i].file] = open_row(g, l, f->dir, image, i, e);
         if (f->fd[rows[i].file] < 0)
             return -1;
     }
@@ -227,7 +207,7 @@ static int open_all(const struct guests *g, const struct launch *l, struct guest
     f->dir = guest_dir(g, &l->instance, e);
     if (f->dir < 0 || take_lock(f, e) < 0 || guest_files_write(g, f->dir, l, e) < 0)
         return -1;
-    if (qemu_needs(l, QEMU_VARS) && make_vars(g, f->dir, e) < 0)
+    if (qemu_needs(l, QEMU_VARS) && guest_variables_make(g, f->dir, l, e) < 0)
         return -1;
     if (open_rows(g, l, f, e) < 0 || open_disks(l, f, e) < 0)
         return -1;

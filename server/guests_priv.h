@@ -82,6 +82,12 @@ int guest_pid_read(int dir, pid_t *ret_pid, uint64_t *ret_start, uint64_t *ret_l
 /* The last bytes of a log as printable text. */
 void guest_log_tail(int log, char *ret, size_t size);
 
+/* --- guests_firmware.c --- */
+/* Its UEFI code, read-only: a descriptor, or -1. */
+int guest_firmware_open(const struct guests *g, const struct launch *l, struct err *e);
+/* Its variables begin as the template, and are there from then on. */
+int guest_variables_make(const struct guests *g, int dir, const struct launch *l, struct err *e);
+
 /* --- guests_find.c --- */
 /* The process that holds the instance's lock, which is known to be held: who has that file open, or,
  * since a QEMU that has become another user lets nobody look (ptrace(2)), whose user and words are

@@ -28,6 +28,16 @@ def lan(tmp_path):
 
 
 @pytest.fixture(scope="session")
+def micro_arm64():
+    return guest.build_image("micro-arm64")
+
+
+@pytest.fixture(scope="session")
+def debian_efi():
+    return guest.build_image("debian-efi")
+
+
+@pytest.fixture(scope="session")
 def key(tmp_path_factory):
     return guest.Key(tmp_path_factory.mktemp("operator"))
 

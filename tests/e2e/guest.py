@@ -23,6 +23,8 @@ from harness.watch import libc
 
 IN_MODIFY, IN_MOVED_TO, IN_CREATE = 0x2, 0x80, 0x100
 NEEDED = {"debian": ("mmdebstrap", "mke2fs", "cpio"), "micro": ("dpkg-deb", "depmod", "cpio")}
+NEEDED["debian-efi"] = NEEDED["debian"] + ("sfdisk", "mcopy", "mkfs.vfat", "objcopy")
+NEEDED["micro-arm64"] = NEEDED["micro"] + ("qemu-system-aarch64",)
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 # A deadline for what does not come, not a measure: two emulated guests that share a busy machine with
 # others take several times the minute that one of them takes alone.
@@ -43,11 +45,13 @@ def build_image(name):
     if not (out / "image.yaml").exists():
         need(*NEEDED[name])
     out.parent.mkdir(parents=True, exist_ok=True)
+    script, _, variant = name.partition("-")  # debian-efi is what debian.sh makes with --efi
     with open(out.parent / f".{name}.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # stories of other files want it at the same time
-        done = subprocess.run(["sh", ROOT / f"contrib/guest/{name}.sh", out], capture_output=True,
+        done = subprocess.run(["sh", ROOT / f"contrib/guest/{script}.sh", out,
+                               *([f"--{variant}"] if variant else [])], capture_output=True,
                               text=True, timeout=900)
-    assert done.returncode == 0, f"contrib/guest/{name}.sh {out}:\n{done.stdout}{done.stderr}"
+    assert done.returncode == 0, f"contrib/guest/{script}.sh {out}:\n{done.stdout}{done.stderr}"
     return out
 
 

@@ -50,6 +50,32 @@ def test_check_names_what_is_missing_and_the_mend(bare):
     assert code == (1 if bare.launches else 0)
 
 
+def test_other_machines_are_missed_when_an_image_is_for_them(tmp_path):
+    conf = {"launch": {"qemu-arm64": str(tmp_path / "qemu"), "accelerator": "tcg",
+                       "firmware-code-arm64": str(tmp_path / "code.fd"),
+                       "firmware-vars-arm64": str(tmp_path / "vars.fd")}}
+    (tmp_path / "kernel").write_bytes(b"kernel")
+    with harness.Roost(conf) as r:
+        assert not {name for name in checks(r)[1] if name.startswith(("qemu-a", "uefi"))}
+        define(r, {"images": {"arm": {"kernel": str(tmp_path / "kernel"), "arch": "arm64"}},
+                   "instances": {"a": {"image": "arm"}}})
+        code, rows = checks(r)
+        assert code == 1 and rows["qemu-arm64"]["mend"] == "apt install qemu-system-arm"
+        assert rows["uefi-arm64"]["mend"] == "apt install qemu-efi-aarch64" and not rows["uefi-arm64"]["ok"]
+        done = r.cli("instance", "start", "a", check=False)
+        assert done.returncode != 0 and str(tmp_path / "qemu") in done.stderr, done.stderr
+        (tmp_path / "qemu").write_text("#!/bin/sh\nexit 0\n")
+        (tmp_path / "qemu").chmod(0o755)
+        done = r.cli("instance", "start", "a", check=False)
+        assert done.returncode != 0 and "vars.fd is missing: install it (package qemu-efi-aarch64)" in done.stderr
+        for name in ("code.fd", "vars.fd"):
+            (tmp_path / name).write_bytes(bytes(4096))
+        assert checks(r)[1]["uefi-arm64"]["ok"] and checks(r)[1]["qemu-arm64"]["ok"]
+        # An arm64 machine has no bios, whoever asks for it.
+        done = r.cli("apply", "-f", r.fleet({"instances": {"b": {"image": "arm", "firmware": "bios"}}}), check=False)
+        assert done.returncode == 2 and "instance b: firmware: image arm is for arm64" in done.stderr, done.stderr
+
+
 def test_what_needs_it_is_refused_by_name(bare):
     define(bare, fleet(["a"]))
     assert Guest(bare, "a").home().status == 200

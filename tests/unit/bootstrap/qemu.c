@@ -25,8 +25,9 @@
 #include "bootstrap/vmsh.h"
 #include "model/layout.h"
 
-#define OVMF_CODE "/usr/share/OVMF/OVMF_CODE_4M.fd"
-#define OVMF_VARS "/usr/share/OVMF/OVMF_VARS_4M.fd"
+#define OVMF_CODE  "/usr/share/OVMF/OVMF_CODE_4M.fd"
+#define OVMF_VARS  "/usr/share/OVMF/OVMF_VARS_4M.fd"
+#define AAVMF_CODE "/usr/share/AAVMF/AAVMF_CODE.fd"
 
 enum { FIRST_FD = 20 };
 
@@ -42,6 +43,7 @@ struct test_case {
     uint16_t mtu;
     const struct drive *root, *drives;
     uint32_t n_drives;
+    enum arch arch;
 };
 static const struct drive drives[] = {
     { .serial = "data", .size = 1 << 20 },
@@ -75,12 +77,18 @@ static const struct test_case tap_case = { .name = "tap",
                                            .mtu = 1400 };
 static const struct test_case cases[] = {
     { "kernel-disk", ACCEL_TCG, FIRMWARE_BIOS, DISK_QCOW2, true, true, true, 1, "lab.internal",
-      false, 0, NULL, NULL, 0 },
-    { "bios", ACCEL_TCG, FIRMWARE_BIOS, DISK_QCOW2, false, false, true, 1, "", false, 0, NULL, NULL, 0 },
-    { "uefi", ACCEL_TCG, FIRMWARE_UEFI, DISK_RAW, false, false, true, 1, "", false, 0, NULL, NULL, 0 },
-    { "micro", ACCEL_TCG, FIRMWARE_BIOS, DISK_NONE, true, true, false, 1, "", false, 0, NULL, NULL, 0 },
-    { "cpus", ACCEL_TCG, FIRMWARE_BIOS, DISK_QCOW2, true, false, true, 4, "", false, 0, NULL, NULL, 0 },
-    { "kvm", ACCEL_KVM, FIRMWARE_BIOS, DISK_QCOW2, true, true, true, 2, "", false, 0, NULL, NULL, 0 },
+      false, 0, NULL, NULL, 0, ARCH_AMD64 },
+    { "bios", ACCEL_TCG, FIRMWARE_BIOS, DISK_QCOW2, false, false, true, 1, "", false, 0, NULL, NULL, 0, ARCH_AMD64 },
+    { "uefi", ACCEL_TCG, FIRMWARE_UEFI, DISK_RAW, false, false, true, 1, "", false, 0, NULL, NULL, 0, ARCH_AMD64 },
+    { "micro", ACCEL_TCG, FIRMWARE_BIOS, DISK_NONE, true, true, false, 1, "", false, 0, NULL, NULL, 0, ARCH_AMD64 },
+    { "cpus", ACCEL_TCG, FIRMWARE_BIOS, DISK_QCOW2, true, false, true, 4, "", false, 0, NULL, NULL, 0, ARCH_AMD64 },
+    { "kvm", ACCEL_KVM, FIRMWARE_BIOS, DISK_QCOW2, true, true, true, 2, "", false, 0, NULL, NULL, 0, ARCH_AMD64 },
+    { "arm64", ACCEL_TCG, FIRMWARE_UEFI, DISK_QCOW2, false, false, true, 12, "", false, 0, NULL, NULL, 0,
+      ARCH_ARM64 },
+    { "arm64-kernel", ACCEL_TCG, FIRMWARE_UEFI, DISK_NONE, true, true, true, 1, "", false, 0, NULL, NULL,
+      0, ARCH_ARM64 },
+    { "arm64-kvm", ACCEL_KVM, FIRMWARE_UEFI, DISK_RAW, false, false, true, 2, "", false, 0, NULL, NULL, 0,
+      ARCH_ARM64 },
 };
 
 static char top[PATH_SIZE]; /* of the source tree */
@@ -98,7 +106,7 @@ static struct launch launch_of(const struct test_case *c)
         .seed = c->seed,
         .cpus = c->cpus,
         .memory = 256u << 20,
-        .arch = ARCH_AMD64,
+        .arch = c->arch,
         .firmware = c->firmware,
         .image = { "debian" },
         .image_format = c->format,
@@ -122,11 +130,19 @@ static struct launch launch_of(const struct test_case *c)
     return l;
 }
 
+static const char *const binaries[ARCHES] = { "/usr/bin/qemu-system-x86_64",
+                                              "/usr/bin/qemu-system-aarch64" };
+
+static const char *code_of(const struct test_case *c)
+{
+    return c->arch == ARCH_ARM64 ? AAVMF_CODE : OVMF_CODE;
+}
+
 static struct qemu_place place_of(const struct launch *l, enum accel accel)
 {
     struct qemu_place p;
     qemu_place_init(&p);
-    p.binary = "/usr/bin/qemu-system-x86_64";
+    p.binary = binaries[l->arch];
     p.accel = accel;
     p.qmp_socket = "run/web1.qmp";
     p.console_socket = "run/web1.con";
@@ -180,8 +196,8 @@ static void test_golden_args(void **state)
 static int vmsh(const struct test_case *c, struct buf *out)
 {
     struct launch l = launch_of(c);
-    return vmsh_render(&l, "/usr/bin/qemu-system-x86_64",
-                       c->firmware == FIRMWARE_UEFI ? OVMF_CODE : NULL, out, NULL);
+    return vmsh_render(&l, binaries[c->arch], c->firmware == FIRMWARE_UEFI ? code_of(c) : NULL, out,
+                       NULL);
 }
 
 static void test_golden_vmsh(void **state)
@@ -220,7 +236,10 @@ static void test_launch_refused(void **state)
     const struct qemu_place p = place_of(&good, ACCEL_TCG);
     struct launch l = good;
     l.arch = ARCH_ARM64;
-    refused(&l, &p, "arm64");
+    refused(&l, &p, "arm64 machines have no bios");
+    l.firmware = FIRMWARE_UEFI;
+    l.cpus = 513;
+    refused(&l, &p, "513 CPUs, between 1 and 512");
     l = good;
     l.network_kind = NETWORK_BRIDGED;
     refused(&l, &p, "bridged wants a tap");
@@ -373,7 +392,8 @@ static void make_state(const struct test_case *c)
     sh(c->format == DISK_RAW
            ? "qemu-img create -q -f qcow2 -b ../../images/debian/disk -F raw disk.qcow2 4M"
            : "qemu-img create -q -f qcow2 -b ../../images/debian/disk -F qcow2 disk.qcow2 4M");
-    sh("cp " OVMF_VARS " " FILE_VARS " && : >" FILE_CONSOLE);
+    sh(c->arch == ARCH_ARM64 ? "truncate -s 64M " FILE_VARS : "cp " OVMF_VARS " " FILE_VARS);
+    sh(": >" FILE_CONSOLE);
     assert_int_equal(smbios_type1("ds=nocloud-net;s=http://h/a,b/", &l.uuid, &blob, NULL), 0);
     put(FILE_SMBIOS, blob.data, blob.len, 0600);
     make_drives(&l);
@@ -464,7 +484,7 @@ static int open_drives(const struct launch *l, struct spawn_fd *fds, int n)
 
 static int open_files(const struct launch *l, struct spawn_fd *fds)
 {
-    static const struct {
+    const struct {
         enum qemu_file file;
         const char *path;
         int flags;
@@ -474,7 +494,7 @@ static int open_files(const struct launch *l, struct spawn_fd *fds)
         { QEMU_KERNEL, "../../images/debian/kernel", O_RDONLY },
         { QEMU_INITRD, "../../images/debian/initrd", O_RDONLY },
         { QEMU_SMBIOS, FILE_SMBIOS, O_RDONLY },
-        { QEMU_CODE, OVMF_CODE, O_RDONLY },
+        { QEMU_CODE, l->arch == ARCH_ARM64 ? AAVMF_CODE : OVMF_CODE, O_RDONLY },
         { QEMU_VARS, FILE_VARS, O_RDWR },
         { QEMU_CONSOLE, FILE_CONSOLE, O_WRONLY | O_APPEND },
     };
@@ -603,9 +623,14 @@ static void test_vmsh_accelerator(void **state)
     write_vmsh(&cases[0]);
     sh("sed -i 's,^exec /usr/bin/qemu-system-x86_64,exec echo,' vm.sh");
     sh("./vm.sh | grep -q -e '-accel tcg,tb-size=256 -cpu max$'");
+    sh("mkdir bin && printf '#!/bin/sh\\necho x86_64\\n' >bin/uname && chmod +x bin/uname");
     sh("printf 'kvm\\nwhy\\n' >../../" FILE_ACCEL
-       " && ./vm.sh | grep -q -e '-accel kvm -cpu host$'");
+       " && PATH=bin:$PATH ./vm.sh | grep -q -e '-accel kvm -cpu host$'");
     sh("ACCEL=tcg ./vm.sh -S | grep -q -e '-accel tcg,tb-size=256 -cpu max -S$'");
+    sh("ACCEL=kvm ./vm.sh -S | grep -q -e '-accel kvm -cpu host -S$'");
+    /* That verdict is about this host's own architecture. */
+    sh("printf '#!/bin/sh\\necho aarch64\\n' >bin/uname");
+    sh("PATH=bin:$PATH ./vm.sh | grep -q -e '-accel tcg,tb-size=256 -cpu max$'");
 }
 
 /* It makes its tap and hands it to the network's scripts. */
