@@ -164,13 +164,35 @@ static int inline_user_data(const struct inlining *in, json_t *instance, const s
     return 0;
 }
 
+/* Without "..", and the same text however somebody came to it; of what is not there at least the
+ * directory. */
+static void make_plain(char path[PATH_SIZE])
+{
+    char real[PATH_MAX], name[PATH_SIZE];
+    char *slash = strrchr(path, '/');
+    size_t len;
+
+    if (realpath(path, real)) {
+        snprintf(path, PATH_SIZE, "%s", real);
+        return;
+    }
+    memcpy(name, path, PATH_SIZE);
+    slash[slash == path] = '\0';
+    len = realpath(path, real) ? strlen(real) : 0;
+    snprintf(path, PATH_SIZE, "%s", len ? real : name);
+    if (len > 1 && len + strlen(name) < PATH_SIZE)
+        strcat(path, strrchr(name, '/'));
+    else if (len == 1)
+        snprintf(path, PATH_SIZE, "%s", strrchr(name, '/'));
+}
+
 /* The files of disks: `disk: FILE`, and `file` of an object or of an item of `disks`. */
 static int inline_file(const struct inlining *in, json_t *owner, const char *key, size_t item,
                        const struct spot *at, struct err *e)
 {
     json_t *v = key ? json_object_get(owner, key) : json_array_get(owner, item), *text;
     const char *s = json_string_value(v);
-    char full[PATH_SIZE], real[PATH_MAX];
+    char full[PATH_SIZE];
 
     if (json_is_object(v)) {
         const struct spot here = spot_key(at, "file");
@@ -180,8 +202,8 @@ static int inline_file(const struct inlining *in, json_t *owner, const char *key
         return 0;
     if (resolve(in, s, at, full, e) < 0)
         return -1;
-    /* Without "..", and the same text however somebody came to it. */
-    if (!(text = json_string(realpath(full, real) ? real : full)))
+    make_plain(full);
+    if (!(text = json_string(full)))
         return spot_bad(at, e, "not UTF-8");
     return key ? json_object_set_new(owner, key, text) : json_array_set_new(owner, item, text);
 }

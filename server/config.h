@@ -57,6 +57,7 @@ struct config {
     bool launch;                                             /* enabled = yes */
     char qemu[PATH_SIZE], qemu_img[PATH_SIZE];               /* "" or a name: looked up in PATH */
     char firmware_code[PATH_SIZE], firmware_vars[PATH_SIZE]; /* OVMF */
+    char disk_directories[PATH_SIZE]; /* colons between: what of the host may be a disk (system) */
     char qemu_arm64[PATH_SIZE], firmware_code_arm64[PATH_SIZE], firmware_vars_arm64[PATH_SIZE];
     char run_as[64]; /* user for QEMU (-runas) in system mode: nobody; "": none */
     enum accel_choice accel;

@@ -100,6 +100,8 @@ static const struct config_row rows[] = {
       .help = "UEFI firmware code" },
     { "launch", "firmware-vars", &config_type_path, FIELD(firmware_vars), "/usr/share/OVMF/OVMF_VARS_4M.fd",
       .help = "template of UEFI variables" },
+    { "launch", "disk-directories", &config_type_paths, FIELD(disk_directories), "",
+      .help = "in system mode: directories (or files), colons between, whose files may be disks of guests; empty: none" },
     { "launch", "firmware-code-arm64", &config_type_path, FIELD(firmware_code_arm64), "/usr/share/AAVMF/AAVMF_CODE.fd",
       .help = "UEFI firmware code of arm64 guests" },
     { "launch", "firmware-vars-arm64", &config_type_path, FIELD(firmware_vars_arm64), "/usr/share/AAVMF/AAVMF_VARS.fd",

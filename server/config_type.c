@@ -182,6 +182,17 @@ static int path_read(const struct config_row *r, const char *s, void *field, str
 }
 const struct config_type config_type_path = { path_read, text_print };
 
+/* Absolute paths with colons between them. */
+static int paths_read(const struct config_row *r, const char *s, void *field, struct err *e)
+{
+    for (const char *part = s; *s && part; part = strchr(part, ':') ? strchr(part, ':') + 1 : NULL)
+        if (*part != '/')
+            return err_set(e, ERR_INVALID,
+                           "\"%.200s\" is no list of absolute paths with colons between them", s);
+    return text_copy(r, s, field, e);
+}
+const struct config_type config_type_paths = { paths_read, text_print };
+
 static int program_read(const struct config_row *r, const char *s, void *field, struct err *e)
 {
     if (!*s)

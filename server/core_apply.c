@@ -2,6 +2,7 @@
  * carrying it out is images first (copies, beside what is there), then one transaction for
  * everything else. */
 #include "server/core_apply.h"
+#include "server/core_machine.h"
 #include "server/core_ansible.h"
 #include "server/core_network.h"
 #include "server/core_task.h"
@@ -84,6 +85,7 @@ static int create(struct apply *a, const struct fleet_instance *f, struct err *e
     free_identity(c, &i);
     if ((f->spec.playbook.s[0] && core_playbook_named(c, e) < 0) ||
         store_instance_insert(c->store, &i, e) < 0 ||
+        drive_claims_put(c, i.id, &i.spec, e) < 0 ||
         network_reserve(c, &i, i.spec.network.s, e) < 0 ||
         account_give(c, i.id, &i.spec, e) < 0 || store_guest_by_id(c->store, i.id, &g, e) < 0)
         return -1;
@@ -108,6 +110,7 @@ static int update(struct apply *a, const struct fleet_instance *f, struct err *e
     i.id = g.id;
     if ((f->spec.playbook.s[0] && core_playbook_named(c, e) < 0) ||
         store_instance_set_spec(c->store, g.id, &f->spec, e) < 0 ||
+        drive_claims_put(c, g.id, &f->spec, e) < 0 ||
         network_reserve(c, &i, g.network.s, e) < 0 ||
         store_guest_by_id(c->store, g.id, &g, e) < 0 ||
         core_event(c, &g, EV_CHANGED, a->who.text, e, "by apply") < 0 ||

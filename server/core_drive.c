@@ -153,15 +153,23 @@ static int plan_top(struct machine *m, const struct drive *d, bool root, const c
                     uint64_t size, struct err *e)
 {
     char top[DRIVE_NAME_SIZE];
+    enum disk_format format = DISK_QCOW2;
+    struct drive_sight seen;
     struct disk_job *j;
 
     if (!d->throw_away)
         return 0;
+    if (d->file[0]) {
+        if (drive_look(m->c, m->name.s, d, &seen, e) < 0)
+            return -1;
+        below = d->file;
+        size = seen.size;
+        format = seen.format;
+    }
     drive_top_name(root ? "" : d->serial, top);
     if (!(j = job_add(m, top, true, e)))
         return -1;
-    disk_top_argv(qemu_img(m->c), j->made, d->file[0] ? d->file : below,
-                  d->file[0] ? d->format : DISK_QCOW2, size, &j->argv);
+    disk_top_argv(qemu_img(m->c), j->made, below, format, size, &j->argv);
     return 0;
 }
 
@@ -195,6 +203,8 @@ static int plan_root(struct machine *m, const struct instance *i, struct err *e)
 
     spec_root(&i->spec, &d);
     m->disk_size = d.size;
+    if (d.file[0])
+        return plan_top(m, &d, true, NULL, 0, e);
     if (!i->spec.image.s[0])
         return err_set(e, ERR_INVALID, "instance %s has no image", i->name.s);
     if (core_image(m->c, i->spec.image.s, &image, e) < 0)
@@ -226,6 +236,8 @@ static int plan_drive(struct machine *m, const struct drive *d, struct err *e)
     uint64_t has = 0;
     int there;
 
+    if (d->file[0])
+        return plan_top(m, d, false, NULL, 0, e);
     drive_name(d->serial, name);
     path_of(m->c, m->name.s, name, path, sizeof path);
     if ((there = disk_there(path, &has, e)) < 0 || check_size(m->name.s, d, has, e) < 0)
@@ -269,14 +281,16 @@ int disk_check(const struct core *c, const char *name, const struct spec *s, str
     char path[PATH_SIZE + 160], file[DRIVE_NAME_SIZE];
     uint64_t has = 0;
 
-    if (s->root && s->root->file[0])
-        return err_set(e, ERR_INVALID, "instance %s: disks that are files cannot be used yet",
-                       name);
+    struct drive_sight seen;
+
+    if (s->root && s->root->file[0] && drive_look(c, name, s->root, &seen, e) < 0)
+        return -1;
     for (int i = 0; i < s->n_drives; i++) {
         const struct drive *d = &s->drives[i];
+        if (d->file[0] && drive_look(c, name, d, &seen, e) < 0)
+            return -1;
         if (d->file[0])
-            return err_set(e, ERR_INVALID, "instance %s: disks that are files cannot be used yet",
-                           name);
+            continue;
         drive_name(d->serial, file);
         path_of(c, name, file, path, sizeof path);
         if (disk_there(path, &has, e) < 0 || check_size(name, d, has, e) < 0)

@@ -13,6 +13,10 @@ static int fill_image(struct core *c, const struct instance *i, struct launch *l
 {
     struct image image;
 
+    if (!i->spec.image.s[0]) { /* its root disk is a file */
+        l->firmware = i->spec.firmware_set ? i->spec.firmware : FIRMWARE_BIOS;
+        return 0;
+    }
     if (core_image(c, i->spec.image.s, &image, e) < 0)
         return -1;
     if (image.min_memory > i->spec.memory)
@@ -28,12 +32,17 @@ static int fill_image(struct core *c, const struct instance *i, struct launch *l
     return 0;
 }
 
-static int fill_disks(const struct instance *i, struct launch *l)
+static int fill_disks(struct core *c, const struct instance *i, struct launch *l, struct err *e)
 {
     spec_root(&i->spec, &l->root);
+    if (drive_fill(c, i->id, &l->root, e) < 0)
+        return -1;
     l->n_drives = (uint32_t)i->spec.n_drives;
-    for (uint32_t k = 0; k < l->n_drives; k++)
+    for (uint32_t k = 0; k < l->n_drives; k++) {
         l->drives[k] = i->spec.drives[k];
+        if (drive_fill(c, i->id, &l->drives[k], e) < 0)
+            return -1;
+    }
     return 0;
 }
 
@@ -66,7 +75,7 @@ static int fill(struct core *c, const struct guest *g, const struct instance *i,
 
     if (!n)
         return err_set(e, ERR_NOT_FOUND, "network %s is not defined", i->spec.network.s);
-    if (fill_image(c, i, l, e) < 0 || fill_disks(i, l) < 0)
+    if (fill_image(c, i, l, e) < 0 || fill_disks(c, i, l, e) < 0)
         return -1;
     l->instance = g->name;
     l->launch_id = g->launch_id;

@@ -129,6 +129,23 @@ void disk_give_up(struct machine *m);
 /* Before an instance `name` is defined so: do its disks go with those that are there already? */
 int disk_check(const struct core *c, const char *name, const struct spec *s, struct err *e);
 
+/* --- core_drive_file.c: disks that are files of somebody's --- */
+struct drive_sight {
+    enum disk_format format;
+    bool device;
+    uint64_t size; /* that the guest sees */
+};
+/* What it is; refused where it cannot be a disk, or must not be. */
+int drive_look(const struct core *c, const char *instance, const struct drive *d,
+               struct drive_sight *ret, struct err *e);
+/* Tells format and device of one that is about to be used; nothing to do without a file. */
+int drive_fill(struct core *c, int64_t id, struct drive *d, struct err *e);
+/* They are this instance's from now on, in the transaction that defines it. */
+int drive_claims_put(struct core *c, int64_t id, const struct spec *s, struct err *e);
+/* ERR_CONFLICT: two instances of the fleet and on record have one file, and one writes to it. */
+struct fleet;
+int drive_claims_check(struct core *c, const struct fleet *f, struct err *e);
+
 /* --- core_disk.c --- */
 /* The definition of the root disk has grown since it was made. */
 bool disk_grew(const struct machine *m);

@@ -298,7 +298,7 @@ static int check_references(struct apply *a, const struct fleet_instance *f, str
 {
     const struct spec *s = &f->spec;
 
-    if (s->launcher == LAUNCHER_ROOST && !s->image.s[0])
+    if (s->launcher == LAUNCHER_ROOST && !s->image.s[0] && !(s->root && s->root->file[0]))
         return err_set(e, ERR_INVALID, "instance %s: image is missing", f->name.s);
     if (s->image.s[0] && !in_fleet_image(a, s->image.s) && !on_record(a, DEF_IMAGE, s->image.s))
         return err_set(e, ERR_NOT_FOUND,
@@ -500,5 +500,7 @@ int apply_plan(struct apply *a, struct err *e)
     for (int i = 0; i < a->fleet.n_instances; i++)
         if (plan_instance(a, &a->fleet.instances[i], e) < 0)
             return -1;
+    if (drive_claims_check(a->c, &a->fleet, e) < 0)
+        return -1;
     return a->changed ? apply_warn_of_names(a, e) : 0;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "bootstrap/platform.h"
 #include "bootstrap/smbios.h"
 #include "bootstrap/vmsh.h"
+#include "server/drive_file.h"
 #include "server/guests_priv.h"
 
 enum where { IN_INSTANCE, IN_IMAGE, IN_CONFIG };
@@ -166,7 +168,7 @@ static int open_rows(const struct guests *g, const struct launch *l, struct gues
 }
 
 /* Where it lies, below the instance's directory. */
-static int open_disk(const struct launch *l, int dir, enum qemu_file f, struct err *e)
+static int open_own(const struct launch *l, int dir, enum qemu_file f, struct err *e)
 {
     const struct drive *d = qemu_drive(l, f);
     const char *serial = d == &l->root ? "" : d->serial;
@@ -179,12 +181,40 @@ static int open_disk(const struct launch *l, int dir, enum qemu_file f, struct e
     return file_open_beneath(dir, name, qemu_writes(l, f) ? O_RDWR : O_RDONLY, 0, e);
 }
 
-static int open_disks(const struct launch *l, struct guest_files *f, struct err *e)
+/* Locked as long as QEMU has it open, whatever becomes of roost: QEMU's own locks (fcntl(2), F_OFD_SETLK)
+ * keep other QEMUs away, this one who knows flock(2), and says who was first before QEMU starts. */
+static int open_file(const struct guests *g, const struct drive *d, bool writes, struct err *e)
+{
+    struct stat st;
+    auto_close int fd = drive_file_open(g->config, d->file, writes, &st, e);
+
+    if (fd < 0)
+        return -1;
+    if (S_ISBLK(st.st_mode) != d->device)
+        return err_set(e, ERR_CONFLICT, "%.200s is not what it was a moment ago", d->file);
+    if (flock(fd, (writes ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0)
+        return steal_fd(&fd);
+    return errno == EWOULDBLOCK
+               ? err_set(e, ERR_CONFLICT, "%.200s is in use by another guest or program", d->file)
+               : err_sys(e, "%.200s", d->file);
+}
+
+static int open_disk(const struct guests *g, const struct launch *l, int dir, enum qemu_file f,
+                     struct err *e)
+{
+    const struct drive *d = qemu_drive(l, f);
+
+    return d->file[0] && qemu_is_bottom(f) ? open_file(g, d, qemu_writes(l, f), e)
+                                           : open_own(l, dir, f, e);
+}
+
+static int open_disks(const struct guests *g, const struct launch *l, struct guest_files *f,
+                      struct err *e)
 {
     for (int i = 0; i < QEMU_FILES; i++) {
         if (!qemu_drive(l, (enum qemu_file)i) || !qemu_needs(l, (enum qemu_file)i))
             continue;
-        f->fd[i] = open_disk(l, f->dir, (enum qemu_file)i, e);
+        f->fd[i] = open_disk(g, l, f->dir, (enum qemu_file)i, e);
         if (f->fd[i] < 0)
             return -1;
     }
@@ -209,7 +239,7 @@ static int open_all(const struct guests *g, const struct launch *l, struct guest
         return -1;
     if (qemu_needs(l, QEMU_VARS) && guest_variables_make(g, f->dir, l, e) < 0)
         return -1;
-    if (open_rows(g, l, f, e) < 0 || open_disks(l, f, e) < 0)
+    if (open_rows(g, l, f, e) < 0 || open_disks(g, l, f, e) < 0)
         return -1;
     f->log =
         file_open_beneath(f->dir, FILE_QEMU_LOG, O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0600, e);

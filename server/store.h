@@ -386,4 +386,21 @@ int store_reservations_count(struct store *s, const char *network, int64_t *ret,
 int store_reservations(struct store *s, const char *network, store_reserved_fn *fn, void *arg,
                        struct err *e);
 
+/* --- files that are disks (server/core_drive_file.c) --- */
+struct drive_claim {
+    int64_t instance;
+    char file[DRIVE_FILE_MAX + 1];
+    bool writes;
+    enum disk_format format; /* that it had when it was put first */
+    struct name name;        /* the instance's; read only */
+};
+int store_drive_files_clear(struct store *s, int64_t instance, struct err *e);
+int store_drive_file_put(struct store *s, const struct drive_claim *d, struct err *e);
+/* 1 found, 0 not, -1. */
+int store_drive_file_get(struct store *s, int64_t instance, const char *file,
+                         struct drive_claim *ret, struct err *e);
+/* All of them; a result of fn other than 0 ends it and is returned. */
+typedef int store_drive_fn(const struct drive_claim *d, void *arg);
+int store_drive_files(struct store *s, store_drive_fn *fn, void *arg, struct err *e);
+
 #endif

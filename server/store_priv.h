@@ -147,6 +147,10 @@ enum stmt {
     S_ACCOUNT_PUT,
     S_ACCOUNT_GET,
     S_ACCOUNT_REMOVE,
+    S_DRIVE_CLEAR,
+    S_DRIVE_PUT,
+    S_DRIVE_GET,
+    S_DRIVE_AFTER,
     STMTS
 };
 

@@ -221,6 +221,16 @@ static const char schema_8[] =
     ") STRICT;"
     "CREATE INDEX trash_names ON trash(name);";
 
+/* drive_files: files of somebody's that are disks of instances, by the format (enum disk_format) that
+ * they were found to have at first. */
+static const char schema_9[] =
+    "CREATE TABLE drive_files("
+    " instance INTEGER NOT NULL REFERENCES guests(id) ON DELETE CASCADE, file TEXT NOT NULL,"
+    " writes INTEGER NOT NULL, format INTEGER NOT NULL, PRIMARY KEY(instance, file)"
+    ") STRICT;";
+
+_Static_assert(DISK_NONE == 0 && DISK_QCOW2 == 1 && DISK_RAW == 2, "formats are stored by number");
+
 const struct migration store_migrations[] = {
     { 1, schema_1 },
     { 2, schema_2 },
@@ -230,6 +240,7 @@ const struct migration store_migrations[] = {
     { 6, schema_6 },
     { 7, schema_7 },
     { 8, schema_8 },
+    { 9, schema_9 },
 };
 const int store_migrations_n = ARRAY_SIZE(store_migrations);
 _Static_assert(ARRAY_SIZE(store_migrations) == STORE_SCHEMA, "one step per schema");

@@ -10,6 +10,9 @@
 #define RESERVED_SELECT                                                                            \
     "SELECT r.instance, g.name, g.mac, r.ip FROM reservations r JOIN guests g "                    \
     "ON g.id = r.instance WHERE "
+#define DRIVE_SELECT                                                                               \
+    "SELECT instance, file, writes, format, (SELECT name FROM guests WHERE id = instance) FROM "   \
+    "drive_files WHERE "
 #define RUN_SELECT                                                                                 \
     "SELECT id, state, by_hand, check_only, playbook, own, tags, actor, hosts, asked_ms, "         \
     "interruptions, started_ms, ended_ms, pid, start_time, boot_id, how, reason FROM runs WHERE "
@@ -236,6 +239,10 @@ static const char *const sql[STMTS] = {
                       "ON CONFLICT(instance) DO UPDATE SET login = ?2, key = ?3",
     [S_ACCOUNT_GET] = "SELECT login, key FROM accounts WHERE instance = ?1",
     [S_ACCOUNT_REMOVE] = "DELETE FROM accounts WHERE instance = ?1",
+    [S_DRIVE_CLEAR] = "DELETE FROM drive_files WHERE instance = ?1",
+    [S_DRIVE_PUT] = "INSERT OR REPLACE INTO drive_files VALUES(?1, ?2, ?3, ?4)",
+    [S_DRIVE_GET] = DRIVE_SELECT "instance = ?1 AND file = ?2",
+    [S_DRIVE_AFTER] = DRIVE_SELECT "(instance, file) > (?1, ?2) ORDER BY instance, file LIMIT 1",
 };
 
 const char *store_sql(enum stmt id)
