@@ -35,6 +35,14 @@ static const struct operation op_rebuild = { "POST",
                                              "throw away the disks of",
                                              "is being rebuilt" };
 
+static const struct operation op_reset = { "POST",
+                                           "/reset",
+                                           "reset",
+                                           NULL,
+                                           NULL,
+                                           "throw away the root disks of",
+                                           "is being reset" };
+
 static const char *done_of(const struct operation *op, const struct args *a)
 {
     return op->begun && args_option(a, "no-wait") ? op->begun : op->done;
@@ -249,6 +257,11 @@ int run_stop(struct cli *c, const struct args *a, struct err *e)
 int run_restart(struct cli *c, const struct args *a, struct err *e)
 {
     return operate(c, a, &op_restart, e);
+}
+
+int run_reset(struct cli *c, const struct args *a, struct err *e)
+{
+    return operate(c, a, &op_reset, e);
 }
 
 int run_rebuild(struct cli *c, const struct args *a, struct err *e)

@@ -44,6 +44,7 @@ static const struct {
     [EV_SECOND_CLAIMANT] = { "second-claimant", 'w' },
     [EV_RUN_STARTED] = { "run-started", 'i' },
     [EV_RUN_ENDED] = { "run-ended", 'i' },
+    [EV_RESET] = { "reset", 'i' },
 };
 
 const char *event_kind_name(enum event_kind k)

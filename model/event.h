@@ -42,6 +42,7 @@ enum event_kind {
     EV_SECOND_CLAIMANT, /* two machines claim one tag */
     EV_RUN_STARTED, /* of the appliance: Ansible runs */
     EV_RUN_ENDED,
+    EV_RESET, /* fresh disk, the same generation */
     EV_KINDS
 };
 

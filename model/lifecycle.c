@@ -62,6 +62,8 @@ static const struct {
 
     /* A new generation begins at the beginning. */
     { DOWN | UP, EV_REBUILT, PHASE_DEFINED },
+    /* And so does a fresh disk under the same one. */
+    { DOWN | UP, EV_RESET, PHASE_DEFINED },
 };
 
 enum phase lifecycle_next(enum phase p, enum event_kind k)

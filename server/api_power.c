@@ -129,3 +129,8 @@ int api_post_rebuild(struct api_req *r, struct err *e)
 {
     return power(r, core_rebuild, core_rebuild_anyway, e);
 }
+
+int api_post_reset(struct api_req *r, struct err *e)
+{
+    return power(r, core_reset, core_reset_anyway, e);
+}

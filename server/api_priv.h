@@ -128,7 +128,7 @@ api_fn api_get_status, api_get_check, api_get_paths, api_get_instances, api_get_
 /* --- api_rename.c --- */
 api_fn api_post_rename;
 /* --- api_power.c --- */
-api_fn api_post_start, api_post_stop, api_post_restart, api_post_rebuild;
+api_fn api_post_start, api_post_stop, api_post_restart, api_post_rebuild, api_post_reset;
 api_fn api_post_apply, api_delete_instance, api_post_sync, api_post_reprobe;
 /* --- api_console.c --- */
 api_fn api_get_attach;

@@ -62,6 +62,7 @@ static const struct api_route routes[] = {
     { "POST", "/v1/instances/{name}/stop", { NULL }, API_BODY_MAX, api_post_stop },
     { "POST", "/v1/instances/{name}/restart", { NULL }, API_BODY_MAX, api_post_restart },
     { "POST", "/v1/instances/{name}/rebuild", { NULL }, API_BODY_MAX, api_post_rebuild },
+    { "POST", "/v1/instances/{name}/reset", { NULL }, API_BODY_MAX, api_post_reset },
     { "POST", "/v1/instances/{name}/rename", { NULL }, API_BODY_MAX, api_post_rename },
     { "DELETE", "/v1/instances/{name}", { "force" }, 0, api_delete_instance },
     { "GET", "/v1/runs", { "instance", "limit" }, 0, api_get_runs },

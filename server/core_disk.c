@@ -11,53 +11,89 @@
 #include "model/layout.h"
 #include "server/core_machine.h"
 
-/* ---- what is on record of it: "SIZE GENERATION", 0 where it is not known ---- */
+/* ---- what is on record of it: "SIZE GENERATION FLAGS", 0 where it is not known ---- */
 
-static void read_record(struct core *c, int64_t id, uint64_t *ret_size, uint32_t *ret_generation)
+struct record {
+    uint64_t size;
+    uint32_t generation;
+    bool spoilt;  /* it is not used any more, though of this generation */
+    bool written; /* a guest has written to it, not only to what is thrown away */
+};
+
+/* One of before the flags was written to. */
+static void read_record(struct core *c, int64_t id, struct record *ret)
 {
-    char key[48], text[48];
+    char key[48], text[64], flags[8] = "";
     unsigned long long size = 0;
     unsigned generation = 0;
+    int n = 0;
 
     snprintf(key, sizeof key, "disk:%lld", (long long)id);
-    if (store_meta_get(c->store, key, text, sizeof text, NULL) == 0 &&
-        sscanf(text, "%llu %u", &size, &generation) != 2)
-        size = generation = 0;
-    *ret_size = size;
-    *ret_generation = generation;
+    if (store_meta_get(c->store, key, text, sizeof text, NULL) == 0)
+        n = sscanf(text, "%llu %u %7s", &size, &generation, flags);
+    *ret = (struct record){ .size = n < 2 ? 0 : size, .generation = n < 2 ? 0 : generation };
+    ret->spoilt = n == 3 && strchr(flags, 's');
+    ret->written = n == 2 || (n == 3 && strchr(flags, 'w'));
 }
 
-static int write_record(struct core *c, int64_t id, uint64_t size, uint32_t generation,
-                        struct err *e)
+static int write_record(struct core *c, int64_t id, const struct record *r, struct err *e)
 {
-    char key[48], text[48];
+    char key[48], text[64];
 
     snprintf(key, sizeof key, "disk:%lld", (long long)id);
-    snprintf(text, sizeof text, "%llu %u", (unsigned long long)size, generation);
+    snprintf(text, sizeof text, "%llu %u -%s%s", (unsigned long long)r->size, r->generation,
+             r->spoilt ? "s" : "", r->written ? "w" : "");
     return store_meta_set(c->store, key, text, e);
 }
 
 bool disk_grew(const struct machine *m)
 {
-    uint32_t generation;
-    uint64_t was;
+    struct record was;
 
-    read_record(m->c, m->id, &was, &generation);
-    return m->disk_size > was;
+    read_record(m->c, m->id, &was);
+    return m->disk_size > was.size;
 }
 
 int disk_record(const struct machine *m, uint32_t generation, struct err *e)
 {
-    return write_record(m->c, m->id, m->disk_size, generation, e);
+    struct record r;
+
+    read_record(m->c, m->id, &r);
+    if (r.spoilt || r.generation != generation)
+        r.written = false;
+    r.written |= !m->disk_volatile;
+    r.spoilt = false;
+    r.size = m->disk_size;
+    r.generation = generation;
+    return write_record(m->c, m->id, &r, e);
+}
+
+bool disk_is_virgin(const struct machine *m)
+{
+    struct record r;
+
+    read_record(m->c, m->id, &r);
+    return m->disk_volatile && !r.written;
+}
+
+int disk_spoil(struct core *c, int64_t id, struct err *e)
+{
+    struct record r;
+
+    read_record(c, id, &r);
+    r.spoilt = true;
+    return write_record(c, id, &r, e);
 }
 
 int disk_of_generation(struct core *c, int64_t id, uint32_t generation, struct err *e)
 {
-    uint32_t was;
-    uint64_t size;
+    struct record r;
 
-    read_record(c, id, &size, &was);
-    return was ? 0 : write_record(c, id, size, generation, e);
+    read_record(c, id, &r);
+    if (r.generation)
+        return 0;
+    r.generation = generation;
+    return write_record(c, id, &r, e);
 }
 
 int disk_forget(struct core *c, int64_t id, struct err *e)
@@ -70,11 +106,10 @@ int disk_forget(struct core *c, int64_t id, struct err *e)
 
 bool disk_is_old(struct core *c, const struct guest *g)
 {
-    uint32_t generation;
-    uint64_t size;
+    struct record r;
 
-    read_record(c, g->id, &size, &generation);
-    return generation && generation < g->generation;
+    read_record(c, g->id, &r);
+    return r.spoilt || (r.generation && r.generation < g->generation);
 }
 
 int disk_discard(struct core *c, const char *name, struct err *e)

@@ -49,15 +49,17 @@ static int job_run(struct machine *m, struct err *e);
 static int job_end(struct machine *m, const struct spawn_exit *x, struct err *e)
 {
     const struct disk_job *j = m->jobs;
+    const char *text;
     char status[64];
 
     if (x->status == 0 && !x->timed_out)
         return j->fresh && rename(j->made, j->path) < 0 ? err_sys(e, "%s", j->path) : 0;
     if (j->fresh)
         unlink(j->made);
-    return err_set(e, ERR_IO, "instance %s: %s: qemu-img: %s: %.300s", m->name.s,
+    text = buf_str(x->err);
+    return err_set(e, ERR_IO, "instance %s: %s: qemu-img: %s: %.*s", m->name.s,
                    strrchr(j->path, '/') + 1, child_status_text(x->status, x->timed_out, status),
-                   buf_str(x->err));
+                   (int)strcspn(text, "\n"), text);
 }
 
 static void qemu_img_ended(const struct spawn_exit *x, void *arg)
@@ -203,6 +205,7 @@ static int plan_root(struct machine *m, const struct instance *i, struct err *e)
 
     spec_root(&i->spec, &d);
     m->disk_size = d.size;
+    m->disk_volatile = d.throw_away;
     if (d.file[0])
         return plan_top(m, &d, true, NULL, 0, e);
     if (!i->spec.image.s[0])

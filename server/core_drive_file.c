@@ -1,5 +1,5 @@
-/* Files of somebody's as disks, from core's side: what they are, by their content, and whose they are
- * already. */
+/* Files of somebody's as disks, from core's side: what they are, by their content, and whose they
+ * are already. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -37,8 +37,9 @@ static int kind_of(const struct drive *d, const void *head, size_t len, uint64_t
     *ret = &raw;
     if (d->format == DISK_RAW)
         return 0;
-    if ((d->format == DISK_NONE && disk_head_check(head, len, length, &marked, e) < 0) ||
-        disk_kind_of(head, len, ret, e) < 0)
+    if (d->format == DISK_NONE && disk_head_check(head, len, length, &marked, e) < 0)
+        return err_wrap(e, "if it is a raw disk all the same, say format: raw");
+    if (disk_kind_of(head, len, ret, e) < 0)
         return -1;
     if ((*ret)->format == DISK_NONE)
         return err_set(e, ERR_INVALID,
@@ -62,8 +63,7 @@ static int look(const struct core *c, const struct drive *d, struct drive_sight 
         return -1;
     if (n < 0)
         return err_sys(e, "%s", d->file);
-    if (length_of(fd, &st, &length, e) < 0 ||
-        kind_of(d, head, (size_t)n, length, &kind, e) < 0)
+    if (length_of(fd, &st, &length, e) < 0 || kind_of(d, head, (size_t)n, length, &kind, e) < 0)
         return err_wrap(e, "%s", d->file);
     *ret = (struct drive_sight){ .format = kind->format,
                                  .device = S_ISBLK(st.st_mode),
@@ -142,7 +142,8 @@ struct own {
 
 static int own_one(struct core *c, struct own *own, const struct drive *d, struct err *e)
 {
-    int n = d->file[0] ? store_drive_file_get(c->store, own->id, d->file, &own->list[own->n], e) : 0;
+    int n =
+        d->file[0] ? store_drive_file_get(c->store, own->id, d->file, &own->list[own->n], e) : 0;
 
     own->n += n > 0;
     return n < 0 ? -1 : 0;

@@ -41,7 +41,7 @@ static void standing_move(struct core *c, struct guest *g, enum event_kind k, st
         next = PHASE_CONFIGURED;
     if (k == EV_OVERDUE)
         s->overdue = true;
-    if (k == EV_REBUILT)
+    if (k == EV_REBUILT || k == EV_RESET)
         s->ever_home = false;
     standing_way(s, k, next, now.boot_ms);
     if (next == s->phase && k != EV_DEFINED && k != EV_LAUNCHING && k != EV_LAUNCHED)

@@ -73,6 +73,7 @@ struct machine {
     struct disk_job *jobs; /* what it has to do, the first is under way */
     void (*disk_done)(struct machine *m, const struct err *err);
     uint64_t disk_size; /* of the root disk, asked for; 0: as the image */
+    bool disk_volatile;
     char actor[64];
     struct waiter *on_start, *on_end;
 };
@@ -155,9 +156,14 @@ void disk_throw_away(const struct core *c, const char *name);
 int disk_record(const struct machine *m, uint32_t generation, struct err *e);
 /* The disk, if there is one, is of this generation: recorded before the next one begins. */
 int disk_of_generation(struct core *c, int64_t id, uint32_t generation, struct err *e);
+/* It is not used any more, without a new generation. */
+int disk_spoil(struct core *c, int64_t id, struct err *e);
+/* Before the launch is on record: nobody has ever written to it, and nobody will: each start is the
+ * first boot of its guest. */
+bool disk_is_virgin(const struct machine *m);
 /* It is of an instance that goes off the record. */
 int disk_forget(struct core *c, int64_t id, struct err *e);
-/* Is it of an earlier generation than the instance is? It is not used any more, then. */
+/* Is it of an earlier generation than the instance is, or spoilt? It is not used any more, then. */
 bool disk_is_old(struct core *c, const struct guest *g);
 int disk_discard(struct core *c, const char *name, struct err *e);
 

@@ -202,6 +202,11 @@ void core_restart_anyway(struct core *c, const char *name, const struct actor *w
                          core_op_fn *done, void *arg);
 void core_rebuild_anyway(struct core *c, const char *name, const struct actor *who,
                          core_op_fn *done, void *arg);
+/* A fresh disk under the same instance-id. ERR_CONFLICT: its root disk is none of roost's. */
+void core_reset(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
+                void *arg);
+void core_reset_anyway(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
+                       void *arg);
 /* The name alone. ERR_CONFLICT: it runs, or the name is taken. */
 void core_rename(struct core *c, const char *from, const char *to, const struct actor *who,
                  core_op_fn *done, void *arg);

@@ -277,13 +277,51 @@ static int renew(struct core *c, const char *name, const char *actor, struct err
     return 0;
 }
 
+/* The same one again, as before its first boot: cloud-init runs anew under its old instance-id, so that
+ * new host keys are no mismatch and the old ones are forgotten; and so is what Ansible did. */
+static int may_reset(struct core *c, const struct guest *g, struct err *e)
+{
+    struct instance i = { 0 };
+    int r = store_instance_get(c->store, g->id, &i, e);
+
+    if (r == 0 && g->launcher != LAUNCHER_ROOST)
+        r = err_set(e, ERR_CONFLICT,
+                    "instance %s has no disk of roost's: it is reset by whoever launches it "
+                    "(launcher: external)",
+                    g->name.s);
+    else if (r == 0 && i.spec.root && i.spec.root->file[0])
+        r = err_set(e, ERR_CONFLICT,
+                    "instance %s: its root disk is a file of yours (%.200s), of which roost makes no "
+                    "fresh one",
+                    g->name.s, i.spec.root->file);
+    instance_done(&i);
+    return r;
+}
+
+static int begin_anew(struct core *c, const char *name, const char *actor, struct err *e)
+{
+    struct guest g;
+
+    if (core_guest(c, name, &g, e) < 0 || still_down(c, &g, e) < 0 || may_reset(c, &g, e) < 0 ||
+        core_write(c, true, e) < 0 || disk_spoil(c, g.id, e) < 0)
+        return -1;
+    g.sealed = false;
+    if (core_event(c, &g, EV_RESET, actor, e, "fresh disk, instance-id %s as before", g.iid) < 0 ||
+        core_guest_save(c, &g, e) < 0 || store_keys_remove(c->store, g.id, e) < 0 ||
+        store_job_remove(c->store, g.id, e) < 0 || core_render(c, g.id, e) < 0)
+        return -1;
+    sight_boot(c, &g);
+    core_invalidate(c, g.tag.s);
+    return 0;
+}
+
 /* The old disk goes when the new generation is on record, no sooner; should roost end in between,
  * at the next start. */
 static void rebuilt(bool committed, void *arg)
 {
     struct follow *f = arg;
     struct err e = { .kind = ERR_IO,
-                     .text = "the rebuild could not be recorded: nothing was changed" };
+                     .text = "it could not be recorded: nothing was changed" };
 
     if (!committed)
         follow_end(f, &e);
@@ -306,6 +344,44 @@ static void rebuild_down(const json_t *result, const struct err *err, void *arg)
         err = &e;
     if (err)
         follow_end(f, err);
+}
+
+static void reset_down(const json_t *result, const struct err *err, void *arg)
+{
+    struct follow *f = arg;
+    struct err e;
+
+    (void)result;
+    if (!err && (begin_anew(f->c, f->name.s, f->who.text, &e) < 0 ||
+                 core_after(f->c, rebuilt, f, &e) < 0))
+        err = &e;
+    if (err)
+        follow_end(f, err);
+}
+
+/* Whoever cannot be reset is not stopped either. */
+static void reset(struct core *c, const char *name, bool anyway, const struct actor *who,
+                  core_op_fn *done, void *arg)
+{
+    struct guest g;
+    struct err e;
+
+    if (core_guest(c, name, &g, &e) < 0 || may_reset(c, &g, &e) < 0)
+        done(NULL, &e, arg);
+    else
+        begin_again(c, name, anyway, true, who, reset_down, done, arg);
+}
+
+void core_reset(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
+                void *arg)
+{
+    reset(c, name, false, who, done, arg);
+}
+
+void core_reset_anyway(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
+                       void *arg)
+{
+    reset(c, name, true, who, done, arg);
 }
 
 /* Its disk goes: nothing is there to be saved, so it need not shut down. */

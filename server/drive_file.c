@@ -46,10 +46,11 @@ static int open_listed(const struct config *c, const char *file, int flags, stru
             return open_allowed(file, dir, n, flags, e);
         dir += len + (dir[len] == ':');
     }
-    return err_set(e, ERR_DENIED,
-                   "%.200s is in no directory whose files guests may have as disks: root lists them "
-                   "in roost.conf, [launch] disk-directories%s%.100s",
-                   file, c->disk_directories[0] ? " = " : "", c->disk_directories);
+    return err_set(
+        e, ERR_DENIED,
+        "%.200s is in no directory whose files guests may have as disks: root lists them "
+        "in roost.conf, [launch] disk-directories%s%.100s",
+        file, c->disk_directories[0] ? " = " : "", c->disk_directories);
 }
 
 static int check(const struct config *c, const char *file, const struct stat *st, struct err *e)

@@ -50,6 +50,10 @@ _roost() {
         next='--force --wait --no-wait --timeout --group --state --all'
         names=instance
         ;;
+    'instance reset '*)
+        next='--force --wait --no-wait --timeout --group --state --all --yes'
+        names=instance
+        ;;
     'instance rebuild '*)
         next='--force --wait --no-wait --timeout --group --state --all --yes'
         names=instance

@@ -40,6 +40,9 @@ function __roost_complete
         case 'instance restart *'
             string split ' ' '--force --wait --no-wait --timeout --group --state --all'
             roost instance list -o name 2>/dev/null
+        case 'instance reset *'
+            string split ' ' '--force --wait --no-wait --timeout --group --state --all --yes'
+            roost instance list -o name 2>/dev/null
         case 'instance rebuild *'
             string split ' ' '--force --wait --no-wait --timeout --group --state --all --yes'
             roost instance list -o name 2>/dev/null

@@ -129,6 +129,7 @@ static void test_invariants(void **state)
         enum phase p = (enum phase)i;
 
         assert_int_equal(lifecycle_next(p, EV_REBUILT), PHASE_DEFINED);
+        assert_int_equal(lifecycle_next(p, EV_RESET), PHASE_DEFINED);
         assert_int_equal(lifecycle_next(p, EV_LAUNCHING), PHASE_STARTING);
         assert_int_equal(lifecycle_next(p, EV_OVERDUE), p);
         assert_false(phase_is_running(lifecycle_next(p, EV_STOPPED)));
