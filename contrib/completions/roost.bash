@@ -269,7 +269,7 @@ _roost() {
         next='add list remove'
         ;;
     'instance '*)
-        next='create list show modify rename start stop restart rebuild remove'
+        next='create list show modify rename start stop restart reset rebuild remove'
         ;;
     'ansible '*)
         next='init'

@@ -196,7 +196,7 @@ function __roost_complete
         case 'network forward *'
             string split ' ' 'add list remove'
         case 'instance *'
-            string split ' ' 'create list show modify rename start stop restart rebuild remove'
+            string split ' ' 'create list show modify rename start stop restart reset rebuild remove'
         case 'ansible *'
             string split ' ' 'init'
         case 'unknown *'
