@@ -12,6 +12,7 @@ import frames as fr
 from roostd_rig import BUILD, Roost, until
 
 ACCEL, LAUNCH, KILL, ADOPT, VMSH, REPROBE = 9 + 1, 32, 33, 34, 35, 36
+PING, PONG = 12, 13
 LAUNCHED, LAUNCH_FAILED, DONE, EXITED, ADOPTED, NOT_RUNNING = range(48, 54)
 TOKEN = "00112233445566778899aabbccddeeff"
 
@@ -53,7 +54,7 @@ def disk(serial="", size=0, file="", form=0, bus=0, cache=0, **flags):
 def launch(name="web1", launch_id=7, kernel=True):
     s = fr.string
     return (s(name) + struct.pack("=Q", launch_id) + s(name) + s("12345678-1234-4234-8234-123456789abc")
-            + s("52:54:00:12:34:56") + b"\1" + s("http://10.0.2.2:10200") + s(TOKEN)
+            + s("52:54:00:12:34:56") + b"\1" + s("http://10.0.2.2:10200") + s(TOKEN) + b"\0"
             + struct.pack("=IQBB", 1, 128 << 20, 0, 0) + s("img") + struct.pack("=B", 0) + disk() + struct.pack("=IBB", 0, kernel, 0)
             + s("console=ttyS0") + struct.pack("=B", 0) + s("") + s("user") + struct.pack("=BH", 0, 0))
 
@@ -136,6 +137,9 @@ class Rig(Roost):
             message = self.chan.receive(timeout)
             assert message, "roostd closed the channel"
             kind, got, payload = message
+            if kind == PING:
+                self.chan.send(PONG, b"")
+                continue
             passing = kind in (fr.CONFIG, 8, 9, fr.FRONT_LINK, ACCEL)
             if passing and (kind not in kinds or ident not in (None, got)):
                 continue
