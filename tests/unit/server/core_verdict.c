@@ -6,7 +6,7 @@ static void over_its_limit(void **state)
 {
     (void)state;
     define("\"ext\": {\"launcher\": \"external\"}");
-    rig.core->limits.ms[PHASE_SEEDED] = 30;
+    rig.core->limits.ms[PHASE_SEEDED] = 500;
     struct caller who = caller_of("ext", TOKEN_SEED);
     assert_int_equal(get_seed(&who), 200);
     assert_false(guest("ext").standing.overdue);
@@ -26,7 +26,7 @@ static void in_time_is_in_time(void **state)
 {
     (void)state;
     define("\"ext\": {\"launcher\": \"external\"}, \"b\": {\"launcher\": \"external\"}");
-    rig.core->limits.ms[PHASE_SEEDED] = 30;
+    rig.core->limits.ms[PHASE_SEEDED] = 500;
     struct caller who = caller_of("ext", TOKEN_SEED), other = caller_of("b", TOKEN_SEED);
     assert_int_equal(get_seed(&who), 200);
     assert_int_equal(home("ext", "iid-ext-1", KEY_A), 200);
