@@ -13,6 +13,7 @@ guest-micro:
 	sh contrib/guest/micro.sh $(BUILD)/guest/micro
 
 include contrib/install.mk
+include contrib/image/image.mk
 
 # Compares the catalogue of predefined images with what publishers have: needs the world. Ends with 77
 # where none of them can be reached.

@@ -4,6 +4,8 @@ SYSCONFDIR ?= /etc
 sbindir    := $(PREFIX)/sbin
 unitdir    := $(PREFIX)/lib/systemd
 
+PRINT_DEFAULTS = $(BUILD)/roostd --print-defaults
+
 # MODE FILE TARGET
 define INSTALLED
 0755 $(BUILD)/roost $(PREFIX)/bin/roost
@@ -53,7 +55,7 @@ install: all systemd-units
 	    [ -z "$$mode" ] || install -D -m "$$mode" "$$file" "$(DESTDIR)$$target" || exit 1; done
 	@install -d -m 0755 "$(DESTDIR)$(SYSCONFDIR)/roost"
 	@[ -e "$(DESTDIR)$(SYSCONFDIR)/roost/roost.conf" ] || { \
-	    $(BUILD)/roostd --print-defaults >"$(DESTDIR)$(SYSCONFDIR)/roost/roost.conf" && \
+	    $(PRINT_DEFAULTS) >"$(DESTDIR)$(SYSCONFDIR)/roost/roost.conf" && \
 	    chmod 0644 "$(DESTDIR)$(SYSCONFDIR)/roost/roost.conf"; }
 	@echo "installed below $(DESTDIR)$(PREFIX); as a service: systemctl daemon-reload; systemctl enable --now roost"
 
@@ -65,6 +67,15 @@ uninstall:
 	    "$(DESTDIR)$(PREFIX)/share/doc/roost/examples/hooks" "$(DESTDIR)$(PREFIX)/share/doc/roost/examples" \
 	    "$(DESTDIR)$(PREFIX)/share/doc/roost" 2>/dev/null || true
 
-# A Debian package in $(BUILD)/deb; DEB_BUILD_OPTIONS and CC as usual.
+# A Debian package in $(BUILD)/deb; DEB_BUILD_OPTIONS and CC as usual. Of another architecture (ARCH=arm64) in
+# $(BUILD)/deb-arm64.
+ARCH        ?= $(shell dpkg --print-architecture 2>/dev/null)
+DEB_FOREIGN := $(filter-out $(shell dpkg --print-architecture 2>/dev/null),$(ARCH))
+DEB_DIR     := $(BUILD)/deb$(addprefix -,$(DEB_FOREIGN))
+ifeq ($(DEB_FOREIGN),)
 deb:
-	CC='$(CC)' sh contrib/debian/build.sh $(BUILD)/deb $(VERSION)
+	CC='$(CC)' sh contrib/debian/build.sh $(DEB_DIR) $(VERSION)
+else
+deb: all $(DEB_FOREIGN)-sysroot
+	sh contrib/debian/build.sh $(DEB_DIR) $(VERSION) $(DEB_FOREIGN) $(ARM64_SYSROOT) $(abspath $(BUILD))
+endif

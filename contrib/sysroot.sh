@@ -34,6 +34,10 @@ mmdebstrap --variant=extract --arch="$ARCH" --include="${PACKAGES%,}" \
 mkdir "$TMP/root"
 tar -C "$TMP/root" --no-same-owner --exclude='./dev/*' -xf "$TMP/root.tar"
 chmod -R u+rwX "$TMP/root"
+# Links like libz.so -> /lib/…: that root is not the linker's.
+find "$TMP/root" -type l -lname '/*' | while read -r link; do
+    ln -sfnr "$TMP/root$(readlink "$link")" "$link"
+done
 printf '%s\n' "$STAMP" >"$TMP/root/stamp"
 publish "$TMP/root" "$OUT"
 say "$OUT: $(du -sh "$OUT" | cut -f1)"

@@ -67,7 +67,7 @@ helpers := $(BUILD)/tests/integration/render_seed $(addprefix $(BUILD)/tests/too
 
 .PHONY: deps check check-fast check-unit check-integration check-e2e asan
 deps:
-	@sh contrib/deps.sh build run demo test arm64
+	@sh contrib/deps.sh build run demo test arm64 image
 
 # Everything: installs what it needs (shows the line and asks; YES=1 does not ask).
 check: deps

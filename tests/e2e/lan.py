@@ -30,7 +30,11 @@ def overlay(image, path):
     return path
 
 
-def bare(ns, image, directory, number, *args):
+X86 = ["qemu-system-x86_64", "-machine", "pc", "-cpu", "max"]
+ARM = ["qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a72"]  # "max" emulates pointer authentication
+
+
+def bare(ns, image, directory, number, *args, machine=X86):
     """One guest by one command line, `args` among it; image None: `args` say what it boots."""
     tap, mac = f"tap{number}", f"52:54:00:00:38:{number:02}"
     ns.ip(f"tuntap add dev {tap} mode tap")
@@ -43,9 +47,10 @@ def bare(ns, image, directory, number, *args):
         tb, memory = 256, 512
         disk = ["-drive", f"if=virtio,format=qcow2,cache=unsafe,file={overlay(image, directory / f'disk-{number}')}"]
     return ns.start(
-        ["qemu-system-x86_64", "-machine", "pc", "-cpu", "max", "-accel", f"tcg,tb-size={tb}", "-m", memory,
+        [*machine, "-accel", f"tcg,tb-size={tb}", "-m", memory,
          "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-         "-serial", f"file:{directory}/console-{number}", *boots, *disk, "-netdev", f"tap,id=n,ifname={tap},script=no,downscript=no",
+         "-serial", f"file:{directory}/console-{number}", *boots, *disk,
+         "-netdev", f"tap,id=n,ifname={tap},script=no,downscript=no",
          "-device", f"virtio-net-pci,netdev=n,romfile=,mac={mac}", *args])
 
 
@@ -113,7 +118,8 @@ class Libvirt:
         guest.wait_change(self.socket.parent, self.socket.exists, 60, "libvirtd's socket")
 
     def virsh(self, *args, timeout=300):
-        return self.ns.run(["virsh", "-q", "-c", f"qemu+unix:///system?socket={self.socket}", *args], timeout=timeout).stdout
+        uri = f"qemu+unix:///system?socket={self.socket}"
+        return self.ns.run(["virsh", "-q", "-c", uri, *args], timeout=timeout).stdout
 
     def start(self, name, image, pasted):
         """A domain with what `roost seed url NAME --for libvirt` printed."""
