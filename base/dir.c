@@ -155,3 +155,31 @@ int dir_remove(int dirfd, const char *name, struct err *e)
         return -1;
     return remove_entry(dirfd, name, 0, e);
 }
+
+static uint64_t usage_at(int dirfd, const char *name, int levels)
+{
+    int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry;
+    uint64_t sum = 0;
+    struct stat st;
+
+    if (fd >= 0 && !d)
+        close(fd);
+    while (d && (entry = readdir(d))) {
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
+            fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            continue;
+        sum += (uint64_t)st.st_blocks * 512;
+        if (S_ISDIR(st.st_mode) && levels > 1)
+            sum += usage_at(fd, entry->d_name, levels - 1);
+    }
+    if (d)
+        closedir(d);
+    return sum;
+}
+
+uint64_t dir_usage(const char *path)
+{
+    return usage_at(AT_FDCWD, path, 16);
+}

@@ -34,6 +34,8 @@ int dir_make_all(const char *path, mode_t mode, struct err *e);
  * most; absent is success. */
 int dir_remove(int dirfd, const char *name, struct err *e);
 int dir_sync(int dirfd, struct err *e);
+/* What a tree takes on its disk, bytes (st_blocks), as far as it can be read; 0: nothing is there. */
+uint64_t dir_usage(const char *path);
 
 /* Makes `to` a copy of `from` (reflink where the file system can, else copy_file_range; holes stay
  * holes), fsyncs it. Offsets of both descriptors are undefined afterwards. */

@@ -345,6 +345,11 @@ char *path_image(const char *name, const char *rest)
     return path_of("images", name, rest);
 }
 
+char *path_trash(const char *which, const char *rest)
+{
+    return path_of("trash", which, rest);
+}
+
 char *path_task(const char *id, const char *rest)
 {
     return path_of("tasks", id, rest);

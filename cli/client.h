@@ -44,5 +44,6 @@ char *path_run(const char *id, const char *rest);
 char *path_identity(const char *name, const char *rest);
 char *path_image(const char *name, const char *rest);
 char *path_task(const char *id, const char *rest);
+char *path_trash(const char *which, const char *rest);
 
 #endif

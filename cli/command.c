@@ -62,8 +62,18 @@ static const struct option stop_options[] = {
 };
 static const struct option remove_options[] = {
     { "force", 0, NULL, "also when it runs" },
+    { "destroy-disks", 0, NULL, "for good and at once, in place of the trash" },
     SELECT_OPTIONS,
     SELECT_ALL,
+    SELECT_YES,
+    { NULL, 0, NULL, NULL },
+};
+static const struct option trash_restore_options[] = {
+    { "as", 0, "NAME", "under another name" },
+    { NULL, 0, NULL, NULL },
+};
+static const struct option trash_empty_options[] = {
+    { "all", 'a', NULL, "all that is in it" },
     SELECT_YES,
     { NULL, 0, NULL, NULL },
 };
@@ -286,7 +296,13 @@ static const struct command table[] = {
     { "instance rebuild", "[NAME…]", 0, -1, rebuild_options, COMMAND_MANY,
       "give guests a fresh disk and a new generation; those that ran are launched again", run_rebuild },
     { "instance remove", "[NAME…]", 0, -1, remove_options, COMMAND_MANY,
-      "forget instances and delete their disks", run_remove },
+      "take instances away; they are kept in the trash with their disks for a time", run_remove },
+    { "instance trash list", "", 0, 0, NULL, COMMAND_READ,
+      "list removed instances that can be had back", run_trash_list },
+    { "instance trash restore", "ENTRY", 1, 1, trash_restore_options, 0,
+      "have a removed instance back as it was: ENTRY is its number, or its name where that is there once", run_trash_restore },
+    { "instance trash empty", "[ENTRY…]", 0, -1, trash_empty_options, 0,
+      "delete removed instances for good", run_trash_empty },
     { "wait", "[NAME…]", 0, -1, wait_options, COMMAND_READ | COMMAND_MANY,
       "wait until instances have come to a state", run_wait },
     { "status", "", 0, 0, NULL, COMMAND_READ,

@@ -22,6 +22,7 @@ command_fn run_apply;                                                 /* apply.c
 command_fn run_instance_list;                                         /* instance_list.c */
 command_fn run_instance_show;                                         /* instance.c */
 command_fn run_start, run_stop, run_restart, run_remove, run_rebuild, run_reset; /* operate.c */
+command_fn run_trash_list, run_trash_restore, run_trash_empty;         /* trash.c */
 command_fn run_instance_rename;                                       /* rename.c */
 command_fn run_instance_create, run_instance_modify;                  /* instance_create.c */
 command_fn run_seed_show, run_seed_explain, run_seed_export;           /* seed.c */

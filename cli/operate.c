@@ -42,6 +42,15 @@ static const struct operation op_reset = { "POST",
                                            NULL,
                                            "throw away the root disks of",
                                            "is being reset" };
+static const struct operation op_remove = { "DELETE", "", "removed", "?force=1", NULL,
+                                            "put into the trash", NULL };
+static const struct operation op_destroy = { "DELETE",
+                                             "",
+                                             "removed for good",
+                                             "?force=1",
+                                             NULL,
+                                             "forget, and delete the disks of,",
+                                             NULL };
 
 static const char *done_of(const struct operation *op, const struct args *a)
 {
@@ -145,9 +154,18 @@ static json_t *body_of(const struct operation *op, const struct args *a)
     return NULL;
 }
 
+/* What stands behind the name in the path. */
+static const char *rest_of(const struct operation *op, const struct args *a)
+{
+    bool force = args_option(a, "force") && op->force_rest;
+
+    if (args_option(a, "destroy-disks"))
+        return force ? "?force=1&destroy-disks=1" : "?destroy-disks=1";
+    return force ? op->force_rest : op->rest;
+}
+
 static int operate_on(struct cli *c, const struct args *a, const struct operation *op, struct err *e)
 {
-    bool force = args_option(a, "force") != NULL;
     auto_free struct call *calls = calloc((size_t)a->n + 1, sizeof *calls);
     json_t *body = body_of(op, a);
     char *(*path)(const char *, const char *) = op->path ? op->path : path_instance;
@@ -159,8 +177,7 @@ static int operate_on(struct cli *c, const struct args *a, const struct operatio
     if (client && calls) {
         for (int i = 0; i < a->n; i++) {
             calls[i].method = op->method;
-            calls[i].path =
-                path(a->operand[i], force && op->force_rest ? op->force_rest : op->rest);
+            calls[i].path = path(a->operand[i], rest_of(op, a));
             calls[i].body = body;
         }
         if (client_many(client, calls, a->n, e) == 0)
@@ -271,8 +288,7 @@ int run_rebuild(struct cli *c, const struct args *a, struct err *e)
 
 int run_remove(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "DELETE", "", "removed", "?force=1", NULL,
-                                              "forget, and delete the disks of,", NULL }, e);
+    return operate(c, a, args_option(a, "destroy-disks") ? &op_destroy : &op_remove, e);
 }
 
 int run_network_up(struct cli *c, const struct args *a, struct err *e)

@@ -56,6 +56,19 @@ static void put_memory(struct table *t, const json_t *memory)
     put(t, TINT_NONE, "memory", buf_str(&b));
 }
 
+static void put_trash(struct table *t, const json_t *trash)
+{
+    auto_buf struct buf b = BUF_INIT;
+    int64_t n = out_number(trash, "instances");
+    char size[24];
+
+    if (!n)
+        return;
+    buf_printf(&b, "%lld instance%s with %s; roost instance trash list", (long long)n,
+               n == 1 ? "" : "s", format_size((uint64_t)out_number(trash, "bytes"), size));
+    put(t, TINT_NONE, "trash", buf_str(&b));
+}
+
 static void put_troubles(struct table *t, const json_t *tree)
 {
     size_t i;
@@ -96,6 +109,7 @@ static int print_status(struct cli *c, const json_t *tree, struct err *e)
         put_accelerator(t, json_object_get(tree, "accelerator"));
         put_memory(t, json_object_get(tree, "memory"));
         put_instances(t, tree);
+        put_trash(t, json_object_get(tree, "trash"));
         put_troubles(t, tree);
     }
     return table_print(t, e);

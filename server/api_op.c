@@ -91,12 +91,14 @@ int api_name_op(struct api_req *r, api_op_fn *op, struct err *e)
 int api_delete_instance(struct api_req *r, struct err *e)
 {
     struct api_ticket *t;
-    bool force;
+    bool force, destroy;
 
-    if (api_query_bool(r, "force", &force, e) < 0 || read_nothing(r, e) < 0 ||
+    if (api_query_bool(r, "force", &force, e) < 0 ||
+        api_query_bool(r, "destroy-disks", &destroy, e) < 0 || read_nothing(r, e) < 0 ||
         !(t = api_ticket_new(r, e)))
         return -1;
-    core_remove(r->api->core, r->name, force, &r->who, api_ticket_done, t);
+    (destroy ? core_destroy : core_remove)(r->api->core, r->name, force, &r->who, api_ticket_done,
+                                           t);
     return api_await(r);
 }
 

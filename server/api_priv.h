@@ -125,6 +125,8 @@ api_fn api_get_status, api_get_check, api_get_paths, api_get_instances, api_get_
     api_get_console, api_get_unknown, api_get_networks, api_get_identities, api_get_images,
     api_get_groups,
     api_get_inventory, api_get_known_hosts, api_get_ssh_config, api_get_openapi, api_get_events;
+/* --- api_trash.c --- */
+api_fn api_get_trash, api_post_trash_restore, api_delete_trash;
 /* --- api_rename.c --- */
 api_fn api_post_rename;
 /* --- api_power.c --- */

@@ -53,6 +53,8 @@ struct config {
     unsigned cpus;         /* 1 */
     uint64_t memory, disk; /* 1G, 5G */
     struct name network;   /* "user" */
+    /* [instances] */
+    int64_t trash_keep; /* ms: 7 days; 0: removed is gone */
     /* [launch] */
     bool launch;                                             /* enabled = yes */
     char qemu[PATH_SIZE], qemu_img[PATH_SIZE];               /* "" or a name: looked up in PATH */

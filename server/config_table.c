@@ -88,6 +88,9 @@ static const struct config_row rows[] = {
     { "defaults", "network", &config_type_name, FIELD(network), "user",
       .help = "its network" },
 
+    { "instances", "trash-keep", &config_type_duration, FIELD(trash_keep), "7d", NUMBER(0, DAYS(3650)),
+      .help = "how long removed instances are kept in the trash with their disks; 0s: not at all" },
+
     { "launch", "enabled", &config_type_bool, FIELD(launch), "yes",
       .help = "launch guests at all; no: only seeds and phone-homes for foreign ones" },
     { "launch", "qemu", &config_type_program, FIELD(qemu), "qemu-system-x86_64",

@@ -47,6 +47,7 @@ static void tick(void *arg)
     sights_expire(c);
     wire_tick(c);
     ansible_tick(c);
+    trash_tick(c);
     prune(c);
     loop_timer_set(c->housekeeping, HOUSEKEEPING_MS);
 }

@@ -87,6 +87,18 @@ static void check_disk(struct core *c, json_t *list)
         text, left < LOW_DISK ? "free some space: guests' disks grow" : "");
 }
 
+static void check_trash(struct core *c, json_t *list)
+{
+    json_t *j = trash_json(c);
+    char text[96], size[24];
+
+    snprintf(text, sizeof text, "%lld removed instances with %s",
+             (long long)json_integer_value(json_object_get(j, "instances")),
+             format_size((uint64_t)json_integer_value(json_object_get(j, "bytes")), size));
+    check_row(list, "trash", "ok", text, "");
+    json_decref(j);
+}
+
 static void check_memory(struct core *c, json_t *list)
 {
     json_t *m = memory_json(c);
@@ -147,6 +159,7 @@ json_t *core_check(struct core *c, struct err *e)
     check_program(list, "ssh", "ssh", "apt install openssh-client", "warn");
     check_program(list, "ansible", "ansible-inventory", "apt install ansible-core", "warn");
     check_disk(c, list);
+    check_trash(c, list);
     if (c->config.launch)
         check_memory(c, list);
     check_guests(c, list);

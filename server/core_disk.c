@@ -96,6 +96,22 @@ int disk_of_generation(struct core *c, int64_t id, uint32_t generation, struct e
     return write_record(c, id, &r, e);
 }
 
+bool disk_recorded(struct core *c, int64_t id, char *ret, size_t size)
+{
+    char key[48];
+
+    snprintf(key, sizeof key, "disk:%lld", (long long)id);
+    return store_meta_get(c->store, key, ret, size, NULL) == 0;
+}
+
+int disk_put_record(struct core *c, int64_t id, const char *text, struct err *e)
+{
+    char key[48];
+
+    snprintf(key, sizeof key, "disk:%lld", (long long)id);
+    return store_meta_set(c->store, key, text, e);
+}
+
 int disk_forget(struct core *c, int64_t id, struct err *e)
 {
     char key[48];

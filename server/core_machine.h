@@ -163,6 +163,9 @@ int disk_spoil(struct core *c, int64_t id, struct err *e);
 bool disk_is_virgin(const struct machine *m);
 /* It is of an instance that goes off the record. */
 int disk_forget(struct core *c, int64_t id, struct err *e);
+/* What is on record of it, as text, and back. False: nothing. */
+bool disk_recorded(struct core *c, int64_t id, char *ret, size_t size);
+int disk_put_record(struct core *c, int64_t id, const char *text, struct err *e);
 /* Is it of an earlier generation than the instance is, or spoilt? It is not used any more, then. */
 bool disk_is_old(struct core *c, const struct guest *g);
 int disk_discard(struct core *c, const char *name, struct err *e);

@@ -213,6 +213,21 @@ void core_rename(struct core *c, const char *from, const char *to, const struct 
 /* A running guest: ERR_CONFLICT unless force. */
 void core_remove(struct core *c, const char *name, bool force, const struct actor *who,
                  core_op_fn *done, void *arg);
+/* The same, but at once and for good; core_remove() keeps it in the trash for a time. */
+void core_destroy(struct core *c, const char *name, bool force, const struct actor *who,
+                  core_op_fn *done, void *arg);
+
+/* --- the trash --- */
+/* [{number, name, removed, until, size, by}], the oldest first. */
+json_t *core_trash(struct core *c, struct err *e);
+/* which: a number, or a name that is there once; as NULL: under its own name. Result: {"name"}.
+ * ERR_CONFLICT: somebody has its name, tag, uuid or MAC by now, or what it stands on is gone. */
+void core_trash_restore(struct core *c, const char *which, const char *as, const struct actor *who,
+                        core_op_fn *done, void *arg);
+/* For good, with its disks. */
+void core_trash_forget(struct core *c, const char *which, const struct actor *who, core_op_fn *done,
+                       void *arg);
+
 void core_sync(struct core *c, const struct actor *who, core_op_fn *done, void *arg);
 void core_reprobe(struct core *c, core_op_fn *done, void *arg);
 

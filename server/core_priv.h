@@ -328,6 +328,11 @@ int core_iid(struct core *c, const char *name, uint32_t *generation, char ret[II
  * that. ERR_CONFLICT: it was given to another one. */
 int core_tag(struct core *c, const char *name, struct tag *ret, struct err *e);
 
+/* --- core_trash_op.c --- */
+/* {"instances", "bytes"}. */
+json_t *trash_json(struct core *c);
+void trash_tick(struct core *c); /* once a second: forgets what was kept long enough */
+
 /* --- core_memory.c --- */
 /* May the guest have that many bytes beside those that run? ERR_CONFLICT with the numbers. */
 int memory_check(struct core *c, const struct guest *g, uint64_t wants, struct err *e);

@@ -10,6 +10,7 @@
 #include "base/parse.h"
 #include "server/core_machine.h"
 #include "server/core_network.h"
+#include "server/core_trash.h"
 
 #define POWERDOWN_EVERY_MS 5000 /* a guest that is still booting does not hear the first ones */
 #define QUIT_MS            3000
@@ -150,6 +151,7 @@ struct follow {
     struct name name;
     struct actor who;
     bool anyway; /* whatever memory there is */
+    bool for_good; /* not into the trash */
     bool was_running;
     core_op_fn *done;
     void *arg;
@@ -399,17 +401,34 @@ void core_rebuild_anyway(struct core *c, const char *name, const struct actor *w
 
 /* ---- remove ---- */
 
-static int forget_guest(struct core *c, const char *name, const char *actor, struct err *e)
+static int forget_guest(struct core *c, const char *name, const char *actor, bool for_good,
+                        struct err *e)
 {
     struct guest g;
 
     if (core_guest(c, name, &g, e) < 0 || still_down(c, &g, e) < 0 || core_write(c, true, e) < 0)
         return -1;
     sight_boot(c, &g);
-    if (core_event(c, &g, EV_REMOVED, actor, e, "%s", g.iid) < 0 || disk_forget(c, g.id, e) < 0 ||
+    if (core_event(c, &g, EV_REMOVED, actor, e, "%s%s", g.iid,
+                   for_good ? "" : ", into the trash") < 0 ||
+        (!for_good && trash_take(c, &g, actor, e) < 0) || disk_forget(c, g.id, e) < 0 ||
         network_unreserve(c, &g, e) < 0 || store_instance_remove(c->store, g.id, e) < 0)
         return -1;
     core_invalidate(c, g.tag.s);
+    return 0;
+}
+
+/* All of it or nothing. */
+static int take_off(struct core *c, const char *name, const char *actor, bool for_good,
+                    struct err *e)
+{
+    if (core_write(c, true, e) < 0 || store_savepoint(c->store, e) < 0)
+        return -1;
+    if (forget_guest(c, name, actor, for_good, e) < 0) {
+        store_rollback_to(c->store);
+        return -1;
+    }
+    store_release(c->store);
     return 0;
 }
 
@@ -424,6 +443,10 @@ static void removed(bool committed, void *arg)
 
     if (committed && !f->c->ending)
         network_forwards_follow(f->c, &f->name);
+    if (committed && !f->for_good) {
+        follow_end(f, moves_carry_out(f->c, &e) < 0 ? &e : NULL);
+        return;
+    }
     snprintf(path, sizeof path, "%s/%s", f->c->config.state, DIR_INSTANCES);
     dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     /* Unless another one of that name is being started in this very turn. */
@@ -441,15 +464,15 @@ static void remove_down(const json_t *result, const struct err *err, void *arg)
     struct err e;
 
     (void)result;
-    if (!err && (forget_guest(f->c, f->name.s, f->who.text, &e) < 0 ||
+    if (!err && (take_off(f->c, f->name.s, f->who.text, f->for_good, &e) < 0 ||
                  core_after(f->c, removed, f, &e) < 0))
         err = &e;
     if (err)
         follow_end(f, err);
 }
 
-void core_remove(struct core *c, const char *name, bool force, const struct actor *who,
-                 core_op_fn *done, void *arg)
+static void take_away(struct core *c, const char *name, bool force, bool for_good,
+                      const struct actor *who, core_op_fn *done, void *arg)
 {
     struct follow *f;
     struct guest g;
@@ -464,6 +487,19 @@ void core_remove(struct core *c, const char *name, bool force, const struct acto
     } else if (!(f = follow_new(c, name, who, done, arg, &e))) {
         done(NULL, &e, arg);
     } else {
+        f->for_good = for_good;
         when_down(f, true, remove_down);
     }
+}
+
+void core_remove(struct core *c, const char *name, bool force, const struct actor *who,
+                 core_op_fn *done, void *arg)
+{
+    take_away(c, name, force, !c->config.trash_keep, who, done, arg);
+}
+
+void core_destroy(struct core *c, const char *name, bool force, const struct actor *who,
+                  core_op_fn *done, void *arg)
+{
+    take_away(c, name, force, true, who, done, arg);
 }

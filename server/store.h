@@ -157,6 +157,26 @@ int store_move_next(struct store *s, int64_t after, struct move *ret, struct err
 /* Is that path one's origin or target? 1, 0, -1. */
 int store_move_of(struct store *s, const char *path, struct err *e);
 
+/* --- the trash (store_trash.c): removed instances until they are forgotten (core_trash.c) --- */
+struct trashed {
+    int64_t id;
+    struct name name;
+    int64_t removed_ms; /* real time */
+    uint64_t bytes;     /* of its directory */
+    char actor[64];
+};
+int store_trash_put(struct store *s, struct trashed *t, const json_t *spec, const json_t *record,
+                    struct err *e); /* sets t->id */
+/* The first one beyond `after`: 1, 0 none, -1. */
+int store_trash_next(struct store *s, int64_t after, struct trashed *ret, struct err *e);
+int store_trash_get(struct store *s, int64_t id, struct trashed *ret, json_t **ret_spec,
+                    json_t **ret_record, struct err *e); /* ERR_NOT_FOUND; new references */
+int store_trash_remove(struct store *s, int64_t id, struct err *e); /* none: fine */
+int store_trash_sum(struct store *s, int64_t *ret_n, uint64_t *ret_bytes, struct err *e);
+/* store_instance_insert() under the number that it had, with its chain of events. */
+int store_instance_restore(struct store *s, const struct instance *i, const struct guest *g,
+                           struct err *e);
+
 /* --- grants (store_grant.c): who was adopted reads its seed from there until it is home --- */
 int store_grant_put(struct store *s, int64_t instance, const struct ip *ip, struct err *e);
 int store_grant_remove(struct store *s, int64_t instance, struct err *e); /* none: fine */
@@ -184,8 +204,8 @@ int store_def_get(struct store *s, enum def_kind k, const char *name, json_t **r
 int store_def_put(struct store *s, enum def_kind k, const char *name, const json_t *j,
                   struct err *e);
 int store_def_remove(struct store *s, enum def_kind k, const char *name, struct err *e);
-/* How many instances use an identity or an image, and the first of them by name ("" none). Reads
- * all specifications. */
+/* How many instances use an identity or an image, those in the trash included ("NAME in the trash"),
+ * and the first of them by name ("" none). Reads all specifications. */
 int store_def_users(struct store *s, enum def_kind k, const char *name, int64_t *ret_n,
                     struct name *ret_first, struct err *e);
 typedef int store_def_fn(const char *name, const json_t *j, void *arg);

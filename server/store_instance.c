@@ -87,15 +87,26 @@ static int taken(struct store *s, const struct instance *i, struct err *e)
     return 0;
 }
 
+static int insert_row(struct store *s, const struct instance *i, struct err *e)
+{
+    if (i->id)
+        return store_write(s, S_GUEST_INSERT_AT, e, "tttiitbiti", i->name.s, i->tag.s, i->iid,
+                           (int64_t)i->generation, (int64_t)i->epoch, i->uuid.s,
+                           (const void *)i->mac.b, sizeof(i->mac.b), (int64_t)i->spec.launcher,
+                           i->spec.network.s, i->id);
+    return store_write(s, S_GUEST_INSERT, e, "tttiitbit", i->name.s, i->tag.s, i->iid,
+                       (int64_t)i->generation, (int64_t)i->epoch, i->uuid.s,
+                       (const void *)i->mac.b, sizeof(i->mac.b), (int64_t)i->spec.launcher,
+                       i->spec.network.s);
+}
+
 int store_instance_insert(struct store *s, struct instance *i, struct err *e)
 {
     if (store_begin(s, e) < 0 || taken(s, i, e) < 0)
         return -1;
-    if (store_write(s, S_GUEST_INSERT, e, "tttiitbit", i->name.s, i->tag.s, i->iid,
-                    (int64_t)i->generation, (int64_t)i->epoch, i->uuid.s, (const void *)i->mac.b,
-                    sizeof(i->mac.b), (int64_t)i->spec.launcher, i->spec.network.s) < 0)
+    if (insert_row(s, i, e) < 0)
         return -1;
-    int64_t id = sqlite3_last_insert_rowid(s->db);
+    int64_t id = i->id ? i->id : sqlite3_last_insert_rowid(s->db);
     if (spec_save(s, id, &i->spec, e) < 0 ||
         (i->spec.serial.s[0] &&
          store_write(s, S_SERIAL_PUT, e, "ti", i->spec.serial.s, id) < 0))

@@ -16,6 +16,10 @@
 #define RUN_SELECT                                                                                 \
     "SELECT id, state, by_hand, check_only, playbook, own, tags, actor, hosts, asked_ms, "         \
     "interruptions, started_ms, ended_ms, pid, start_time, boot_id, how, reason FROM runs WHERE "
+/* Who stands on something: also those in the trash, which may come back. */
+#define USED_SPECS                                                                                 \
+    "SELECT g.name AS name, specs.json AS spec FROM specs JOIN guests g ON g.id = instance "       \
+    "UNION ALL SELECT substr(name, 1, 50) || ' in the trash', spec FROM trash"
 #define EVENT_SELECT "SELECT seq, real_ms, name, kind, detail, actor FROM events WHERE "
 /* What store_guest_update() changes as a rule. The rest stands in indexes or seldom changes, and is
  * left out when it stays, as GUEST_SAME makes sure: SQLite rewrites index entries of every column
@@ -93,11 +97,11 @@ static const char *const sql[STMTS] = {
     [S_DEF_REMOVE] = "DELETE FROM defs WHERE kind = ?1 AND name = ?2",
     [S_DEF_AFTER] = "SELECT name, json FROM defs WHERE kind = ?1 AND name > ?2 "
                     "ORDER BY name LIMIT 1",
-    [S_DEF_IMAGE_USERS] = "SELECT count(*), min(g.name) FROM specs JOIN guests g ON g.id = instance "
-                          "WHERE json_extract(specs.json, '$.image') = ?1",
+    [S_DEF_IMAGE_USERS] = "SELECT count(*), min(name) FROM (" USED_SPECS ") "
+                          "WHERE json_extract(spec, '$.image') = ?1",
     [S_DEF_IDENTITY_USERS] =
-        "SELECT count(*), min(g.name) FROM specs JOIN guests g ON g.id = instance WHERE ?1 IN "
-        "(SELECT value FROM json_each(specs.json, '$.identities'))",
+        "SELECT count(*), min(name) FROM (" USED_SPECS ") WHERE ?1 IN "
+        "(SELECT value FROM json_each(spec, '$.identities'))",
 
     [S_SEED_GET] = "SELECT meta, data, vendor, network FROM seeds CROSS JOIN bodies ON id = user "
                    "WHERE instance = ?1",
@@ -223,6 +227,15 @@ static const char *const sql[STMTS] = {
     [S_GUEST_BY_UUID] = GUEST_SELECT "uuid = ?1",
     [S_GUEST_BY_SERIAL] = GUEST_SELECT "id = (SELECT instance FROM serials WHERE serial = ?1)",
     [S_SERIAL_PUT] = "INSERT INTO serials VALUES(?1, ?2)",
+    [S_GUEST_INSERT_AT] = "INSERT INTO guests(name, tag, iid, generation, epoch, uuid, mac, launcher, "
+                          "network, id) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    [S_TRASH_PUT] = "INSERT INTO trash VALUES(NULL, ?1, ?2, ?3, ?4, ?5, ?6)",
+    [S_TRASH_AFTER] = "SELECT id, name, removed_ms, bytes, actor FROM trash WHERE id > ?1 "
+                      "ORDER BY id LIMIT 1",
+    [S_TRASH_GET] = "SELECT id, name, removed_ms, bytes, actor, spec, record FROM trash "
+                    "WHERE id = ?1",
+    [S_TRASH_REMOVE] = "DELETE FROM trash WHERE id = ?1",
+    [S_TRASH_SUM] = "SELECT count(*), coalesce(sum(bytes), 0) FROM trash",
     [S_GUEST_RENAME] = "UPDATE guests SET name = ?2, seed_version = 0 WHERE id = ?1",
     [S_IID_HELD] = "SELECT 1 FROM guests INDEXED BY guests_renamed WHERE "
                    "iid <> 'iid-' || name || '-' || generation AND iid = ?1",

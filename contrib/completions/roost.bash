@@ -59,8 +59,17 @@ _roost() {
         names=instance
         ;;
     'instance remove '*)
-        next='--force --group --state --all --yes'
+        next='--force --destroy-disks --group --state --all --yes'
         names=instance
+        ;;
+    'instance trash list '*)
+        next=''
+        ;;
+    'instance trash restore '*)
+        next='--as'
+        ;;
+    'instance trash empty '*)
+        next='--all --yes'
         ;;
     'wait '*)
         next='--group --state --all --for --timeout --overdue --quiet'
@@ -265,11 +274,14 @@ _roost() {
     'help '*)
         next=''
         ;;
+    'instance trash '*)
+        next='list restore empty'
+        ;;
     'network forward '*)
         next='add list remove'
         ;;
     'instance '*)
-        next='create list show modify rename start stop restart reset rebuild remove'
+        next='create list show modify rename start stop restart reset rebuild remove trash'
         ;;
     'ansible '*)
         next='init'

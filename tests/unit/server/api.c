@@ -228,6 +228,16 @@ NAME_OP(core_network_remove)
     }
 FORCE_OP(core_stop)
 FORCE_OP(core_remove)
+FORCE_OP(core_destroy)
+NAME_OP(core_trash_forget)
+READ(core_trash)
+
+void core_trash_restore(struct core *c, const char *which, const char *as, const struct actor *who,
+                        core_op_fn *done, void *arg)
+{
+    (void)c, (void)as;
+    op(which, who, done, arg);
+}
 
 void core_rename(struct core *c, const char *from, const char *to, const struct actor *who,
                  core_op_fn *done, void *arg)
