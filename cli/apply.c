@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/inline.h"
 #include "cli/out.h"
+#include "cli/prune.h"
 #include "model/fleet.h"
 
 #define FLEET_FILE_MAX (32u << 20)
@@ -215,24 +216,64 @@ static int print_planned(struct cli *c, const json_t *tree, struct err *e)
     return print_plan(c, tree, "nothing was changed (--dry-run)", e);
 }
 
+static json_t *send(struct cli *c, struct source *s, bool dry_run, struct err *e)
+{
+    json_t *body = json_pack("{s:O, s:b}", "fleet", s->tree, "dry-run", dry_run), *result = NULL;
+    struct client *client = cli_client(c, e);
+
+    if (client && !(result = client_send(client, "POST", "/v1/apply", body, e)))
+        add_place(s, e);
+    add_places(s, json_object_get(result, "warnings"));
+    json_decref(body);
+    return result;
+}
+
+/* With what the file does not have: planned first, asked for, and removed when the rest is done. */
+static json_t *send_and_prune(struct cli *c, const struct args *a, struct source *s, bool dry_run,
+                              int *ret, struct err *e)
+{
+    bool destroy = args_option(a, "destroy-disks") != NULL;
+    json_t *result = send(c, s, true, e), *rows;
+
+    if (!result)
+        return NULL;
+    rows = prune_plan(c, json_object_get(result, "plan"), destroy, e);
+    if (!rows || (!dry_run && prune_confirm(c, a, rows, e) < 0)) {
+        json_decref(rows);
+        json_decref(result);
+        return NULL;
+    }
+    if (!dry_run) {
+        json_decref(result);
+        if ((result = send(c, s, false, e)))
+            *ret = prune_do(c, rows, destroy, e);
+    }
+    if (result && json_array_size(rows)) {
+        json_array_extend(json_object_get(result, "plan"), rows);
+        json_object_set_new(result, "changed", json_true());
+    }
+    json_decref(rows);
+    return result;
+}
+
 int run_apply(struct cli *c, const struct args *a, struct err *e)
 {
     const char *file = args_option(a, "file");
-    bool dry_run = args_option(a, "dry-run") != NULL;
+    bool dry_run = args_option(a, "dry-run") != NULL, prune = args_option(a, "prune") != NULL;
     struct source s = { NULL };
-    json_t *body, *result = NULL;
+    json_t *result = NULL;
+    struct err why;
+    int r = 0;
 
     if (!file)
         return err_set(e, ERR_INVALID, "apply: say which file: roost apply -f fleet.yaml");
+    if (args_option(a, "destroy-disks") && !prune)
+        return err_set(e, ERR_INVALID, "apply: --destroy-disks is for --prune");
     if (load(file, &s, e) == 0 && fleet_inline(s.tree, s.file, s.map, s.dir, e) == 0 &&
-        check(&s, e) == 0) {
-        body = json_pack("{s:O, s:b}", "fleet", s.tree, "dry-run", dry_run);
-        struct client *client = cli_client(c, e);
-        if (client && !(result = client_send(client, "POST", "/v1/apply", body, e)))
-            add_place(&s, e);
-        add_places(&s, json_object_get(result, "warnings"));
-        json_decref(body);
-    }
+        check(&s, e) == 0)
+        result = prune ? send_and_prune(c, a, &s, dry_run, &r, e) : send(c, &s, dry_run, e);
     source_done(&s);
-    return out_tree(c, result, dry_run ? print_planned : print_applied, e);
+    if (out_tree(c, result, dry_run ? print_planned : print_applied, r < 0 ? &why : e) < 0)
+        return -1;
+    return r;
 }

@@ -16,6 +16,9 @@ static const struct option globals[] = {
 static const struct option apply_options[] = {
     { "file", 'f', "FILE", "the fleet file; - is the standard input" },
     { "dry-run", 'n', NULL, "show the plan and change nothing" },
+    { "prune", 0, NULL, "also remove what the file does not have; instances go into the trash" },
+    { "destroy-disks", 0, NULL, "with --prune: for good and at once, in place of the trash" },
+    { "yes", 'y', NULL, "do not ask what --prune may remove" },
     { NULL, 0, NULL, NULL },
 };
 /* Of instances that are many (cli/select.h). */

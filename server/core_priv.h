@@ -329,7 +329,7 @@ int core_iid(struct core *c, const char *name, uint32_t *generation, char ret[II
 int core_tag(struct core *c, const char *name, struct tag *ret, struct err *e);
 
 /* --- core_trash_op.c --- */
-/* {"instances", "bytes"}. */
+/* {"instances", "bytes", "keep-ms"}. */
 json_t *trash_json(struct core *c);
 void trash_tick(struct core *c); /* once a second: forgets what was kept long enough */
 

@@ -88,7 +88,8 @@ json_t *trash_json(struct core *c)
 
     if (store_trash_sum(c->store, &n, &bytes, NULL) < 0)
         return json_null();
-    return json_pack("{s:I, s:I}", "instances", (json_int_t)n, "bytes", (json_int_t)bytes);
+    return json_pack("{s:I, s:I, s:I}", "instances", (json_int_t)n, "bytes", (json_int_t)bytes,
+                     "keep-ms", (json_int_t)c->config.trash_keep);
 }
 
 /* ---- restore ---- */

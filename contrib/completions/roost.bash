@@ -18,7 +18,7 @@ _roost() {
     done
     case $line in
     'apply '*)
-        next='--file --dry-run'
+        next='--file --dry-run --prune --destroy-disks --yes'
         ;;
     'instance create '*)
         next='--external --tag --uuid --serial --mac --image --network --identity --group --address --cpus --memory --disk --disk-bus --cache --volatile --add-disk --bootstrapper --user-data --domain --autostart --count --start --wait --timeout --dry-run'

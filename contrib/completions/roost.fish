@@ -17,7 +17,7 @@ function __roost_complete
     end
     switch $line
         case 'apply *'
-            string split ' ' '--file --dry-run'
+            string split ' ' '--file --dry-run --prune --destroy-disks --yes'
         case 'instance create *'
             string split ' ' '--external --tag --uuid --serial --mac --image --network --identity --group --address --cpus --memory --disk --disk-bus --cache --volatile --add-disk --bootstrapper --user-data --domain --autostart --count --start --wait --timeout --dry-run'
         case 'instance list *'

@@ -51,7 +51,7 @@ def test_all_of_it_comes_back(host):
     assert (row["number"], row["name"]) == (1, "web") and row["size"] >= len(bytes_) // 2 and "uid" in row["by"]
     listed = host.cli("instance", "trash", "list").stdout.splitlines()
     assert listed[0].split() == ["NUMBER", "NAME", "SIZE", "REMOVED", "UNTIL", "BY"] and "web" in listed[1]
-    assert host.json("status")["trash"] == {"instances": 1, "bytes": row["size"]}
+    assert host.json("status")["trash"] == {"instances": 1, "bytes": row["size"], "keep-ms": 7 * DAY}
     assert "1 instance with" in host.cli("status").stdout
     assert {c["name"]: c for c in host.json("check")["checks"]}["trash"]["detail"].startswith("1 removed instances with ")
     assert Guest(host, "web").get().status in (403, 404, 503), "nobody reads its seed"
