@@ -97,6 +97,8 @@ def test_each_read_command_in_each_form(home):
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", home.dir / "disk.qcow2", "1M"], check=True)
     home.cli("image", "create", "disk", "--file", home.dir / "disk.qcow2", "--quiet")
     task = str(home.json("task", "list")[0]["id"])
+    home.apply({"instances": {"gone": {"launcher": "external"}}})
+    home.cli("instance", "remove", "gone")
     rows = home.json("help")["commands"]
     walked = [r["words"] for r in rows if r["read"] and not r["raw"]]
     assert len(walked) > 15
