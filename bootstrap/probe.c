@@ -27,6 +27,7 @@ enum {
     DISK_FD = 10,       /* the boot disk's number inside QEMU */
     VERDICT_MAX = 8192, /* bytes of the cache file */
     LIMIT_DEFAULT_MS = 5000,
+    LOAD_FACTOR = 4, /* --version: from a cold disk, beside all else that starts with the host */
 };
 
 struct probe {
@@ -36,7 +37,7 @@ struct probe {
     char *qemu, *kvm;
     int state_dir;
     bool forced;
-    int64_t deadline_ms; /* CLOCK_BOOTTIME, for both children together */
+    int64_t limit_ms;
     struct circumstances now;
     struct accel_report report;
     probe_done_fn *done;
@@ -218,12 +219,6 @@ static void run_done(const struct spawn_exit *x, void *arg)
     finish(p);
 }
 
-static int64_t left_ms(const struct probe *p)
-{
-    int64_t left = p->deadline_ms - clock_now().boot_ms;
-    return left > 1 ? left : 1;
-}
-
 static int run(struct probe *p, struct err *e)
 {
     auto_argv struct argv a = ARGV_INIT;
@@ -237,7 +232,7 @@ static int run(struct probe *p, struct err *e)
     o.capture = true;
     o.own_session = true;
     o.limit_caps = true; /* to none */
-    o.limit_ms = left_ms(p);
+    o.limit_ms = p->limit_ms;
     run_argv(p->qemu, &a);
     p->child = child_spawn(p->loop, &a, &o, run_done, p, e);
     return p->child ? 0 : -1;
@@ -295,7 +290,7 @@ static int ask_version(struct probe *p, struct err *e)
     o.capture = true;
     o.own_session = true;
     o.limit_caps = true; /* to none */
-    o.limit_ms = left_ms(p);
+    o.limit_ms = p->limit_ms * LOAD_FACTOR;
     argv_add(&a, p->qemu);
     argv_add(&a, "--version");
     p->child = child_spawn(p->loop, &a, &o, version_done, p, e);
@@ -343,7 +338,7 @@ struct probe *probe_start(struct loop *l, const struct probe_opts *o, probe_done
     p->state_dir = o->state_dir;
     p->forced = o->forced;
     p->report.accel = o->forced ? o->force : ACCEL_TCG;
-    p->deadline_ms = clock_now().boot_ms + (o->limit_ms > 0 ? o->limit_ms : LIMIT_DEFAULT_MS);
+    p->limit_ms = o->limit_ms > 0 ? o->limit_ms : LIMIT_DEFAULT_MS;
     p->done = done;
     p->arg = arg;
     p->qemu = strdup(o->qemu);

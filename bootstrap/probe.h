@@ -16,7 +16,7 @@ struct probe_opts {
     int state_dir;    /* where the verdict is cached (FILE_ACCEL), -1: nowhere */
     bool forced;      /* an accelerator is given by configuration: no probe, only QEMU's version */
     enum accel force;
-    int64_t limit_ms; /* 5000 */
+    int64_t limit_ms; /* of the guest: 5000; QEMU's --version may take four times that */
 };
 typedef void probe_done_fn(const struct accel_report *r, void *arg);
 
