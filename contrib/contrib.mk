@@ -1,5 +1,5 @@
 # The demo and the guest images.
-.PHONY: demo demo-deps guest-debian guest-micro
+.PHONY: demo demo-deps guest-debian guest-host guest-micro
 demo-deps:
 	@sh contrib/deps.sh build run demo
 # Two steps, so that what the packages bring is there when the build is planned.
@@ -9,6 +9,9 @@ demo: demo-deps
 
 guest-debian:
 	sh contrib/guest/debian.sh $(BUILD)/guest/debian
+# A host for roost, for tests/e2e/test_service.py.
+guest-host:
+	sh contrib/guest/debian.sh $(BUILD)/guest/debian-host --host
 guest-micro:
 	sh contrib/guest/micro.sh $(BUILD)/guest/micro
 

@@ -4,7 +4,8 @@
 # their own (from MIRROR, else Debian's), so that the machine's dpkg and apt stay as they are.
 #
 #   OUTDIR/vmlinuz      Debian's cloud kernel
-#   OUTDIR/initrd       busybox, dropbear and a handful of modules; there is no disk
+#   OUTDIR/initrd       busybox, dropbear and a handful of modules; it needs no disk, but can keep its
+#                       host key on one
 #   OUTDIR/cmdline
 #   OUTDIR/image.yaml   the piece of a fleet file that names them
 #

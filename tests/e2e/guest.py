@@ -24,6 +24,7 @@ from harness.watch import libc
 IN_MODIFY, IN_MOVED_TO, IN_CREATE = 0x2, 0x80, 0x100
 NEEDED = {"debian": ("mmdebstrap", "mke2fs", "cpio"), "micro": ("dpkg-deb", "depmod", "cpio")}
 NEEDED["debian-efi"] = NEEDED["debian"] + ("sfdisk", "mcopy", "mkfs.vfat", "objcopy")
+NEEDED["debian-host"] = NEEDED["debian"]
 NEEDED["micro-arm64"] = NEEDED["micro"] + ("qemu-system-aarch64",)
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 # A deadline for what does not come, not a measure: two emulated guests that share a busy machine with
