@@ -106,6 +106,13 @@ static const struct option ssh_options[] = {
     { "login", 'l', "USER", "log in as somebody else" },
     { NULL, 0, NULL, NULL },
 };
+static const struct option cp_options[] = {
+    { "recursive", 'r', NULL, "directories with all that is in them" },
+    { "preserve", 'p', NULL, "with their times and modes" },
+    { "identity", 'i', "FILE", "the private key" },
+    { "login", 'l', "USER", "log in as somebody else" },
+    { NULL, 0, NULL, NULL },
+};
 static const struct option instance_create_options[] = {
     { "external", 0, NULL, "somebody else launches it: no disk, no start" },
     { "tag", 0, "TAG", "chassis asset tag by which it is known (the name)" },
@@ -320,6 +327,8 @@ static const struct command table[] = {
       "attach to a guest's serial console (Ctrl-] leaves); several people may, at once", run_console },
     { "ssh", "NAME [COMMAND…]", 1, -1, ssh_options, COMMAND_RAW | COMMAND_TAIL,
       "log in to a guest, its host keys checked strictly", run_ssh },
+    { "cp", "SOURCE… TARGET", 2, -1, cp_options, COMMAND_RAW,
+      "copy files to a guest or from it, NAME:PATH there, its host keys checked strictly", run_cp },
     { "ssh-config", "", 0, 0, NULL, COMMAND_READ,
       "print entries for ssh_config(5)", run_ssh_config },
     { "inventory", "", 0, 0, NULL, COMMAND_READ,

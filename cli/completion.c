@@ -128,7 +128,8 @@ static const char *names_of(const struct command *k)
     } table[] = { { "NAME", "instance" },
                   { "NETWORK", "network" },
                   { "IDENTITY", "identity" },
-                  { "IMAGE", "image" } };
+                  { "IMAGE", "image" },
+                  { "SOURCE", "instance" } };
     const char *form = k->args + (*k->args == '[');
 
     for (size_t i = 0; i < ARRAY_SIZE(table); i++)

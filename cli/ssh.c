@@ -1,196 +1,114 @@
-/* roost ssh: ssh(1) with the host keys that the guest phoned home. */
-#include <fcntl.h>
+/* roost ssh and roost cp: ssh(1) and scp(1) with the host keys that the guest phoned home. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
-#include "base/spawn.h"
-#include "cli/client.h"
 #include "cli/commands.h"
-#include "cli/out.h"
+#include "cli/ssh_way.h"
+#include "model/name.h"
 
-#define KNOWN_HOSTS_MAX (256u << 20)
-
-/* "127.0.0.1:40022", "[fd00::1]:22" */
-static int split(const char *address, char host[64], const char **ret_port)
+static int execute(const struct argv *v, struct err *e)
 {
-    const char *colon = strrchr(address, ':');
-    size_t len = colon ? (size_t)(colon - address) : 0;
-
-    if (len > 2 && address[0] == '[' && address[len - 1] == ']') {
-        address++;
-        len -= 2;
-    }
-    if (!len || len >= 64)
-        return -1;
-    memcpy(host, address, len);
-    host[len] = '\0';
-    *ret_port = colon + 1;
-    return 0;
-}
-
-/* Are all of `lines`' keys in the file? Lines of the two have the same form, so whole lines are
- * compared. */
-static bool has_lines(const char *file, const char *lines)
-{
-    auto_buf struct buf b = BUF_INIT;
-    auto_free char *copy = strdup(lines);
-    char *save = NULL;
-
-    if (!copy || file_read(AT_FDCWD, file, KNOWN_HOSTS_MAX, &b, NULL) < 0)
-        return false;
-    for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-        if (*line != '#' && !strstr(buf_str(&b), line))
-            return false;
-    return true;
-}
-
-static bool has_keys(const char *text)
-{
-    for (const char *s = text; s && *s; s = strchr(s, '\n'), s = s ? s + 1 : NULL)
-        if (*s != '#' && *s != '\n')
-            return true;
-    return false;
-}
-
-/* The generated known_hosts, with this guest in it: it is written a moment after a phone-home, so
- * that somebody in a hurry asks for it. */
-static int known_hosts(struct cli *c, const char *name, char ret[PATH_SIZE], struct err *e)
-{
-    auto_buf struct buf lines = BUF_INIT, path = BUF_INIT;
-    json_t *paths = client_get(c->client, "/v1/paths", e), *synced;
-
-    if (!paths)
-        return -1;
-    snprintf(ret, PATH_SIZE, "%s", out_text(paths, "known-hosts"));
-    json_decref(paths);
-    buf_puts(&path, "/v1/known-hosts?host=");
-    buf_percent(&path, name);
-    if (client_text(c->client, buf_str(&path), &lines, e) < 0)
-        return -1;
-    if (!has_keys(buf_str(&lines)))
-        return err_set(
-            e, ERR_CONFLICT,
-            "%s has no host keys on record: it has not phoned home yet; see roost wait %s", name,
-            name);
-    if (has_lines(ret, buf_str(&lines)))
-        return 0;
-    if (!(synced = client_send(c->client, "POST", "/v1/sync", NULL, e)))
-        return -1;
-    json_decref(synced);
-    return 0;
-}
-
-/* ssh_config(5) takes several files, apart by blanks, and expands % in them. */
-static void add_file_option(struct argv *v, const char *word, const char *file)
-{
-    auto_buf struct buf b = BUF_INIT;
-
-    buf_printf(&b, "%s=\"", word);
-    for (const char *s = file; *s; s++) {
-        if (*s == '%')
-            buf_putc(&b, '%');
-        if (*s == '"' || *s == '\\')
-            buf_putc(&b, '\\');
-        buf_putc(&b, *s);
-    }
-    buf_putc(&b, '"');
-    argv_add(v, "-o");
-    argv_add(v, buf_str(&b));
-}
-
-/* roost.conf's key ([projections] ssh-key), as the generated ssh_config has it for this host; ""
- * none. */
-static void configured_key(struct cli *c, const char *name, struct buf *ret)
-{
-    auto_buf struct buf text = { .cap = (size_t)1 << 30 };
-    auto_free char *head = NULL;
-    char *line, *save = NULL;
-    bool inside = false;
-
-    if (client_text(c->client, "/v1/ssh-config", &text, NULL) < 0 ||
-        asprintf(&head, "Host %s", name) < 0)
-        return;
-    for (line = text.data ? strtok_r(text.data, "\n", &save) : NULL; line;
-         line = strtok_r(NULL, "\n", &save)) {
-        line += strspn(line, " \t");
-        if (strncmp(line, "Host ", 5) == 0)
-            inside = strcmp(line, head) == 0;
-        else if (inside && strncmp(line, "IdentityFile ", 13) == 0)
-            buf_puts(ret, line + 13);
-    }
-}
-
-static void add_identity(struct cli *c, const struct args *a, struct argv *v)
-{
-    auto_buf struct buf key = BUF_INIT;
-    const char *said = args_option(a, "identity");
-
-    if (said) {
-        argv_add(v, "-o");
-        argv_add(v, "IdentitiesOnly=yes");
-        argv_add(v, "-i");
-        argv_add(v, said);
-        return;
-    }
-    configured_key(c, a->operand[0], &key);
-    if (key.len) {
-        argv_add(v, "-o");
-        argv_addf(v, "IdentityFile=%s", buf_str(&key));
-    }
-}
-
-static int build(struct cli *c, const struct args *a, const json_t *row, struct argv *v,
-                 struct err *e)
-{
-    const char *name = a->operand[0], *user = args_option(a, "login"), *port;
-    char host[64], file[PATH_SIZE];
-
-    if (split(out_text(row, "address"), host, &port) < 0)
-        return err_set(e, ERR_CONFLICT, "%s has no address yet: it is %s", name,
-                       out_text(row, "state"));
-    if (known_hosts(c, name, file, e) < 0)
-        return -1;
-    argv_add(v, "ssh");
-    argv_add(v, "-o");
-    argv_addf(v, "HostKeyAlias=%s", name);
-    add_file_option(v, "UserKnownHostsFile", file);
-    static const char *const strict[] = { "GlobalKnownHostsFile=/dev/null",
-                                          "StrictHostKeyChecking=yes", "CheckHostIP=no",
-                                          "UpdateHostKeys=no" };
-    for (size_t i = 0; i < ARRAY_SIZE(strict); i++) {
-        argv_add(v, "-o");
-        argv_add(v, strict[i]);
-    }
-    add_identity(c, a, v);
-    argv_add(v, "-p");
-    argv_add(v, port);
-    if (!user)
-        user = out_text(row, "user");
-    if (*user) {
-        argv_add(v, "-l");
-        argv_add(v, user);
-    }
-    argv_add(v, "--");
-    argv_add(v, host);
-    for (int i = 1; i < a->n; i++)
-        argv_add(v, a->operand[i]);
-    return v->failed ? err_set(e, ERR_INTERNAL, "out of memory") : 0;
+    if (v->failed)
+        return err_set(e, ERR_INTERNAL, "out of memory");
+    execvp(v->v[0], v->v);
+    return err_sys(e, "cannot run %s", v->v[0]);
 }
 
 int run_ssh(struct cli *c, const struct args *a, struct err *e)
 {
     auto_argv struct argv v = ARGV_INIT;
-    auto_free char *path = path_instance(a->operand[0], "");
-    json_t *row = client_get(cli_client(c, e), path, e);
-    int bad = row ? build(c, a, row, &v, e) : -1;
+    struct ssh_way way;
 
-    json_decref(row);
-    if (bad)
+    argv_add(&v, "ssh");
+    if (ssh_way(c, a, a->operand[0], &v, &way, e) < 0)
         return -1;
-    execvp("ssh", v.v);
-    return err_sys(e, "cannot run ssh");
+    argv_add(&v, "-p");
+    argv_add(&v, way.port);
+    argv_add(&v, "--");
+    argv_add(&v, way.host);
+    for (int i = 1; i < a->n; i++)
+        argv_add(&v, a->operand[i]);
+    return execute(&v, e);
+}
+
+/* --- cp --- */
+
+/* NAME:PATH as scp(1) tells it from a file: a colon before any slash. */
+static const char *colon_of(const char *s)
+{
+    size_t len = strcspn(s, ":/");
+
+    return s[len] == ':' ? s + len : NULL;
+}
+
+static int guest_of(const char *s, struct name *ret, struct err *e)
+{
+    const char *colon = colon_of(s);
+    struct err why;
+    char name[NAME_MAX_LEN + 2];
+
+    snprintf(name, sizeof name, "%.*s", (int)(colon - s), s);
+    if (name_parse(name, "instance name", ret, &why) == 0)
+        return 0;
+    return err_set(e, ERR_INVALID, "%s: %s; a file with a colon in its name is said as ./%s", s,
+                   why.text, s);
+}
+
+/* The one guest that is meant; which operands are there, and which here, has to be one way. */
+static int guest_among(const struct args *a, struct name *ret, struct err *e)
+{
+    const char *target = a->operand[a->n - 1];
+    bool to_guest = colon_of(target) != NULL;
+    struct name other;
+
+    for (int i = 0; i < a->n - 1; i++) {
+        const char *s = a->operand[i];
+        if (to_guest && colon_of(s))
+            return err_set(e, ERR_INVALID,
+                           "%s and %s: not from guest to guest; copy it here, then there", s,
+                           target);
+        if (!to_guest && !colon_of(s))
+            return err_set(e, ERR_INVALID, "%s and %s are both here; say which guest's: NAME:PATH",
+                           s, target);
+        if (!to_guest && guest_of(s, &other, e) < 0)
+            return -1;
+        if (!to_guest && i && strcmp(other.s, ret->s) != 0)
+            return err_set(e, ERR_INVALID, "%s and %s: from one guest at a time", a->operand[0], s);
+        if (!to_guest)
+            *ret = other;
+    }
+    return to_guest ? guest_of(target, ret, e) : 0;
+}
+
+static void add_operand(struct argv *v, const struct ssh_way *way, const char *s)
+{
+    const char *colon = colon_of(s);
+
+    if (!colon)
+        argv_add(v, s);
+    else
+        argv_addf(v, "%s%s%s%s", way->ip6 ? "[" : "", way->host, way->ip6 ? "]" : "", colon);
+}
+
+int run_cp(struct cli *c, const struct args *a, struct err *e)
+{
+    auto_argv struct argv v = ARGV_INIT;
+    struct ssh_way way;
+    struct name guest;
+
+    argv_add(&v, "scp");
+    if (guest_among(a, &guest, e) < 0 || ssh_way(c, a, guest.s, &v, &way, e) < 0)
+        return -1;
+    if (args_option(a, "recursive"))
+        argv_add(&v, "-r");
+    if (args_option(a, "preserve"))
+        argv_add(&v, "-p");
+    argv_add(&v, "-P");
+    argv_add(&v, way.port);
+    argv_add(&v, "--");
+    for (int i = 0; i < a->n; i++)
+        add_operand(&v, &way, a->operand[i]);
+    return execute(&v, e);
 }

@@ -96,6 +96,10 @@ _roost() {
         next='--identity --login'
         names=instance
         ;;
+    'cp '*)
+        next='--recursive --preserve --identity --login'
+        names=instance
+        ;;
     'ssh-config '*)
         next=''
         ;;
@@ -317,7 +321,7 @@ _roost() {
         next='list show wait cancel'
         ;;
     ''*)
-        next='apply instance wait status metrics check events console ssh ssh-config inventory known-hosts ansible sync paths unknown seed network identity image run runs group store image task completion version help'
+        next='apply instance wait status metrics check events console ssh cp ssh-config inventory known-hosts ansible sync paths unknown seed network identity image run runs group store image task completion version help'
         ;;
     esac
     if [ -n "$names" ] && [ "${cur#-}" = "$cur" ]; then

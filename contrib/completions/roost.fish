@@ -73,6 +73,9 @@ function __roost_complete
         case 'ssh *'
             string split ' ' '--identity --login'
             roost instance list -o name 2>/dev/null
+        case 'cp *'
+            string split ' ' '--recursive --preserve --identity --login'
+            roost instance list -o name 2>/dev/null
         case 'ssh-config *'
             string split ' ' ''
         case 'inventory *'
@@ -228,7 +231,7 @@ function __roost_complete
         case 'task *'
             string split ' ' 'list show wait cancel'
         case '*'
-            string split ' ' 'apply instance wait status metrics check events console ssh ssh-config inventory known-hosts ansible sync paths unknown seed network identity image run runs group store image task completion version help'
+            string split ' ' 'apply instance wait status metrics check events console ssh cp ssh-config inventory known-hosts ansible sync paths unknown seed network identity image run runs group store image task completion version help'
     end
 end
 complete -c roost -a '(__roost_complete)'

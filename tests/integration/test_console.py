@@ -12,64 +12,9 @@ import termios
 import pytest
 from harness import roost as harness
 from harness.guest import define
+from harness.qemu import fake_qemu
 from harness.roost import BUILD
 
-QEMU = """#!/usr/bin/python3
-import json, re, select, socket, sys, threading
-if "--version" in sys.argv or "-version" in sys.argv:
-    print("QEMU emulator version 7.2.0 (test)")
-    sys.exit(0)
-
-def listen(path):
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(path)
-    listener.listen(1)
-    return listener
-
-def serve(client):
-    client.sendall(json.dumps({"QMP": {"version": {}, "capabilities": []}}).encode() + b"\\r\\n")
-    for line in client.makefile():
-        request = json.loads(line)
-        line = request.get("arguments", {}).get("command-line")
-        forward = "TCP[HOST_FORWARD]  12    127.0.0.1 34567       10.0.2.15    22     0     0"
-        client.sendall(json.dumps({"return": {} if line is None else forward if line == "info usernet" else "",
-                                   "id": request["id"]}).encode() + b"\\r\\n")
-
-def monitor(listener):
-    while True:
-        threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
-
-args = " ".join(sys.argv)
-name = re.search(r"path=([^, ]+)\\.con", args).group(1)
-console = listen(name + ".con")
-guest = socket.socket(socket.AF_UNIX)
-guest.connect(sys.argv[0] + ".guest")
-threading.Thread(target=monitor, args=(listen(name + ".qmp"),), daemon=True).start()
-client = None  # one at a time, as QEMU has it
-typed = b""  # a guest that does not read stops that way only
-while True:
-    sources = [guest] if typed else [guest, client or console]
-    ready, writable, _ = select.select(sources, [guest] if typed else [], [])
-    if writable:
-        typed = typed[guest.send(typed, socket.MSG_DONTWAIT):]
-    if client in ready:
-        typed = client.recv(4096)
-        if not typed:
-            client.close()
-            client = None
-    elif console in ready:
-        client = console.accept()[0]
-        guest.sendall(b"<attached>")
-    if guest in ready:
-        data = guest.recv(4096)
-        if not data:
-            break
-        if client:
-            try:
-                client.sendall(data)
-            except OSError:
-                client = None
-"""
 WAIT = 20
 
 
@@ -100,9 +45,7 @@ class Line:
 @pytest.fixture
 def serial(tmp_path):
     """(roost, the guest's end of web1's line)"""
-    qemu = tmp_path / "qemu"
-    qemu.write_text(QEMU)
-    qemu.chmod(0o755)
+    qemu = fake_qemu(tmp_path)
     (tmp_path / "vmlinuz").write_bytes(b"kernel")
     listener = socket.socket(socket.AF_UNIX)
     listener.settimeout(WAIT)

@@ -25,7 +25,7 @@ STAND_INS = {
            '*) echo "not strict: $*" >&2; exit 1 ;; esac\n',
     "ansible": 'while [ "$1" != -i ]; do shift; done\nexec ansible-inventory -i "$2" --list\n',
 }
-STAND_INS["ansible-playbook"] = STAND_INS["ansible"]
+STAND_INS["ansible-playbook"], STAND_INS["scp"] = STAND_INS["ansible"], STAND_INS["ssh"]
 
 
 # --- reading the documents ---
