@@ -21,6 +21,9 @@ static const char written[] =
     "set -eu\n"
     "cd \"$(dirname \"$0\")\"\n"
     "\n";
+static const char exported[] =
+    "# Written by roost instance export; it knows nothing of what is changed later.\n"
+    "set -eu\n";
 static const char root[] =
     "[ \"$(id -u)\" = 0 ] || {\n"
     "    echo \"%s is on network %s: a tap needs root, run this by sudo\" >&2\n"
@@ -42,14 +45,26 @@ static const char start[] =
     "esac\n"
     "\n";
 
-static void put_head(struct buf *out, const struct launch *l)
+static void put_place(struct buf *out, const char *directory)
+{
+    if (!directory) {
+        buf_puts(out, written);
+        return;
+    }
+    buf_puts(out, exported);
+    buf_puts(out, "cd ");
+    buf_shell(out, directory);
+    buf_puts(out, "\n\n");
+}
+
+static void put_head(struct buf *out, const struct launch *l, const char *directory)
 {
     buf_printf(out, head, l->instance.s);
     if (l->tap)
         buf_printf(out, about_tap, l->network.s);
     else
         buf_puts(out, about_user);
-    buf_puts(out, written);
+    put_place(out, directory);
     if (l->tap)
         buf_printf(out, root, l->instance.s, l->network.s);
     const struct platform *m = platform_of(l->arch);
@@ -73,8 +88,7 @@ static void put_command(struct buf *out, const struct argv *a)
     buf_puts(out, " \\\n    \"$@\"\n");
 }
 
-/* The paths of its disks and of what takes the writes of volatile ones. */
-static void give_disks(const struct launch *l, struct qemu_place *p, char (*name)[DRIVE_NAME_SIZE])
+void vmsh_disks(const struct launch *l, struct qemu_place *p, char (*name)[DRIVE_NAME_SIZE])
 {
     for (int f = 0; f < QEMU_FILES; f++) {
         const struct drive *d = qemu_drive(l, (enum qemu_file)f);
@@ -98,7 +112,7 @@ static void put_volatile(struct buf *out, const struct drive *d, const char *fil
     buf_printf(out, " %s\n", top);
 }
 
-static void put_volatiles(struct buf *out, const struct launch *l, const struct qemu_place *p)
+void vmsh_volatiles(struct buf *out, const struct launch *l, const struct qemu_place *p)
 {
     bool first = true;
 
@@ -114,7 +128,7 @@ static void put_volatiles(struct buf *out, const struct launch *l, const struct 
 }
 
 int vmsh_render(const struct launch *l, const char *binary, const char *firmware_code,
-                struct buf *out, struct err *e)
+                const char *directory, struct buf *out, struct err *e)
 {
     auto_buf struct buf dir = BUF_INIT;
     char kernel[PATH_SIZE];
@@ -133,7 +147,7 @@ int vmsh_render(const struct launch *l, const char *binary, const char *firmware
     p.binary = binary;
     p.tap_scripts = scripts;
     p.accel = ACCEL_TCG;
-    give_disks(l, &p, names);
+    vmsh_disks(l, &p, names);
     p.path[QEMU_BASE] = base;
     p.path[QEMU_KERNEL] = kernel;
     p.path[QEMU_INITRD] = initrd;
@@ -143,8 +157,8 @@ int vmsh_render(const struct launch *l, const char *binary, const char *firmware
     p.path[QEMU_VARS] = FILE_VARS;
     if (qemu_args(l, &p, &a, e) < 0)
         return -1;
-    put_head(out, l);
-    put_volatiles(out, l, &p);
+    put_head(out, l, directory);
+    vmsh_volatiles(out, l, &p);
     put_command(out, &a);
     return buf_check(out, e);
 }

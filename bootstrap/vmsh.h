@@ -7,8 +7,14 @@
 #include "base/buf.h"
 #include "bootstrap/qemu.h"
 
-/* `binary` and `firmware_code` are absolute paths; firmware_code may be NULL without UEFI. */
+/* `binary` and `firmware_code` are absolute paths; firmware_code may be NULL without UEFI. directory:
+ * the guest's own, for a script that lies elsewhere; NULL: beside it. */
 int vmsh_render(const struct launch *l, const char *binary, const char *firmware_code,
-                struct buf *out, struct err *e);
+                const char *directory, struct buf *out, struct err *e);
+
+/* For scripts of other kinds: the paths of its disks, beside the script, and of what takes the writes
+ * of volatile ones; and the commands that make these. */
+void vmsh_disks(const struct launch *l, struct qemu_place *p, char (*name)[DRIVE_NAME_SIZE]);
+void vmsh_volatiles(struct buf *out, const struct launch *l, const struct qemu_place *p);
 
 #endif

@@ -106,6 +106,12 @@ static const struct option ssh_options[] = {
     { "login", 'l', "USER", "log in as somebody else" },
     { NULL, 0, NULL, NULL },
 };
+static const struct option instance_export_options[] = {
+    { "for", 0, "SYSTEM", "linux (the default), that is this host, or mac" },
+    { "file", 'f', "FILE", "write it there; - is the standard output (the default)" },
+    { "force", 0, NULL, "in place of a file that is there" },
+    { NULL, 0, NULL, NULL },
+};
 static const struct option cp_options[] = {
     { "recursive", 'r', NULL, "directories with all that is in them" },
     { "preserve", 'p', NULL, "with their times and modes" },
@@ -313,6 +319,8 @@ static const struct command table[] = {
       "have a removed instance back as it was: ENTRY is its number, or its name where that is there once", run_trash_restore },
     { "instance trash empty", "[ENTRY…]", 0, -1, trash_empty_options, 0,
       "delete removed instances for good", run_trash_empty },
+    { "instance export", "NAME", 1, 1, instance_export_options, COMMAND_READ,
+      "print the guest as a script that runs it by hand, here or on a Mac", run_instance_export },
     { "wait", "[NAME…]", 0, -1, wait_options, COMMAND_READ | COMMAND_MANY,
       "wait until instances have come to a state", run_wait },
     { "status", "", 0, 0, NULL, COMMAND_READ,

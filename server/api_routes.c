@@ -17,6 +17,7 @@ static const struct api_route routes[] = {
     { "GET", "/v1/instances/{name}", { NULL }, 0, api_get_instance },
     { "GET", "/v1/instances/{name}/console", { "lines" }, 0, api_get_console },
     { "GET", "/v1/instances/{name}/console/attach", { "watch" }, 0, api_get_attach },
+    { "GET", "/v1/instances/{name}/export", { "for" }, 0, api_get_export },
     { "GET", "/v1/events", { "instance", "after", "limit", "newest", "wait" }, 0, api_get_events },
     { "GET", "/v1/instances/{name}/seed", { "document" }, 0, api_get_seed },
     { "GET", "/v1/instances/{name}/seed-explain", { "client" }, 0, api_get_seed_explain },

@@ -42,6 +42,9 @@ int core_seed_volume(struct core *c, const char *name, struct buf *ret, struct e
 /* {"for", "text", "notes": […]}: what to paste where somebody else launches it (seeds/paste.h); name
  * "": a URL that fits any machine. It holds the seed token. */
 json_t *core_seed_url(struct core *c, const char *name, const char *form, struct err *e);
+/* {"for", "text", "notes": […]}: the guest as a script (bootstrap/vmsh.h, macsh.h), form "linux" or
+ * "mac". It holds no secret. */
+json_t *core_export(struct core *c, const char *name, const char *form, struct err *e);
 /* An unknown caller (its "caller" in core_unknown()) becomes instance `name`, launched by somebody
  * else and known by what it sent; `network` "" is the default one. Result: as of core_apply(). */
 void core_adopt_caller(struct core *c, const char *caller, const char *name, const char *network,

@@ -119,7 +119,7 @@ static int write_vmsh(const struct guests *g, int dir, const struct launch *l, s
     const char *code = config_firmware_code(g->config, l->arch);
 
     if (find_binary(config_qemu(g->config, l->arch), l->arch, binary, e) < 0 ||
-        vmsh_render(l, binary, *code ? code : NULL, &text, e) < 0 || buf_check(&text, e) < 0)
+        vmsh_render(l, binary, *code ? code : NULL, NULL, &text, e) < 0 || buf_check(&text, e) < 0)
         return -1;
     return file_replace(dir, FILE_VM_SH, text.data, text.len, 0700, NULL, e);
 }

@@ -74,7 +74,7 @@ OPERANDS = {"instance show": ["old"], "wait": ["old"], "console": ["--log", "old
             "network show": ["wired"], "network plan": ["wired"], "network forward list": ["wired"],
             "network export": ["--format", "ip", "wired"], "network check": ["user"], "store backup": ["b.tar"],
             "run show": ["1"], "image show": ["disk"], "image verify": ["disk"], "task show": ["TASK"],
-            "task wait": ["TASK"]}
+            "task wait": ["TASK"], "instance export": ["vm"]}
 WIRED = {"networks": {"wired": {"kind": "shared", "cidr": "198.18.77.0/24", "forwards": [":8080 old:80"]}}}
 
 
@@ -96,6 +96,7 @@ def test_each_read_command_in_each_form(home):
     assert "run 1: " in home.cli("run", "old", "--check", check=False).stdout
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", home.dir / "disk.qcow2", "1M"], check=True)
     home.cli("image", "create", "disk", "--file", home.dir / "disk.qcow2", "--quiet")
+    home.apply({"instances": {"vm": {"image": "disk"}}})
     task = str(home.json("task", "list")[0]["id"])
     home.apply({"instances": {"gone": {"launcher": "external"}}})
     home.cli("instance", "remove", "gone")

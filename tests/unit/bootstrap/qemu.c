@@ -196,8 +196,8 @@ static void test_golden_args(void **state)
 static int vmsh(const struct test_case *c, struct buf *out)
 {
     struct launch l = launch_of(c);
-    return vmsh_render(&l, binaries[c->arch], c->firmware == FIRMWARE_UEFI ? code_of(c) : NULL, out,
-                       NULL);
+    return vmsh_render(&l, binaries[c->arch], c->firmware == FIRMWARE_UEFI ? code_of(c) : NULL, NULL,
+                       out, NULL);
 }
 
 static void test_golden_vmsh(void **state)
@@ -329,7 +329,7 @@ static void test_no_token_in_args(void **state)
     assert_int_equal(qemu_args(&l, &p, &a, NULL), 0);
     for (int i = 0; i < a.n; i++)
         assert_null(strstr(a.v[i], "deadbeef"));
-    assert_int_equal(vmsh_render(&l, "qemu", NULL, &script, NULL), 0);
+    assert_int_equal(vmsh_render(&l, "qemu", NULL, NULL, &script, NULL), 0);
     assert_null(strstr(buf_str(&script), "deadbeef"));
 }
 
@@ -606,6 +606,21 @@ static void test_vmsh_starts(void **state)
     }
 }
 
+/* One that lies elsewhere is the same but for where it goes. */
+static void test_vmsh_exported(void **state)
+{
+    auto_buf struct buf text = BUF_INIT;
+    struct launch l = launch_of(&cases[0]);
+    char *save = NULL;
+
+    (void)state;
+    assert_int_equal(vmsh_render(&l, "qemu", NULL, "/srv/my state/instances/web1", &text, NULL), 0);
+    assert_non_null(strstr(text.data, "\ncd '/srv/my state/instances/web1'\n"));
+    assert_null(strstr(text.data, "dirname"));
+    for (char *line = strtok_r(text.data, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+        assert_null(strstr(line, "Written by roostd"));
+}
+
 static void test_vmsh_refuses_a_running_guest(void **state)
 {
     (void)state;
@@ -691,6 +706,7 @@ int main(void)
         cmocka_unit_test(test_starts),
         cmocka_unit_test(test_starts_as_nobody),
         cmocka_unit_test(test_vmsh_starts),
+        cmocka_unit_test(test_vmsh_exported),
         cmocka_unit_test(test_vmsh_refuses_a_running_guest),
         cmocka_unit_test(test_vmsh_accelerator),
         cmocka_unit_test(test_vmsh_tap_needs_root),

@@ -75,6 +75,13 @@ json_t *core_console_tail(struct core *c, const char *name, unsigned lines, stru
     return json_pack("{s:s,s:i}", "name", name, "lines", (int)lines);
 }
 
+json_t *core_export(struct core *c, const char *name, const char *form, struct err *e)
+{
+    (void)c;
+    (void)e;
+    return json_pack("{s:s,s:s}", "exported", name, "for", form);
+}
+
 struct viewer *core_view(struct core *c, const char *name, bool silent, const struct actor *who,
                          struct err *e)
 {
@@ -460,6 +467,10 @@ static void test_reads(void **state)
     assert_non_null(strstr(b.data, "Content-Type: application/json\r\n"));
     assert_int_equal(ask("GET /v1/instances/web1/console?lines=7", "", &b), 200);
     assert_non_null(strstr(b.data, "{\"name\":\"web1\",\"lines\":7}"));
+    assert_int_equal(ask("GET /v1/instances/web1/export?for=mac", "", &b), 200);
+    assert_non_null(strstr(b.data, "{\"exported\":\"web1\",\"for\":\"mac\"}"));
+    assert_int_equal(ask("GET /v1/instances/web1/export", "", &b), 200);
+    assert_non_null(strstr(b.data, "\"for\":\"linux\"}"));
     assert_int_equal(ask("GET /v1/networks", "", &b), 200);
     assert_non_null(strstr(b.data, "{\"read\":\"core_networks\"}"));
     assert_int_equal(ask("GET /v1/identities", "", &b), 200);

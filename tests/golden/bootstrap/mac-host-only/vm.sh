@@ -1,0 +1,61 @@
+#!/bin/sh
+# Guest web1 on a Mac, by Homebrew's QEMU (brew install qemu). Its console and QEMU's monitor are on
+# this terminal (Ctrl-a c changes between them, Ctrl-a x ends QEMU at once).
+# Stop it under roost, then fetch its files beside this script:
+#   scp HOST:'/var/lib/my roost/instances/web1/disk.qcow2' .
+#   scp HOST:'/var/lib/my roost/images/debian/disk' base
+#   scp HOST:'/var/lib/my roost/images/debian/kernel' kernel
+#   scp HOST:'/var/lib/my roost/images/debian/initrd' initrd
+# Written by roost from the instance's definition.
+set -eu
+cd "$(dirname "$0")"
+
+# Two QEMUs on one disk destroy it, and macOS has no flock(1): whoever runs the guest has made
+# this directory. A Mac that lost power leaves it behind.
+mkdir running 2>/dev/null || {
+    echo "web1 runs already; if not: rmdir $PWD/running" >&2
+    exit 6
+}
+trap 'rmdir running' EXIT
+trap 'exit 1' HUP INT TERM
+
+[ "$(id -u)" = 0 ] || {
+    echo "web1 is on a vmnet network, which macOS gives to root alone: run this by sudo" >&2
+    exit 5
+}
+
+# The Hypervisor framework runs what the Mac's own processor can.
+case $(uname -m) in
+x86_64) set -- -accel hvf -cpu host "$@" ;;
+*) set -- -accel tcg,tb-size=256 -cpu max "$@" ;;
+esac
+
+qemu-system-x86_64 \
+    -name guest=web1,process=roost-web1 \
+    -no-user-config \
+    -nodefaults \
+    -display none \
+    -msg timestamp=on \
+    -machine q35,graphics=off,vmport=off \
+    -smp cpus=2,sockets=1,cores=2,threads=1 \
+    -m size=262144K \
+    -device pvpanic \
+    -action reboot=reset,shutdown=poweroff,panic=shutdown \
+    -uuid 0a1b2c3d-4e5f-8607-8809-0a0b0c0d0e0f \
+    -smbios type=3,asset=rack7.web_1 \
+    -blockdev driver=file,node-name=base-file,filename=base,read-only=on \
+    -blockdev driver=qcow2,node-name=base,file=base-file,read-only=on \
+    -blockdev driver=file,node-name=disk-file,filename=disk.qcow2,discard=unmap \
+    -blockdev driver=qcow2,node-name=disk,file=disk-file,discard=unmap,backing=base \
+    -device virtio-blk-pci,id=disk0,drive=disk \
+    -kernel kernel \
+    -initrd initrd \
+    -append 'root=LABEL=root console=ttyS0 it'\''s=$HOME,b' \
+    -netdev vmnet-host,id=net0,start-address=10.9.0.1,end-address=10.9.15.254,subnet-mask=255.255.240.0 \
+    -device virtio-net-pci,id=nic0,netdev=net0,mac=52:54:00:aa:bb:cc,romfile= \
+    -object rng-random,id=rng0,filename=/dev/urandom \
+    -device virtio-rng-pci,rng=rng0 \
+    -chardev stdio,id=console,mux=on,signal=off \
+    -serial chardev:console \
+    -mon chardev=console,mode=readline \
+    "$@"
