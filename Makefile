@@ -43,7 +43,7 @@ endif
 say       = $(if $(V),,@echo '  $(1)  $(2)';)
 
 ROOMS    := base model seeds netcfg bootstrap ansible server cli
-PROGRAMS := roostd roost-core roost-front roost-single roost-lease roost-run roost-fetch roost-inventory roost
+PROGRAMS := roostd roost-core roost-front roost-single roost-lease roost-run roost-fetch roost-unbundle roost-inventory roost
 
 # Which libraries a program may link. What it does not use is not linked (--as-needed), and
 # `make layers` checks the result: no SQL, YAML or HTTP client in roost-front, no parser of guest
@@ -104,6 +104,8 @@ $(BUILD)/roost-lease: $(BUILD)/server/lease_main.o $(call rooms,netcfg model bas
 $(BUILD)/roost-run: $(BUILD)/ansible/run_main.o $(call rooms,ansible model base)
 	$(link)
 $(BUILD)/roost-inventory: $(BUILD)/cli/inventory_main.o $(call rooms,model base)
+	$(link)
+$(BUILD)/roost-unbundle: $(BUILD)/server/unbundle_main.o $(call rooms,server bootstrap model base)
 	$(link)
 $(BUILD)/roost-fetch: $(BUILD)/server/fetch_main.o $(call rooms,server bootstrap base)
 	$(link)

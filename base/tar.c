@@ -48,6 +48,18 @@ static void put_octal(uint8_t *field, int width, uint64_t v)
     field[width - 1] = '\0';
 }
 
+/* GNU tar's form of what eleven digits do not hold (tar manual, "Extensions"): big-endian. */
+static void put_size(uint8_t *field, uint64_t v)
+{
+    if (v <= TAR_OCTAL_MAX) {
+        put_octal(field, 12, v);
+        return;
+    }
+    for (int i = 11; i > 0; i--, v >>= 8)
+        field[i] = (uint8_t)v;
+    field[0] = 0x80;
+}
+
 int tar_header(const struct tar_member *m, uint8_t out[TAR_BLOCK], struct err *e)
 {
     char digits[16];
@@ -55,14 +67,14 @@ int tar_header(const struct tar_member *m, uint8_t out[TAR_BLOCK], struct err *e
     if (!name_ok(m->name))
         return err_set(e, ERR_INVALID, "\"%.40s\" cannot be the name of an archive's member",
                        m->name);
-    if (m->size > TAR_SIZE_MAX || m->mtime_s < 0 || (uint64_t)m->mtime_s > TAR_SIZE_MAX)
-        return err_set(e, ERR_TOO_BIG, "%s: too large for an archive (8 GiB)", m->name);
+    if (m->size > TAR_SIZE_MAX || m->mtime_s < 0 || (uint64_t)m->mtime_s > TAR_OCTAL_MAX)
+        return err_set(e, ERR_TOO_BIG, "%s: too large for an archive", m->name);
     memset(out, 0, TAR_BLOCK);
     memcpy(out + AT_NAME, m->name, strlen(m->name));
     put_octal(out + AT_MODE, 8, 0600);
     put_octal(out + AT_UID, 8, 0);
     put_octal(out + AT_GID, 8, 0);
-    put_octal(out + AT_SIZE, 12, m->size);
+    put_size(out + AT_SIZE, m->size);
     put_octal(out + AT_MTIME, 12, (uint64_t)m->mtime_s);
     out[AT_TYPE] = '0';
     memcpy(out + AT_MAGIC, "ustar\00000", 8);
@@ -89,6 +101,21 @@ static int get_octal(const uint8_t *field, int width, uint64_t *ret)
     return 0;
 }
 
+/* One that digits would hold is not written so. */
+static int get_size(const uint8_t *field, uint64_t *ret)
+{
+    uint64_t v = 0;
+
+    if (field[0] != 0x80)
+        return get_octal(field, 12, ret);
+    if (field[1] || field[2] || field[3])
+        return -1;
+    for (int i = 4; i < 12; i++)
+        v = v << 8 | field[i];
+    *ret = v;
+    return v > TAR_OCTAL_MAX && v <= TAR_SIZE_MAX ? 0 : -1;
+}
+
 static bool all_zero(const uint8_t *block)
 {
     for (int i = 0; i < TAR_BLOCK; i++)
@@ -112,7 +139,7 @@ int tar_parse(const uint8_t block[TAR_BLOCK], struct tar_member *ret, struct err
     if (block[AT_NAME + TAR_NAME_MAX] || !name_ok(m.name) ||
         (block[AT_TYPE] != '0' && block[AT_TYPE] != '\0'))
         return err_set(e, ERR_INVALID, "an archive with a member that is no plain file here");
-    if (get_octal(block + AT_SIZE, 12, &m.size) < 0 || m.size > TAR_SIZE_MAX ||
+    if (get_size(block + AT_SIZE, &m.size) < 0 ||
         get_octal(block + AT_MTIME, 12, &mtime) < 0)
         return err_set(e, ERR_INVALID, "%s: its size or time in the archive is no number", m.name);
     m.mtime_s = (int64_t)mtime;

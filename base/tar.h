@@ -9,7 +9,8 @@
 
 #define TAR_BLOCK    512
 #define TAR_NAME_MAX 99
-#define TAR_SIZE_MAX ((UINT64_C(1) << 33) - 1) /* eleven octal digits */
+#define TAR_OCTAL_MAX ((UINT64_C(1) << 33) - 1) /* eleven octal digits; beyond, as GNU tar: */
+#define TAR_SIZE_MAX  ((UINT64_C(1) << 62) - 1) /* the number itself, behind a byte 0x80 */
 
 struct tar_member {
     char name[TAR_NAME_MAX + 1]; /* one component: no slash, no leading dot */

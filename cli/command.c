@@ -109,7 +109,16 @@ static const struct option ssh_options[] = {
 static const struct option instance_export_options[] = {
     { "for", 0, "SYSTEM", "linux (the default), that is this host, or mac" },
     { "file", 'f', "FILE", "write it there; - is the standard output (the default)" },
+    { "bundle", 0, "FILE", "in place of a script: the stopped guest itself, for roost instance import" },
+    { "no-image", 0, NULL, "a bundle without the image that its disk stands on, which is there already" },
     { "force", 0, NULL, "in place of a file that is there" },
+    { NULL, 0, NULL, NULL },
+};
+static const struct option instance_import_options[] = {
+    { "as", 0, "NAME", "its name here; the guest's own host name stays" },
+    { "network", 0, "NETWORK", "its network here, where the one of that name is not meant" },
+    { "no-wait", 0, NULL, "end as soon as it has begun" },
+    { "quiet", 'q', NULL, "say nothing on the way" },
     { NULL, 0, NULL, NULL },
 };
 static const struct option cp_options[] = {
@@ -320,7 +329,9 @@ static const struct command table[] = {
     { "instance trash empty", "[ENTRY…]", 0, -1, trash_empty_options, 0,
       "delete removed instances for good", run_trash_empty },
     { "instance export", "NAME", 1, 1, instance_export_options, COMMAND_READ,
-      "print the guest as a script that runs it by hand, here or on a Mac", run_instance_export },
+      "write the guest as a script that runs it by hand, here or on a Mac, or as a bundle for another host", run_instance_export },
+    { "instance import", "FILE", 1, 1, instance_import_options, 0,
+      "bring a guest in from a bundle, to be home here without a new first boot", run_instance_import },
     { "wait", "[NAME…]", 0, -1, wait_options, COMMAND_READ | COMMAND_MANY,
       "wait until instances have come to a state", run_wait },
     { "status", "", 0, 0, NULL, COMMAND_READ,

@@ -31,7 +31,7 @@ command_fn run_wait;                                                  /* wait.c 
 command_fn run_status, run_check, run_paths;                          /* status.c */
 command_fn run_events;                                                /* events.c */
 command_fn run_console;                                               /* console.c */
-command_fn run_instance_export;                                       /* move.c */
+command_fn run_instance_export, run_instance_import;                  /* move.c */
 command_fn run_ssh, run_cp;                                           /* ssh.c */
 command_fn run_ssh_config, run_inventory, run_known_hosts, run_sync;  /* generated.c */
 command_fn run_metrics;                                               /* generated.c */

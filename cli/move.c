@@ -1,7 +1,8 @@
-/* roost instance export: a guest as a script. */
+/* roost instance export and import: a guest as a script, and on its way to another host. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/out.h"
+#include "cli/task.h"
 
 static void print_notes(const json_t *tree)
 {
@@ -50,7 +52,7 @@ static int save_script(const json_t *tree, const char *file, bool force, struct 
     return 0;
 }
 
-int run_instance_export(struct cli *c, const struct args *a, struct err *e)
+static int export_script(struct cli *c, const struct args *a, struct err *e)
 {
     const char *form = args_option(a, "for"), *file = args_option(a, "file");
     auto_buf struct buf rest = BUF_INIT;
@@ -66,4 +68,86 @@ int run_instance_export(struct cli *c, const struct args *a, struct err *e)
     ret = tree ? save_script(tree, file, args_option(a, "force") != NULL, e) : -1;
     json_decref(tree);
     return ret;
+}
+
+/* --- bundles --- */
+
+/* Under another name until it is whole and on disk. */
+static int save_bundle(struct cli *c, const char *path, const char *file, bool force, struct err *e)
+{
+    auto_free char *tmp = NULL;
+    auto_close int fd = -1;
+    struct stat st;
+
+    if (!force && lstat(file, &st) == 0)
+        return err_set(e, ERR_CONFLICT, "%s is there already; --force replaces it", file);
+    if (asprintf(&tmp, "%s.part", file) < 0)
+        return err_set(e, ERR_INTERNAL, "out of memory");
+    unlink(tmp);
+    fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_sys(e, "%s", tmp);
+    if (client_download(cli_client(c, e), path, fd, e) == 0) {
+        if (fsync(fd) == 0 && rename(tmp, file) == 0)
+            return 0;
+        err_sys(e, "%s", file);
+    }
+    unlink(tmp);
+    return -1;
+}
+
+static int export_bundle(struct cli *c, const struct args *a, const char *file, struct err *e)
+{
+    auto_free char *path = path_instance(
+        a->operand[0], args_option(a, "no-image") ? "/bundle?no-image=true" : "/bundle");
+
+    if (args_option(a, "for") || args_option(a, "file"))
+        return err_set(e, ERR_INVALID,
+                       "--bundle stands by itself: --for and --file are about a script");
+    if (strcmp(file, "-") != 0)
+        return save_bundle(c, path, file, args_option(a, "force") != NULL, e);
+    if (isatty(STDOUT_FILENO))
+        return err_set(e, ERR_INVALID, "a bundle is nothing for a terminal: name a file");
+    return client_download(cli_client(c, e), path, STDOUT_FILENO, e);
+}
+
+int run_instance_export(struct cli *c, const struct args *a, struct err *e)
+{
+    const char *bundle = args_option(a, "bundle");
+
+    if (bundle)
+        return export_bundle(c, a, bundle, e);
+    if (args_option(a, "no-image"))
+        return err_set(e, ERR_INVALID, "--no-image is about a bundle: say --bundle FILE");
+    return export_script(c, a, e);
+}
+
+static int print_task(struct cli *c, const json_t *tree, struct err *e)
+{
+    (void)c;
+    (void)e;
+    printf("task %lld: %s of %s\n", (long long)json_integer_value(json_object_get(tree, "id")),
+           out_text(tree, "kind"), out_text(tree, "what"));
+    return 0;
+}
+
+int run_instance_import(struct cli *c, const struct args *a, struct err *e)
+{
+    struct client *client = cli_client(c, e);
+    auto_free char *file = realpath(a->operand[0], NULL);
+    json_t *body, *task, *ended;
+
+    if (!client)
+        return -1;
+    if (!file)
+        return err_sys(e, "%s", a->operand[0]);
+    body = json_pack("{s:s, s:s*, s:s*}", "file", file, "as", args_option(a, "as"), "network",
+                     args_option(a, "network"));
+    task = client_send(client, "POST", "/v1/import", body, e);
+    json_decref(body);
+    if (!task || args_option(a, "no-wait"))
+        return out_tree(c, task, print_task, e);
+    ended = task_follow(c, task, args_option(a, "quiet") != NULL, e);
+    json_decref(task);
+    return out_tree(c, ended, print_task, e);
 }

@@ -133,7 +133,7 @@ api_fn api_post_rename;
 api_fn api_post_start, api_post_stop, api_post_restart, api_post_rebuild, api_post_reset;
 api_fn api_post_apply, api_delete_instance, api_post_sync, api_post_reprobe;
 /* --- api_move.c --- */
-api_fn api_get_export;
+api_fn api_get_export, api_get_bundle, api_post_import;
 /* --- api_console.c --- */
 api_fn api_get_attach;
 void api_consoles_end(struct api *a);       /* all of them hang up */

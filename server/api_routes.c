@@ -18,6 +18,8 @@ static const struct api_route routes[] = {
     { "GET", "/v1/instances/{name}/console", { "lines" }, 0, api_get_console },
     { "GET", "/v1/instances/{name}/console/attach", { "watch" }, 0, api_get_attach },
     { "GET", "/v1/instances/{name}/export", { "for" }, 0, api_get_export },
+    { "GET", "/v1/instances/{name}/bundle", { "no-image" }, 0, api_get_bundle },
+    { "POST", "/v1/import", { NULL }, API_BODY_MAX, api_post_import },
     { "GET", "/v1/events", { "instance", "after", "limit", "newest", "wait" }, 0, api_get_events },
     { "GET", "/v1/instances/{name}/seed", { "document" }, 0, api_get_seed },
     { "GET", "/v1/instances/{name}/seed-explain", { "client" }, 0, api_get_seed_explain },

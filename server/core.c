@@ -7,6 +7,7 @@
 #include "netcfg/link.h"
 #include "server/core_ansible.h"
 #include "server/core_hook.h"
+#include "server/core_bring.h"
 #include "server/core_network.h"
 #include "server/core_survey.h"
 #include "server/core_task.h"
@@ -149,6 +150,7 @@ void core_free(struct core *c)
     ansible_free(c);
     keeper_stop(c);
     imports_free(c);
+    brings_free(c);
     tasks_free(c);
     machines_free(c);
     netruns_free(c);

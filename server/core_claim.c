@@ -101,7 +101,7 @@ static bool may(struct core *c, const struct caller *who, enum token_purpose pur
         return true;
     if (who->has_token) {
         core_token(c, purpose, g, &want);
-        return token_equal(&want, &who->token);
+        return token_equal(&want, &who->token) || core_token_moved(c, purpose, g, &who->token);
     }
     return policy == POLICY_TAG || (policy == POLICY_ADDRESS && n && holds_address(c, g, n, who));
 }

@@ -112,6 +112,18 @@ int disk_put_record(struct core *c, int64_t id, const char *text, struct err *e)
     return store_meta_set(c->store, key, text, e);
 }
 
+void disk_on_record(struct core *c, int64_t id, uint64_t *ret_size)
+{
+    uint32_t generation;
+
+    read_record(c, id, ret_size, &generation);
+}
+
+int disk_brought(struct core *c, int64_t id, uint64_t size, uint32_t generation, struct err *e)
+{
+    return write_record(c, id, size, generation, e);
+}
+
 int disk_forget(struct core *c, int64_t id, struct err *e)
 {
     char key[48];

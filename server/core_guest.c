@@ -197,6 +197,29 @@ int core_address(struct core *c, struct guest *g, const struct endpoint *at, con
     return core_event(c, g, EV_ADDRESS, "roost", e, "%s (%s)", endpoint_format(at, text), who);
 }
 
+/* A rebuild gives it another instance-id, under which it knows this host's. */
+bool core_token_moved(struct core *c, enum token_purpose p, const struct guest *g,
+                      const struct token *t)
+{
+    struct token brought[TOKEN_PURPOSES];
+
+    return store_moved_get(c->store, g->id, g->iid, brought, NULL) == 1 &&
+           token_equal(&brought[p], t);
+}
+
+int core_token_known(struct core *c, enum token_purpose p, const struct guest *g,
+                     struct token *ret)
+{
+    struct token brought[TOKEN_PURPOSES];
+    int n = store_moved_get(c->store, g->id, g->iid, brought, NULL);
+
+    if (n == 1)
+        *ret = brought[p];
+    else
+        core_token(c, p, g, ret);
+    return n < 0 ? -1 : 0;
+}
+
 void core_token(const struct core *c, enum token_purpose p, const struct guest *g,
                 struct token *ret)
 {

@@ -161,6 +161,10 @@ int disk_spoil(struct core *c, int64_t id, struct err *e);
 /* Before the launch is on record: nobody has ever written to it, and nobody will: each start is the
  * first boot of its guest. */
 bool disk_is_virgin(const struct machine *m);
+/* The size that it was made for; 0: as the image, or not known. */
+void disk_on_record(struct core *c, int64_t id, uint64_t *ret_size);
+/* It came from elsewhere. */
+int disk_brought(struct core *c, int64_t id, uint64_t size, uint32_t generation, struct err *e);
 /* It is of an instance that goes off the record. */
 int disk_forget(struct core *c, int64_t id, struct err *e);
 /* What is on record of it, as text, and back. False: nothing. */

@@ -11,6 +11,7 @@
 #include "server/core_ansible.h"
 #include "server/core_hook.h"
 #include "server/core_network.h"
+#include "server/core_bring.h"
 #include "server/core_task.h"
 
 #define SECRET_FILE_MODE 0600
@@ -165,5 +166,5 @@ int core_say_ready(struct core *c, struct err *e)
     ansible_begin(c);
     core_hooks_begin(c);
     autostart_begin(c, new_boot);
-    return tasks_load(c, core_image_resume, e);
+    return brings_clean(c, e) < 0 ? -1 : tasks_load(c, core_image_resume, e);
 }

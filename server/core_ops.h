@@ -45,6 +45,22 @@ json_t *core_seed_url(struct core *c, const char *name, const char *form, struct
 /* {"for", "text", "notes": […]}: the guest as a script (bootstrap/vmsh.h, macsh.h), form "linux" or
  * "mac". It holds no secret. */
 json_t *core_export(struct core *c, const char *name, const char *form, struct err *e);
+/* A guest comes from another host. as, network NULL: as its bundle says. Result: the task (core_task())
+ * that does it. ERR_BUSY: another one is on its way. */
+struct move_ask {
+    const char *file; /* absolute */
+    const char *as, *network;
+};
+void core_import(struct core *c, const struct move_ask *ask, const struct actor *who,
+                 core_op_fn *done, void *arg);
+/* A guest as its bundle (model/bundle.h), made while it is read. It is stopped, and is kept so by its
+ * lock as long as the stream lives. image: with what its disk stands on. ERR_CONFLICT: it runs, or
+ * was never started. NULL with e. */
+struct bundle_stream;
+struct bundle_stream *core_bundle(struct core *c, const char *name, bool image, struct err *e);
+/* The next bytes, at most max; 0 the end, -1. Blocks for the disk. */
+ssize_t bundle_stream_read(struct bundle_stream *s, char *out, size_t max);
+void bundle_stream_free(struct bundle_stream *s); /* NULL is fine */
 /* An unknown caller (its "caller" in core_unknown()) becomes instance `name`, launched by somebody
  * else and known by what it sent; `network` "" is the default one. Result: as of core_apply(). */
 void core_adopt_caller(struct core *c, const char *caller, const char *name, const char *network,

@@ -120,6 +120,7 @@ struct core {
     struct machine *machines; /* list */
     size_t n_machines;
     struct memory memory;
+    struct moving *moving; /* core_bring.c: a guest on its way in; NULL: none */
     struct tty *ttys; /* core_tty.c: serial lines that somebody watches */
     unsigned n_viewers;
     unsigned adopting; /* answers still to come before READY */
@@ -221,6 +222,13 @@ enum claim_verdict core_claim(struct core *c, const struct caller *who, enum tok
                               struct guest *ret, struct err *e);
 void core_token(const struct core *c, enum token_purpose p, const struct guest *g,
                 struct token *ret);
+
+/* The token that the guest itself knows: of a guest that came from another host the one from there. */
+int core_token_known(struct core *c, enum token_purpose p, const struct guest *g,
+                     struct token *ret);
+/* Is it the one from there? */
+bool core_token_moved(struct core *c, enum token_purpose p, const struct guest *g,
+                      const struct token *t);
 
 /* --- core_seed.c, core_home.c, core_report.c: what guests send --- */
 void core_seed_get(struct core *c, uint32_t id, const struct seed_get *m);

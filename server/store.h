@@ -23,6 +23,7 @@
 #include "model/lifecycle.h"
 #include "model/network.h"
 #include "model/seedurl.h"
+#include "model/token.h"
 
 struct store;
 
@@ -196,6 +197,13 @@ int store_account_put(struct store *s, int64_t instance, const struct account *a
 int store_account_remove(struct store *s, int64_t instance, struct err *e); /* none: fine */
 /* 1, 0 none, -1. */
 int store_account_get(struct store *s, int64_t instance, struct account *ret, struct err *e);
+
+/* --- store_moved.c: tokens that a guest brought from another host, of one instance-id --- */
+int store_moved_put(struct store *s, int64_t instance, const char *iid,
+                    const struct token tokens[TOKEN_PURPOSES], struct err *e);
+/* 1, 0 none, -1. */
+int store_moved_get(struct store *s, int64_t instance, const char *iid,
+                    struct token ret[TOKEN_PURPOSES], struct err *e);
 
 /* --- definitions: networks, identities, images, groups; tasks by number (server/core_task.h) --- */
 enum def_kind { DEF_NETWORK, DEF_IDENTITY, DEF_IMAGE, DEF_GROUP, DEF_TASK };

@@ -150,6 +150,8 @@ enum stmt {
     S_GRANT_AT,
     S_GRANT_REMOVE,
     S_GRANT_COUNT,
+    S_MOVED_PUT,
+    S_MOVED_GET,
     S_ACCOUNT_PUT,
     S_ACCOUNT_GET,
     S_ACCOUNT_REMOVE,

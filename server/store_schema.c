@@ -232,6 +232,13 @@ static const char schema_9[] =
 
 _Static_assert(DISK_NONE == 0 && DISK_QCOW2 == 1 && DISK_RAW == 2, "formats are stored by number");
 
+/* moved: what a guest knows that came from another host, by its instance-id. */
+static const char schema_10[] =
+    "CREATE TABLE moved("
+    " instance INTEGER PRIMARY KEY REFERENCES guests(id) ON DELETE CASCADE,"
+    " iid TEXT NOT NULL, seed TEXT NOT NULL, post TEXT NOT NULL"
+    ") STRICT;";
+
 const struct migration store_migrations[] = {
     { 1, schema_1 },
     { 2, schema_2 },
@@ -242,6 +249,7 @@ const struct migration store_migrations[] = {
     { 7, schema_7 },
     { 8, schema_8 },
     { 9, schema_9 },
+    { 10, schema_10 },
 };
 const int store_migrations_n = ARRAY_SIZE(store_migrations);
 _Static_assert(ARRAY_SIZE(store_migrations) == STORE_SCHEMA, "one step per schema");

@@ -248,6 +248,8 @@ static const char *const sql[STMTS] = {
     [S_GRANT_AT] = "SELECT min(instance), count(*) FROM grants WHERE ip = ?1",
     [S_GRANT_REMOVE] = "DELETE FROM grants WHERE instance = ?1",
     [S_GRANT_COUNT] = "SELECT count(*) FROM grants",
+    [S_MOVED_PUT] = "INSERT OR REPLACE INTO moved VALUES(?1, ?2, ?3, ?4)",
+    [S_MOVED_GET] = "SELECT seed, post FROM moved WHERE instance = ?1 AND iid = ?2",
     [S_ACCOUNT_PUT] = "INSERT INTO accounts VALUES(?1, ?2, ?3) "
                       "ON CONFLICT(instance) DO UPDATE SET login = ?2, key = ?3",
     [S_ACCOUNT_GET] = "SELECT login, key FROM accounts WHERE instance = ?1",

@@ -73,6 +73,7 @@ refuse roost-front sqlite3 yaml yaml-0 curl jansson smartcols z isofs
 refuse roostd sqlite3 yaml yaml-0 curl jansson smartcols microhttpd z isofs
 refuse roost-core curl smartcols lzma zstd
 refuse roost-fetch sqlite3 yaml yaml-0 jansson smartcols microhttpd event event_core iniparser isofs
+refuse roost-unbundle sqlite3 curl smartcols microhttpd event event_core iniparser z isofs
 refuse roost sqlite3 microhttpd event event_core iniparser isofs
 refuse roost-lease sqlite3 yaml yaml-0 curl jansson smartcols microhttpd event event_core iniparser z isofs
 refuse roost-inventory sqlite3 yaml yaml-0 curl smartcols microhttpd event event_core iniparser z isofs

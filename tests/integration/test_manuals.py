@@ -327,7 +327,7 @@ def test_roostd_8_has_each_option():
 
 def test_each_program_tells_its_version():
     number = re.search(r"^VERSION +:= (.*)$", (ROOT / "Makefile").read_text(), re.M).group(1)
-    for name in ("roost", "roostd", "roost-core", "roost-front", "roost-single", "roost-run", "roost-inventory"):
+    for name in ("roost", "roostd", "roost-core", "roost-front", "roost-single", "roost-run", "roost-unbundle", "roost-inventory"):
         done = subprocess.run([BUILD / name, "--version"], capture_output=True, text=True)
         assert done.returncode == 0 and done.stderr == ""
         assert re.fullmatch(rf"{name} {re.escape(number)}( \([0-9a-f]{{12}}\))?\n", done.stdout), done.stdout

@@ -21,7 +21,8 @@ static struct tar_member sample(const char *name, uint64_t size)
 
 static void test_there_and_back(void **state)
 {
-    static const uint64_t sizes[] = { 0, 1, 511, 512, 123456789, TAR_SIZE_MAX };
+    static const uint64_t sizes[] = { 0, 1, 511, 512, 123456789, TAR_OCTAL_MAX,
+                                      TAR_OCTAL_MAX + 1, UINT64_C(1) << 40, TAR_SIZE_MAX };
     uint8_t block[TAR_BLOCK];
     struct tar_member m;
 
