@@ -236,7 +236,8 @@ static int read_image(const json_t *o, struct bundle *b, struct err *e)
 {
     const char *name = json_string_value(json_object_get(o, "name"));
 
-    if (!name || image_from_record(name, json_object_get(o, "record"), &b->image, e) < 0)
+    if (!name || !json_is_object(json_object_get(o, "record")) ||
+        image_from_record(name, json_object_get(o, "record"), &b->image, e) < 0)
         return damaged(e, "image");
     return strcmp(b->image.name.s, b->instance.spec.image.s) == 0 ? 0 : damaged(e, "image");
 }
@@ -248,15 +249,17 @@ static int read_identities(json_t *o, struct bundle *b, struct err *e)
 
     if (!json_is_object(o) || json_object_size(o) > INSTANCE_IDENTITIES_MAX)
         return damaged(e, "identities");
+    b->identities = json_object();
     json_object_foreach(o, name, v)
     {
         struct identity i = { .n_groups = 0 };
         int r = identity_from_json(name, v, &i, e);
+        if (r == 0)
+            json_object_set_new(b->identities, name, identity_to_json(&i));
         identity_done(&i);
         if (r < 0)
             return -1;
     }
-    b->identities = json_incref(o);
     return 0;
 }
 
