@@ -21,6 +21,7 @@ static const char *const file_names[QEMU_FILES] = {
     [QEMU_LOCK] = "lock",
     [QEMU_TAP] = "tap",
     [QEMU_SEED] = "seed",
+    [QEMU_CDROM] = "cdrom",
 };
 
 static bool is_top(enum qemu_file f)
@@ -96,14 +97,17 @@ bool qemu_needs(const struct launch *l, enum qemu_file f)
         return needs_disk(l, f);
     case QEMU_BASE:
         return l->image_format != DISK_NONE;
+    /* QEMU boots a kernel that it is given before anything else. */
     case QEMU_KERNEL:
-        return l->has_kernel;
+        return l->has_kernel && l->media.boot == BOOT_DISK;
     case QEMU_INITRD:
-        return l->has_initrd;
+        return l->has_initrd && l->media.boot == BOOT_DISK;
     case QEMU_SMBIOS:
         return l->seed;
     case QEMU_SEED:
         return l->seed_volume;
+    case QEMU_CDROM:
+        return l->media.iso[0] != '\0';
     case QEMU_CODE:
     case QEMU_VARS:
         return l->firmware == FIRMWARE_UEFI;
@@ -135,7 +139,8 @@ static int check_launch(const struct launch *l, struct err *e)
                        l->cpus, m->cpus_max);
     if (l->memory < 1u << 20)
         return err_set(e, ERR_INVALID, "instance %s: less than 1 MiB of memory", name);
-    if (l->image_format == DISK_NONE && !l->has_kernel && !l->root.file[0])
+    if (l->image_format == DISK_NONE && !l->has_kernel && !l->root.file[0] &&
+        l->media.boot == BOOT_DISK)
         return err_set(e, ERR_INVALID, "instance %s: neither disk nor kernel, nothing would boot",
                        name);
     if (l->has_initrd && !l->has_kernel)

@@ -27,6 +27,7 @@ enum qemu_file {
     QEMU_TOP, /* over QEMU_DISK */
     QEMU_TOP0,
     QEMU_TOP_LAST = QEMU_TOP0 + DRIVES_MAX - 1,
+    QEMU_CDROM,   /* what is in the CD-ROM drive, read-only */
     QEMU_FILES
 };
 
@@ -50,6 +51,9 @@ const struct drive *qemu_drive(const struct launch *l, enum qemu_file f);
 bool qemu_is_bottom(enum qemu_file f); /* of these two the former */
 /* May QEMU write to it? Of a file that is open for reading only it must not be said so. */
 bool qemu_writes(const struct launch *l, enum qemu_file f);
+/* The CD-ROM drive's name in QMP. */
+#define QEMU_CDROM_ID "cdrom0"
+
 /* Which files this guest needs. */
 bool qemu_needs(const struct launch *l, enum qemu_file f);
 /* 0, or -1: ERR_INVALID when launch and place do not fit. */

@@ -135,6 +135,8 @@ static void add_device(struct render *r, const struct drive *d, unsigned number,
         buf_printf(&b, ",serial=disk%u", number);
     if (caches[d->cache].write_through)
         buf_puts(&b, ",write-cache=off");
+    if (number == 0)
+        qemu_put_bootindex(&b, r->l, BOOT_DISK);
     qemu_opt_buf(r, "-device", &b);
 }
 

@@ -53,6 +53,6 @@ void qemu_add_kernel(struct render *r)
             buf_puts(&file, r->p->path[files[i].file]);
         qemu_opt_buf(r, files[i].option, &file);
     }
-    if (r->l->has_kernel && r->l->cmdline[0])
+    if (qemu_needs(r->l, QEMU_KERNEL) && r->l->cmdline[0])
         qemu_opt(r, "-append", r->l->cmdline);
 }

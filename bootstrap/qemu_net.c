@@ -40,9 +40,11 @@ void qemu_add_network(struct render *r)
         add_tap(r);
     else
         add_user_net(r);
-    /* romfile= : no network boot, and no option ROM to run through. */
-    buf_printf(&b,
-               "virtio-net-pci,id=nic0,netdev=net0,mac=%s,romfile=", mac_format(&r->l->mac, mac));
+    buf_printf(&b, "virtio-net-pci,id=nic0,netdev=net0,mac=%s", mac_format(&r->l->mac, mac));
+    /* Unless it boots from there (iPXE, of package ipxe-qemu), no option ROM to run through. */
+    if (r->l->media.boot != BOOT_NETWORK)
+        buf_puts(&b, ",romfile=");
+    qemu_put_bootindex(&b, r->l, BOOT_NETWORK);
     if (r->l->mtu)
         buf_printf(&b, ",host_mtu=%u", r->l->mtu);
     qemu_opt_buf(r, "-device", &b);

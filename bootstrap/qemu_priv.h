@@ -27,6 +27,9 @@ void qemu_put_file(struct buf *b, const struct qemu_place *p, enum qemu_file f);
 void qemu_blockdev(struct render *r, enum qemu_file f, const char *node, const char *format,
                    const char *options, const char *above);
 
+/* ",bootindex=N" for a device that the guest may boot from; nothing for others. */
+void qemu_put_bootindex(struct buf *b, const struct launch *l, enum boot device);
+
 void qemu_add_machine(struct render *r); /* qemu_machine.c */
 void qemu_add_firmware(struct render *r);
 void qemu_add_kernel(struct render *r);

@@ -1,6 +1,7 @@
 #include "bootstrap/qmp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,7 @@ struct qmp {
     enum state state;
     uint64_t last_id;
     struct buf in, out;
+    int pass; /* descriptor that goes with the next bytes; -1 */
     struct pending *pending, **pending_end;
     int n_pending;
     struct qmp_calls calls;
@@ -52,6 +54,8 @@ static void disconnect(struct qmp *q)
     loop_fd_free(steal_ptr(q->watch));
     if (q->fd >= 0)
         close(steal_fd(&q->fd));
+    if (q->pass >= 0)
+        close(steal_fd(&q->pass));
 }
 
 static void enter(struct qmp *q)
@@ -208,10 +212,35 @@ static int receive(struct qmp *q, struct err *e)
 
 /* --- what goes ------------------------------------------------------------------------------- */
 
+/* QEMU keeps the last descriptor that came until a command takes it, so it may well go out with the
+ * end of a command before its own. */
+static ssize_t send_some(struct qmp *q)
+{
+    union {
+        struct cmsghdr align;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = { .room = { 0 } };
+    struct iovec bytes = { q->out.data, q->out.len };
+    struct msghdr m = { .msg_iov = &bytes, .msg_iovlen = 1 };
+    if (q->pass >= 0) {
+        m.msg_control = control.room;
+        m.msg_controllen = sizeof(control.room);
+        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(c), &q->pass, sizeof(int));
+    }
+    ssize_t n = sendmsg(q->fd, &m, MSG_NOSIGNAL);
+    if (n > 0 && q->pass >= 0)
+        close(steal_fd(&q->pass));
+    return n;
+}
+
 static int transmit(struct qmp *q, struct err *e)
 {
     if (q->out.len > 0) {
-        ssize_t n = send(q->fd, q->out.data, q->out.len, MSG_NOSIGNAL);
+        ssize_t n = send_some(q);
         if (n < 0 && errno != EAGAIN && errno != EINTR)
             return err_sys(e, "QMP connection to %s", q->address.sun_path);
         if (n > 0)
@@ -263,6 +292,21 @@ int qmp_command(struct qmp *q, const char *command, json_t *args, qmp_reply_fn *
         return err_set(e, ERR_BUSY, "no QMP connection yet, or none any more");
     }
     return send_command(q, command, args, reply, arg, e);
+}
+
+int qmp_command_fd(struct qmp *q, const char *command, json_t *args, int fd, qmp_reply_fn *reply,
+                   void *arg, struct err *e)
+{
+    auto_close int copy = q->pass < 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+    if (copy < 0) {
+        json_decref(args);
+        return q->pass < 0 ? err_sys(e, "QMP command %s: its descriptor", command)
+                           : err_set(e, ERR_BUSY, "QMP: another descriptor is on its way");
+    }
+    if (qmp_command(q, command, args, reply, arg, e) < 0)
+        return -1;
+    q->pass = steal_fd(&copy);
+    return 0;
 }
 
 int qmp_hmp(struct qmp *q, qmp_reply_fn *reply, void *arg, struct err *e, const char *fmt, ...)
@@ -349,7 +393,7 @@ struct qmp *qmp_open(struct loop *l, const char *path, int64_t limit_ms,
         return NULL;
     }
     q->loop = l;
-    q->fd = -1;
+    q->fd = q->pass = -1;
     q->calls = *calls;
     q->pending_end = &q->pending;
     q->in.cap = QMP_LINE_MAX + 2 * READ_SIZE;

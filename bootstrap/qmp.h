@@ -33,6 +33,10 @@ bool qmp_is_ready(const struct qmp *q);
 /* `args` (stolen, may be NULL). reply may be NULL. */
 int qmp_command(struct qmp *q, const char *command, json_t *args, qmp_reply_fn *reply, void *arg,
                 struct err *e);
+/* The same with a descriptor beside it (SCM_RIGHTS), for add-fd and getfd; it stays the caller's.
+ * ERR_BUSY while another one has not gone out. */
+int qmp_command_fd(struct qmp *q, const char *command, json_t *args, int fd, qmp_reply_fn *reply,
+                   void *arg, struct err *e);
 /* human-monitor-command: the reply is a JSON string. */
 int qmp_hmp(struct qmp *q, qmp_reply_fn *reply, void *arg, struct err *e, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));

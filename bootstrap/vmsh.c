@@ -153,6 +153,7 @@ int vmsh_render(const struct launch *l, const char *binary, const char *firmware
     p.path[QEMU_INITRD] = initrd;
     p.path[QEMU_SMBIOS] = FILE_SMBIOS;
     p.path[QEMU_SEED] = FILE_SEED;
+    p.path[QEMU_CDROM] = l->media.iso;
     p.path[QEMU_CODE] = firmware_code;
     p.path[QEMU_VARS] = FILE_VARS;
     if (qemu_args(l, &p, &a, e) < 0)

@@ -56,6 +56,15 @@ static const struct option rebuild_options[] = {
     SELECT_YES,
     { NULL, 0, NULL, NULL },
 };
+static const struct option insert_options[] = {
+    { "force", 0, NULL, "though the guest holds what is in the drive" },
+    { NULL, 0, NULL, NULL },
+};
+static const struct option eject_options[] = {
+    { "force", 0, NULL, "though the guest holds what is in the drive" },
+    SELECT_OPTIONS,
+    { NULL, 0, NULL, NULL },
+};
 static const struct option stop_options[] = {
     { "force", 0, NULL, "kill the guest at once" },
     { "no-wait", 0, NULL, "end as soon as it has begun" },
@@ -147,6 +156,8 @@ static const struct option instance_create_options[] = {
     { "volatile", 0, NULL, "what is written to it is thrown away when the guest ends" },
     { "add-disk", 0, "DISK…", "another disk: SIZE or FILE, and words behind commas, such as 20G,bus=nvme,serial=data" },
     { "bootstrapper", 0, "HOW", "how its seed reaches it: net (the default), drive, drive-network or none" },
+    { "cdrom", 0, "ISO", "what is in its CD-ROM drive: a file, empty, or none (no drive)" },
+    { "boot", 0, "FROM", "first from disk (the default), cdrom or network" },
     { "user-data", 0, "FILE", "its own user-data" },
     { "domain", 0, "DOMAIN", "of its full name" },
     { "autostart", 0, NULL, "start it when the host has booted" },
@@ -172,6 +183,8 @@ static const struct option instance_modify_options[] = {
     { "add-disk", 0, "DISK…", "another disk, or other words for the one of that serial, such as serial=data,size=40G" },
     { "remove-disk", 0, "SERIAL…", "one less; its data is kept until the instance is removed" },
     { "bootstrapper", 0, "HOW", "how its seed reaches it: net, drive, drive-network or none" },
+    { "cdrom", 0, "ISO", "what is in its CD-ROM drive: a file, empty, or none (no drive)" },
+    { "boot", 0, "FROM", "first from disk (the default), cdrom or network" },
     { "user-data", 0, "FILE", "its own user-data" },
     { "domain", 0, "DOMAIN", "of its full name" },
     { "autostart", 0, NULL, "start it when the host has booted" },
@@ -320,6 +333,10 @@ static const struct command table[] = {
       "give guests a fresh root disk under the same instance-id; those that ran are launched again", run_reset },
     { "instance rebuild", "[NAME…]", 0, -1, rebuild_options, COMMAND_MANY,
       "give guests a fresh disk and a new generation; those that ran are launched again", run_rebuild },
+    { "instance eject", "[NAME…]", 0, -1, eject_options, COMMAND_MANY,
+      "empty CD-ROM drives, at once in guests that run", run_eject },
+    { "instance insert", "NAME ISO", 2, 2, insert_options, 0,
+      "put an ISO image into a CD-ROM drive, at once where the guest runs", run_instance_insert },
     { "instance remove", "[NAME…]", 0, -1, remove_options, COMMAND_MANY,
       "take instances away; they are kept in the trash with their disks for a time", run_remove },
     { "instance trash list", "", 0, 0, NULL, COMMAND_READ,

@@ -25,6 +25,8 @@ command_fn run_start, run_stop, run_restart, run_remove, run_rebuild, run_reset;
 command_fn run_trash_list, run_trash_restore, run_trash_empty;         /* trash.c */
 command_fn run_instance_rename;                                       /* rename.c */
 command_fn run_instance_create, run_instance_modify;                  /* instance_create.c */
+command_fn run_eject;                                                  /* operate.c */
+command_fn run_instance_insert;                                        /* medium.c */
 command_fn run_seed_show, run_seed_explain, run_seed_export;           /* seed.c */
 command_fn run_unknown_list, run_adopt, run_forget, run_seed_url;     /* external.c */
 command_fn run_wait;                                                  /* wait.c */

@@ -1,5 +1,6 @@
 #include "cli/inline.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -224,10 +225,44 @@ static int inline_disks(const struct inlining *in, json_t *instance, const struc
     return 0;
 }
 
+int medium_path(const char *path, const char *dir, char ret[PATH_SIZE], struct err *e)
+{
+    const struct inlining in = { dir };
+    const struct spot at = spot_root("ISO");
+    char whole[PATH_MAX];
+
+    if (resolve(&in, path, &at, ret, e) < 0)
+        return -1;
+    /* Whoever may not look there leaves it to roost, which may. */
+    if (realpath(ret, whole))
+        snprintf(ret, PATH_SIZE, "%s", whole);
+    else if (errno == ENOENT || errno == ENOTDIR)
+        return err_set(e, ERR_NOT_FOUND, "%.300s: there is no such file", ret);
+    return 0;
+}
+
+static int inline_cdrom(const struct inlining *in, json_t *instance, const struct spot *at,
+                        struct err *e)
+{
+    const struct spot here = spot_key(at, "cdrom");
+    const char *s = json_string_value(json_object_get(instance, "cdrom"));
+    char full[PATH_SIZE];
+
+    if (!s || !*s || !strcmp(s, "empty") || !strcmp(s, "none"))
+        return 0;
+    if (medium_path(s, in->dir, full, e) < 0)
+        return spot_wrap(&here, e);
+    if (json_object_set_new(instance, "cdrom", json_string(full)))
+        return spot_bad(&here, e, "not UTF-8");
+    return 0;
+}
+
 static int inline_instance(const struct inlining *in, json_t *instance, const struct spot *at,
                            struct err *e)
 {
-    return inline_user_data(in, instance, at, e) < 0 ? -1 : inline_disks(in, instance, at, e);
+    if (inline_user_data(in, instance, at, e) < 0 || inline_disks(in, instance, at, e) < 0)
+        return -1;
+    return inline_cdrom(in, instance, at, e);
 }
 
 typedef int inline_fn(const struct inlining *in, json_t *item, const struct spot *at,

@@ -41,7 +41,8 @@ static void put_facts(struct table *t, const json_t *tree)
         { "image", FORM_TEXT },       { "network", FORM_TEXT },     { "groups", FORM_LIST },
         { "identities", FORM_LIST },  { "ansible-user", FORM_TEXT }, { "cpus", FORM_NUMBER },
         { "memory", FORM_SIZE },
-        { "disk", FORM_SIZE },        { "autostart", FORM_BOOL },   { "tag", FORM_TEXT },
+        { "disk", FORM_SIZE },        { "autostart", FORM_BOOL },   { "boot", FORM_TEXT },
+        { "cdrom", FORM_TEXT },       { "bootstrapper", FORM_TEXT }, { "tag", FORM_TEXT },
         { "instance-id", FORM_TEXT }, { "uuid", FORM_TEXT },        { "mac", FORM_TEXT },
         { "boots", FORM_NUMBER },
     };

@@ -80,6 +80,8 @@ static const struct {
     { "cpus", "cpus", number },
     { "memory", "memory", size },
     { "bootstrapper", "bootstrapper", text },
+    { "cdrom", "cdrom", text },
+    { "boot", "boot", text },
     { "user-data", "user-data", text },
     { "domain", "domain", text },
     { "autostart", "autostart", sure },

@@ -286,6 +286,12 @@ int run_rebuild(struct cli *c, const struct args *a, struct err *e)
     return operate(c, a, &op_rebuild, e);
 }
 
+int run_eject(struct cli *c, const struct args *a, struct err *e)
+{
+    return operate(c, a, &(struct operation){ "POST", "/eject", "has an empty CD-ROM drive", NULL,
+                                              NULL, NULL, NULL }, e);
+}
+
 int run_remove(struct cli *c, const struct args *a, struct err *e)
 {
     return operate(c, a, args_option(a, "destroy-disks") ? &op_destroy : &op_remove, e);

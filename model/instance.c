@@ -96,6 +96,7 @@ static int drop_launching(struct spec *s, const json_t *j, const struct spot *at
     s->memory = 0;
     drop_disks(s);
     s->firmware_set = false;
+    s->media = (struct media){ .cdrom = false };
     s->autostart = false;
     s->autostart_order = AUTOSTART_ORDER;
     return 0;
@@ -116,14 +117,16 @@ static int check_disks(struct spec *s, const json_t *j, const struct spot *at, s
 
 int spec_read_at(struct spec *s, const json_t *j, const struct spot *at, struct err *e)
 {
-    const struct spot serial = spot_key(at, "serial");
+    const struct spot serial = spot_key(at, "serial"), boot = spot_key(at, "boot");
 
     if (words_read(&spec_words, s, j, at, e) < 0 || check_disks(s, j, at, e) < 0)
         return -1;
     /* That of its own guests holds their seed URL. */
     if (s->launcher == LAUNCHER_ROOST && s->serial.s[0])
         return spot_bad(&serial, e, "is for guests that others launch (launcher: external)");
-    return s->launcher == LAUNCHER_EXTERNAL ? drop_launching(s, j, at, e) : 0;
+    if (s->launcher == LAUNCHER_EXTERNAL)
+        return drop_launching(s, j, at, e);
+    return media_check(&s->media, e) < 0 ? spot_wrap(&boot, e) : 0;
 }
 
 int spec_read(struct spec *s, const json_t *j, const char *pointer, struct err *e)

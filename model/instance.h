@@ -11,6 +11,7 @@
 #include "model/groupdef.h"
 #include "model/image.h"
 #include "model/marks.h"
+#include "model/media.h"
 #include "model/name.h"
 #include "model/tag.h"
 
@@ -58,6 +59,7 @@ struct spec {
     int n_drives;
     bool firmware_set;     /* else the image's */
     enum firmware firmware;
+    struct media media;
     struct tag tag;   /* empty: the name */
     struct uuid uuid; /* empty: computed */
     struct serial serial; /* of a machine that somebody else launches; empty: not told */

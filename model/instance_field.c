@@ -207,6 +207,26 @@ EMITTER(firmware)
     return s->firmware_set ? json_string(firmware_name(s->firmware)) : NULL;
 }
 
+READER(cdrom)
+{
+    return media_read_cdrom(&((struct spec *)obj)->media, v, at, e);
+}
+
+EMITTER(cdrom)
+{
+    return media_emit_cdrom(&((const struct spec *)obj)->media);
+}
+
+READER(boot)
+{
+    return media_read_boot(&((struct spec *)obj)->media, v, at, e);
+}
+
+EMITTER(boot)
+{
+    return media_emit_boot(&((const struct spec *)obj)->media);
+}
+
 READER(autostart)
 {
     return value_bool(v, at, &((struct spec *)obj)->autostart, e);
@@ -413,7 +433,9 @@ static const struct field fields[] = {
     { ROW("address", address), FIELD_OWN, CHANGE_RESTART, judge_address },
     { ROW("autostart", autostart), FIELD_ROOST, CHANGE_LIVE, NULL },
     { ROW("autostart-order", autostart_order), FIELD_ROOST, CHANGE_LIVE, NULL },
+    { ROW("boot", boot), FIELD_ROOST, CHANGE_RESTART, NULL },
     { ROW("bootstrapper", bootstrapper), 0, CHANGE_REBUILD, NULL },
+    { ROW("cdrom", cdrom), FIELD_ROOST, CHANGE_RESTART, NULL },
     { { "count", NULL, NULL }, FIELD_OWN, CHANGE_NONE, NULL },
     { ROW("cpus", cpus), FIELD_ROOST, CHANGE_RESTART, NULL },
     { ROW("disk", disk), FIELD_ROOST, CHANGE_RESTART, judge_disk },

@@ -43,6 +43,7 @@ void launch_encode(const struct launch *l, struct buf *out)
     msg_put_u8(out, l->has_kernel);
     msg_put_u8(out, l->has_initrd);
     msg_put_str(out, l->cmdline);
+    media_put(out, &l->media);
     verb_put_enum(out, l->network_kind);
     msg_put_str(out, l->domain);
     msg_put_str(out, l->network.s);
@@ -83,6 +84,7 @@ static void launch_read(struct msg_cur *c, struct launch *l, char mac[MAC_TEXT])
     l->has_kernel = msg_get_bool(c);
     l->has_initrd = msg_get_bool(c);
     msg_get_str(c, l->cmdline, sizeof l->cmdline);
+    media_get(c, &l->media);
     l->network_kind = (enum network_kind)verb_get_enum(c, NETWORK_KINDS);
     msg_get_str(c, l->domain, sizeof l->domain);
     msg_get_str(c, l->network.s, sizeof l->network.s);
@@ -137,7 +139,8 @@ static int launch_check_machine(const struct launch *l, struct err *e)
         return verb_wrong("launch", "initrd without a kernel", e);
     if (!l->image.s[0] && (l->image_format != DISK_NONE || l->has_kernel))
         return verb_wrong("launch", "image name", e);
-    if (l->image_format == DISK_NONE && !l->has_kernel && !l->root.file[0])
+    if (l->image_format == DISK_NONE && !l->has_kernel && !l->root.file[0] &&
+        l->media.boot == BOOT_DISK)
         return verb_wrong("launch", "image without disk and kernel", e);
     if (!ascii_printable(l->cmdline, strlen(l->cmdline)))
         return verb_wrong("launch", "kernel command line", e);
@@ -201,6 +204,25 @@ int verb_ref_decode(struct msg_cur *c, struct verb_ref *ret, struct err *e)
     msg_get_str(c, v.instance.s, sizeof v.instance.s);
     v.launch_id = msg_get_u64(c);
     if (msg_end(c, "verb", e) < 0 || verb_check_name(&v.instance, "instance name", e) < 0)
+        return -1;
+    *ret = v;
+    return 0;
+}
+
+void medium_get_encode(const struct medium_get *v, struct buf *out)
+{
+    msg_put_str(out, v->instance.s);
+    msg_put_str(out, v->iso);
+}
+
+int medium_get_decode(struct msg_cur *c, struct medium_get *ret, struct err *e)
+{
+    struct medium_get v = { 0 };
+
+    msg_get_str(c, v.instance.s, sizeof v.instance.s);
+    msg_get_str(c, v.iso, sizeof v.iso);
+    if (msg_end(c, "medium", e) < 0 || verb_check_name(&v.instance, "instance name", e) < 0 ||
+        media_file_check(v.iso, e) < 0)
         return -1;
     *ret = v;
     return 0;

@@ -12,6 +12,7 @@
 #include "model/addr.h"
 #include "model/drive.h"
 #include "model/image.h"
+#include "model/media.h"
 #include "model/name.h"
 #include "model/network.h"
 #include "model/seedurl.h"
@@ -43,6 +44,7 @@ struct launch {
     uint32_t n_drives;
     bool has_kernel, has_initrd;   /* direct kernel boot from the image's files */
     char cmdline[CMDLINE_MAX + 1];
+    struct media media; /* the one path in a verb: roostd opens it only where it may lie */
     enum network_kind network_kind;
     char domain[DOMAIN_MAX_LEN + 1]; /* "" none: DNS search domain told by the user network */
     struct name network;
@@ -60,6 +62,14 @@ struct verb_ref {
 };
 void verb_ref_encode(const struct verb_ref *v, struct buf *out);
 int verb_ref_decode(struct msg_cur *c, struct verb_ref *ret, struct err *e);
+
+/* Open an image for the CD-ROM drive of a guest that runs: its descriptor is the answer. */
+struct medium_get {
+    struct name instance;
+    char iso[MEDIA_FILE_MAX + 1];
+};
+void medium_get_encode(const struct medium_get *v, struct buf *out);
+int medium_get_decode(struct msg_cur *c, struct medium_get *ret, struct err *e);
 
 /* What roostd tells about a QEMU. */
 struct launched {

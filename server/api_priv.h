@@ -138,6 +138,8 @@ api_fn api_get_export, api_get_bundle, api_post_import;
 api_fn api_get_attach;
 void api_consoles_end(struct api *a);       /* all of them hang up */
 void api_console_drop(struct api_req *r);   /* the request ends */
+/* --- api_medium.c --- */
+api_fn api_post_eject, api_post_insert;
 /* --- api_store.c --- */
 api_fn api_get_backup, api_post_store_check;
 /* --- api_caller.c --- */

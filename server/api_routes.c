@@ -71,6 +71,8 @@ static const struct api_route routes[] = {
     { "GET", "/v1/trash", { NULL }, 0, api_get_trash },
     { "POST", "/v1/trash/{name}/restore", { NULL }, API_BODY_MAX, api_post_trash_restore },
     { "DELETE", "/v1/trash/{name}", { NULL }, 0, api_delete_trash },
+    { "POST", "/v1/instances/{name}/eject", { NULL }, API_BODY_MAX, api_post_eject },
+    { "POST", "/v1/instances/{name}/insert", { NULL }, API_BODY_MAX, api_post_insert },
     { "GET", "/v1/runs", { "instance", "limit" }, 0, api_get_runs },
     { "POST", "/v1/runs", { NULL }, API_APPLY_MAX, api_post_run },
     { "GET", "/v1/runs/{name}", { NULL }, 0, api_get_run },

@@ -61,6 +61,7 @@ struct config {
     char firmware_code[PATH_SIZE], firmware_vars[PATH_SIZE]; /* OVMF */
     char disk_directories[PATH_SIZE]; /* colons between: what of the host may be a disk (system) */
     char qemu_arm64[PATH_SIZE], firmware_code_arm64[PATH_SIZE], firmware_vars_arm64[PATH_SIZE];
+    char media[PATH_SIZE]; /* system mode: images for CD-ROM drives lie below it; "": none do */
     char run_as[64]; /* user for QEMU (-runas) in system mode: nobody; "": none */
     enum accel_choice accel;
     int64_t probe_limit;  /* 5 s */

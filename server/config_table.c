@@ -109,6 +109,8 @@ static const struct config_row rows[] = {
       .help = "and the template of its variables" },
     { "launch", "disk-directories", &config_type_paths, FIELD(disk_directories), "",
       .help = "in system mode: directories (or files), colons between, whose files may be disks of guests; empty: none" },
+    { "launch", "media-directory", &config_type_path, FIELD(media), "",
+      .help = "system mode: the directory below which images for CD-ROM drives (cdrom) lie; empty: none is opened; rootless any that the user may read is" },
     { "launch", "run-as", &config_type_user, FIELD(run_as), "nobody",
       .help = "user that QEMU runs as in system mode; empty: root" },
     { "launch", "accelerator", &config_type_choice, FIELD(accel), "auto", .choices = accels,

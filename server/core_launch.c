@@ -100,6 +100,7 @@ static int fill(struct core *c, const struct guest *g, const struct instance *i,
     l->network = n->name;
     l->tap = n->kind != NETWORK_USER;
     l->mtu = n->mtu;
+    l->media = i->spec.media;
     snprintf(l->domain, sizeof l->domain, "%s", i->spec.domain[0] ? i->spec.domain : n->domain);
     return 0;
 }

@@ -108,6 +108,8 @@ void machine_free(struct machine *m)
         ;
     *at = m->next;
     m->c->n_machines--;
+    mediums_end(m->c, m->id,
+                &(struct err){ .kind = ERR_CONFLICT, .text = "the guest has just ended" });
     qmp_close(m->qmp);
     loop_timer_free(m->stop_timer);
     loop_timer_free(m->qmp_again);

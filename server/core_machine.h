@@ -120,6 +120,12 @@ bool bootloop_verdict(struct core *c, int64_t id, char *out, size_t size);
 void ended_at_once(struct core *c, const struct guest *g, enum event_kind *k, char *text,
                    size_t size);
 
+/* --- core_medium.c --- */
+/* roostd's answer; the descriptor stays the caller's. */
+void medium_opened(struct core *c, uint32_t request, const struct error_msg *v, int fd);
+/* Changes that are under way in a guest that is there no more. */
+void mediums_end(struct core *c, int64_t id, const struct err *why);
+
 /* --- core_drive.c: its disks, made and grown --- */
 /* 1: qemu-img works on the disks, done() is called with its outcome (e's text ready for people); 0:
  * they are as they should be. */

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "server/core_hook.h"
+#include "server/core_machine.h"
 #include "server/core_network.h"
 
 static void fail(struct core *c, const struct err *e)
@@ -203,6 +204,19 @@ static int on_hook_done(struct core *c, const struct chan_msg *m, struct err *e)
     return 0;
 }
 
+static int on_medium(struct core *c, const struct chan_msg *m, struct err *e)
+{
+    struct msg_cur cur = msg_cur(m->data, m->len);
+    struct error_msg v;
+
+    if (error_msg_decode(&cur, &v, e) < 0)
+        return -1;
+    if (m->n_fds != (v.kind == ERR_NONE))
+        return err_set(e, ERR_INVALID, "MEDIUM with %d descriptors", m->n_fds);
+    medium_opened(c, m->id, &v, m->n_fds ? m->fds[0] : -1);
+    return 0;
+}
+
 static int on_done(struct core *c, const struct chan_msg *m, struct err *e)
 {
     struct msg_cur cur = msg_cur(m->data, m->len);
@@ -266,7 +280,8 @@ static const struct {
     { P_NET_DONE, on_net_done },     { P_NET_STATE, on_net_state },
     { P_LEASE, on_lease },           { P_NET_FINDING, on_net_finding },
     { P_HOOK_DONE, on_hook_done },   { P_PING, on_ping },
-    { P_FAULT, on_fault },           { P_QUIT, on_quit },
+    { P_FAULT, on_fault },           { P_MEDIUM, on_medium },
+    { P_QUIT, on_quit },
 };
 
 void core_roostd_message(const struct chan_msg *m, void *arg)

@@ -212,6 +212,11 @@ void core_start_anyway(struct core *c, const char *name, const struct actor *who
 /* Ends when the guest has ended. force: kill at once. */
 void core_stop(struct core *c, const char *name, bool force, const struct actor *who,
                core_op_fn *done, void *arg);
+/* Inserts an image (iso: its absolute path) or ejects what is in ("") the CD-ROM drive, for good,
+ * and at once where it runs. force: though the guest holds the tray. Result: {"instance", "cdrom",
+ * "live"}. */
+void core_medium(struct core *c, const char *name, const char *iso, bool force,
+                 const struct actor *who, core_op_fn *done, void *arg);
 void core_restart(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
                   void *arg);
 void core_rebuild(struct core *c, const char *name, const struct actor *who, core_op_fn *done,

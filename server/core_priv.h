@@ -118,6 +118,7 @@ struct core {
     struct hostfiles *hostfiles; /* core_hosts.c: reservations as dnsmasq reads them */
     struct autostart *autostart; /* core_autostart.c: who starts with the host; NULL: all did */
     struct machine *machines; /* list */
+    struct medium *mediums;   /* core_medium.c: CD-ROMs that are being changed */
     size_t n_machines;
     struct memory memory;
     struct moving *moving; /* core_bring.c: a guest on its way in; NULL: none */

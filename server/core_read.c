@@ -81,6 +81,10 @@ static void put_spec(const struct view *v, const struct spec *s, json_t *j)
     json_object_set_new(j, "disk", json_integer((json_int_t)s->disk));
     json_object_set_new(j, "disks", s->n_drives ? drives_emit(s->drives, s->n_drives) : json_array());
     json_object_set_new(j, "autostart", json_boolean(s->autostart));
+    json_object_set_new(j, "bootstrapper", json_string(bootstrapper_name(s->bootstrapper)));
+    json_object_set_new(j, "boot", json_string(boot_name(s->media.boot)));
+    if (s->media.cdrom)
+        json_object_set_new(j, "cdrom", json_string(s->media.iso[0] ? s->media.iso : "empty"));
     json_object_set_new(j, "user", text_or_null(login));
 }
 

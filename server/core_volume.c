@@ -16,8 +16,8 @@ static int make(struct core *c, const struct guest *g, const struct instance *i,
                 struct err *e)
 {
     struct buf docs[SEED_DOCS] = { 0 };
-    int r = core_seed_render(c, i, g, SEED_FOR_VOLUME, docs, e) < 0 ? -1
-                                                                    : cidata_render(docs, out, e);
+    int r =
+        core_seed_render(c, i, g, SEED_FOR_VOLUME, docs, e) < 0 ? -1 : cidata_render(docs, out, e);
 
     for (int d = 0; d < SEED_DOCS; d++)
         buf_done(&docs[d]);

@@ -355,7 +355,8 @@ int guests_reprobe(struct guests *g, uint32_t id, struct msg_cur *c, struct err 
 /* --- life ---------------------------------------------------------------------------------- */
 
 struct guests *guests_new(struct loop *l, const struct config *c, const struct place *p,
-                          struct nets *nets, guests_send_fn *send, void *arg, struct err *e)
+                          struct nets *nets, guests_send_fn *send, guests_send_fd_fn *send_fd,
+                          void *arg, struct err *e)
 {
     struct guests *g = calloc(1, sizeof(*g));
 
@@ -368,6 +369,7 @@ struct guests *guests_new(struct loop *l, const struct config *c, const struct p
     g->place = p;
     g->nets = nets;
     g->send = send;
+    g->send_fd = send_fd;
     g->arg = arg;
     TAILQ_INIT(&g->running);
     TAILQ_INIT(&g->queued);

@@ -164,7 +164,10 @@ static int open_rows(const struct guests *g, const struct launch *l, struct gues
         if (f->fd[rows[i].file] < 0)
             return -1;
     }
-    return 0;
+    if (!qemu_needs(l, QEMU_CDROM))
+        return 0;
+    f->fd[QEMU_CDROM] = guest_medium_open(g, l->media.iso, e);
+    return f->fd[QEMU_CDROM] < 0 ? -1 : 0;
 }
 
 /* Where it lies, below the instance's directory. */

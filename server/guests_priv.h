@@ -36,6 +36,7 @@ struct guests {
     const struct place *place;
     struct nets *nets;
     guests_send_fn *send;
+    guests_send_fd_fn *send_fd;
     void *arg;
     TAILQ_HEAD(, running) running;
     unsigned n_running;
@@ -87,6 +88,10 @@ void guest_log_tail(int log, char *ret, size_t size);
 int guest_firmware_open(const struct guests *g, const struct launch *l, struct err *e);
 /* Its variables begin as the template, and are there from then on. */
 int guest_variables_make(const struct guests *g, int dir, const struct launch *l, struct err *e);
+
+/* --- guests_media.c --- */
+/* An image for a CD-ROM drive, opened to be read where that is allowed; or -1. */
+int guest_medium_open(const struct guests *g, const char *iso, struct err *e);
 
 /* --- guests_find.c --- */
 /* The process that holds the instance's lock, which is known to be held: who has that file open, or,

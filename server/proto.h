@@ -8,9 +8,9 @@
  * LAUNCHED, QUIT                     QUIT             LAUNCH_FAILED, EXITED, ADOPTED, NOT_RUNNING
  *   both -> roostd    HELLO (build id), READY, PONG
  *   core -> roostd    LAUNCH, KILL, ADOPT, VMSH, NET_PLAN, NET_LOOK, NET_DO, NET_UNDO, NET_RELOAD, NET_RELEASE,
- *                     NET_CHECK, HOOK_RUN
+ *                     NET_CHECK, HOOK_RUN, MEDIUM_GET
  *   roostd -> core    FAULT, NET_STEP, NET_PLANNED, NET_DONE, NET_STATE, NET_FINDING, LEASE,
- *                     HOOK_DONE
+ *                     HOOK_DONE, MEDIUM
  *   roostd -> front   UNLISTEN
  *   front -> core     SEED_GET, HOME, REPORT, SERVED, TALLY
  *   core -> front     HELLO, SEED_REPLY, HOME_REPLY, INVALIDATE
@@ -53,6 +53,7 @@ enum proto_type {
     P_NET_RELEASE,   /* net_lease: dnsmasq is to forget it */
     P_NET_CHECK,     /* net_check; answered by NET_FINDING for each, then NET_DONE */
     P_HOOK_RUN,      /* hook_run (request id); answered by HOOK_DONE */
+    P_MEDIUM_GET,    /* medium_get; answered by MEDIUM */
     P_LAUNCHED = 48, /* launched (the request's id) */
     P_LAUNCH_FAILED, /* error_msg (the request's id) */
     P_DONE,          /* error_msg (the request's id), kind ERR_NONE when it went well */
@@ -66,6 +67,7 @@ enum proto_type {
     P_LEASE,         /* net_lease */
     P_NET_FINDING,   /* net_finding (the request's id) */
     P_HOOK_DONE,     /* hook_done (the request's id) */
+    P_MEDIUM,        /* error_msg (the request's id); kind ERR_NONE: + 1 fd, to be read */
     P_SEED_GET = 64, /* seed_get (request id) */
     P_SEED_REPLY,    /* seed_reply (the request's id) */
     P_HOME,          /* guest_post (request id) */

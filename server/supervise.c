@@ -259,15 +259,20 @@ void supervisor_ended(struct supervisor *s, enum role r, int exit_code, const ch
 
 /* --- life ---------------------------------------------------------------------------------- */
 
-static void send_core(enum proto_type t, uint32_t id, struct buf *b, void *arg)
+static void send_core_fd(enum proto_type t, uint32_t id, struct buf *b, int fd, void *arg)
 {
     struct kid *core = &((struct supervisor *)arg)->kids[ROLE_CORE];
     struct err e = { 0 };
 
     if (!core->chan)
         buf_clear(b);
-    else if (proto_send(core->chan, t, id, b, NULL, 0, &e) < 0)
+    else if (proto_send(core->chan, t, id, b, &fd, fd >= 0, &e) < 0)
         log_warn("to roost-core: %s", e.text);
+}
+
+static void send_core(enum proto_type t, uint32_t id, struct buf *b, void *arg)
+{
+    send_core_fd(t, id, b, -1, arg);
 }
 
 /* A seed socket on a bridge. */
@@ -315,7 +320,7 @@ static int start_all(struct supervisor *s, struct err *e)
         return -1;
     s->nets = make_nets(s, e);
     s->guests =
-        s->nets ? guests_new(s->loop, s->o.config, s->o.place, s->nets, send_core, s, e) : NULL;
+        s->nets ? guests_new(s->loop, s->o.config, s->o.place, s->nets, send_core, send_core_fd, s, e) : NULL;
     if (!s->guests)
         return -1;
     s->hooks = hooks_new(s->loop, s->o.config, send_core, s, e);

@@ -75,6 +75,10 @@ static int on_vmsh(struct kid *k, uint32_t id, struct msg_cur *c, struct err *e)
 {
     return guests_vmsh(k->s->guests, id, c, e);
 }
+static int on_medium(struct kid *k, uint32_t id, struct msg_cur *c, struct err *e)
+{
+    return guests_medium(k->s->guests, id, c, e);
+}
 static int on_reprobe(struct kid *k, uint32_t id, struct msg_cur *c, struct err *e)
 {
     return guests_reprobe(k->s->guests, id, c, e);
@@ -128,6 +132,7 @@ static const struct {
     { P_KILL, FROM(ROLE_CORE), on_kill },
     { P_ADOPT, FROM(ROLE_CORE), on_adopt },
     { P_VMSH, FROM(ROLE_CORE), on_vmsh },
+    { P_MEDIUM_GET, FROM(ROLE_CORE), on_medium },
     { P_REPROBE, FROM(ROLE_CORE), on_reprobe },
     { P_NET_PLAN, FROM(ROLE_CORE), on_net_plan },
     { P_NET_LOOK, FROM(ROLE_CORE), on_net_look },

@@ -58,6 +58,14 @@ _roost() {
         next='--force --wait --no-wait --timeout --group --state --all --yes'
         names=instance
         ;;
+    'instance eject '*)
+        next='--force --group --state'
+        names=instance
+        ;;
+    'instance insert '*)
+        next='--force'
+        names=instance
+        ;;
     'instance remove '*)
         next='--force --destroy-disks --group --state --all --yes'
         names=instance

@@ -46,6 +46,12 @@ function __roost_complete
         case 'instance rebuild *'
             string split ' ' '--force --wait --no-wait --timeout --group --state --all --yes'
             roost instance list -o name 2>/dev/null
+        case 'instance eject *'
+            string split ' ' '--force --group --state'
+            roost instance list -o name 2>/dev/null
+        case 'instance insert *'
+            string split ' ' '--force'
+            roost instance list -o name 2>/dev/null
         case 'instance remove *'
             string split ' ' '--force --destroy-disks --group --state --all --yes'
             roost instance list -o name 2>/dev/null

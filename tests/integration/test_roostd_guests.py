@@ -13,6 +13,7 @@ from roostd_rig import BUILD, Roost, until
 
 ACCEL, LAUNCH, KILL, ADOPT, VMSH, REPROBE = 9 + 1, 32, 33, 34, 35, 36
 PING, PONG = 12, 13
+MEDIUM_GET, MEDIUM = 45, 61
 LAUNCHED, LAUNCH_FAILED, DONE, EXITED, ADOPTED, NOT_RUNNING = range(48, 54)
 TOKEN = "00112233445566778899aabbccddeeff"
 
@@ -37,9 +38,9 @@ with open(os.environ.get("TMPDIR", "/tmp") + "/%s", "w") as f:
     f.write("\\n".join(sys.argv) + "\\n")
     f.write("\\n".join(fd + " " + os.readlink("/proc/self/fd/" + fd) for fd in os.listdir("/proc/self/fd")
                       if os.path.exists("/proc/self/fd/" + fd)))
+signal.signal(signal.SIGUSR2, lambda *a: sys.exit(3))
 print("a line on standard output", flush=True)
 print("qemu: the reason of its end", file=sys.stderr, flush=True)
-signal.signal(signal.SIGUSR2, lambda *a: sys.exit(3))
 while True:
     time.sleep(1000)
 """
@@ -51,12 +52,13 @@ def disk(serial="", size=0, file="", form=0, bus=0, cache=0, **flags):
             + bytes(bool(flags.get(f)) for f in ("device", "no_discard", "volatile", "read_only")))
 
 
-def launch(name="web1", launch_id=7, kernel=True):
+def launch(name="web1", launch_id=7, kernel=True, volume=False, iso=""):
     s = fr.string
     return (s(name) + struct.pack("=Q", launch_id) + s(name) + s("12345678-1234-4234-8234-123456789abc")
-            + s("52:54:00:12:34:56") + b"\1" + s("http://10.0.2.2:10200") + s(TOKEN) + b"\0"
-            + struct.pack("=IQBB", 1, 128 << 20, 0, 0) + s("img") + struct.pack("=B", 0) + disk() + struct.pack("=IBB", 0, kernel, 0)
-            + s("console=ttyS0") + struct.pack("=B", 0) + s("") + s("user") + struct.pack("=BH", 0, 0))
+            + s("52:54:00:12:34:56") + b"\1" + s("http://10.0.2.2:10200") + s(TOKEN) + bytes([volume])
+            + struct.pack("=IQBB", 1, 128 << 20, 0, 0) + s("img") + struct.pack("=B", 0) + disk()
+            + struct.pack("=IBB", 0, kernel, 0) + s("console=ttyS0") + bytes([bool(iso)]) + s(iso) + b"\0"
+            + struct.pack("=B", 0) + s("") + s("user") + struct.pack("=BH", 0, 0))
 
 
 def ref(name="web1", launch_id=0):
@@ -250,6 +252,60 @@ def test_what_qemu_gets(rig):
     assert f"s=http://10.0.2.2:10200/web1/{TOKEN}/".encode() in blob
     assert oct((rig.state / "instances/web1/smbios.bin").stat().st_mode & 0o777) == "0o600"
     assert os.access(rig.state / "instances/web1/vm.sh", os.X_OK)
+
+
+def test_volume_and_image_are_handed_over_as_descriptors(rig, tmp_path):
+    iso = tmp_path / "a.iso"
+    iso.write_bytes(b"image")
+    volume = rig.state / "instances/web1/seed.iso"
+    volume.write_bytes(b"secret")
+    volume.chmod(0o600)
+    rig.qemus.add(launched(rig.ask(LAUNCH, launch(volume=True, iso=str(iso)), LAUNCHED))[2])
+    until("QEMU runs", lambda: "reason" in rig.file("web1", "qemu.log"))
+    with open("/tmp/" + rig.notes) as f:
+        notes = f.read()
+    assert str(volume) + "\n" in notes + "\n" and str(iso) + "\n" in notes + "\n"
+    assert "virtio-blk-pci,id=seed0" in notes and "ide-cd,bus=ide.0,id=cdrom0,drive=cdrom" in notes
+
+
+def medium(rig, path):
+    """(kind of error, words, what the descriptor gives)."""
+    rig.serial += 1
+    rig.chan.send(MEDIUM_GET, fr.string("web1") + fr.string(str(path)), rig.serial)
+    payload = rig.expect(MEDIUM, ident=rig.serial)
+    _, _, kind, words = error(payload)
+    return kind, words
+
+
+def test_media_of_a_user(rig, tmp_path):
+    iso = tmp_path / "a.iso"
+    iso.write_bytes(b"image")
+    assert medium(rig, iso) == (0, "")
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "empty").touch()
+    for path, words in ((tmp_path / "no.iso", "No such file"), (tmp_path, "no plain file"),
+                        (tmp_path / "fifo", "no plain file"), (tmp_path / "empty", "is empty")):
+        kind, said = medium(rig, path)
+        assert kind != 0 and words in said, said
+
+
+def test_media_of_root_lie_where_root_says(make, tmp_path):
+    allowed, other = tmp_path / "isos", tmp_path / "isos-other"
+    for directory in (allowed, other):
+        directory.mkdir()
+        (directory / "a.iso").write_bytes(b"image")
+    (allowed / "out.iso").symlink_to(other / "a.iso")
+    rig = make(roost__mode="system", launch__media_directory=str(allowed), launch__run_as="")
+    assert medium(rig, allowed / "a.iso") == (0, "")
+    for path in (other / "a.iso", "/etc/shadow", allowed / "out.iso"):
+        kind, said = medium(rig, path)
+        assert kind != 0 and ("media-directory" in said or "below" in said), said
+
+
+def test_media_of_root_by_default_nowhere(make, tmp_path):
+    (tmp_path / "a.iso").write_bytes(b"image")
+    kind, said = medium(make(roost__mode="system", launch__run_as=""), tmp_path / "a.iso")
+    assert kind != 0 and "[launch] media-directory" in said
 
 
 def test_no_second_qemu(rig):

@@ -84,10 +84,78 @@ static void test_seed(void **state)
     has_not(&b, "type=1");
 }
 
+static void test_cdrom(void **state)
+{
+    (void)state;
+    struct launch l = launch();
+    auto_buf struct buf empty = BUF_INIT;
+    auto_buf struct buf full = BUF_INIT;
+    auto_buf struct buf virt = BUF_INIT;
+
+    l.media.cdrom = true;
+    struct qemu_place p = place(&l);
+    assert_int_equal(p.fd[QEMU_CDROM], -1);
+    render(&l, &p, &empty);
+    has(&empty, "ide-cd,bus=ide.0,id=cdrom0,bootindex=2\n");
+    has(&empty, "drive=disk,bootindex=1\n");
+    has_not(&empty, "node-name=cdrom");
+
+    strcpy(l.media.iso, "/isos/a,b.iso");
+    p = place(&l);
+    render(&l, &p, &full);
+    has(&full, "driver=raw,node-name=cdrom,file=cdrom-file,read-only=on\n");
+    has(&full, "ide-cd,bus=ide.0,id=cdrom0,drive=cdrom,bootindex=2\n");
+    has_not(&full, "/isos");
+
+    p.fd[QEMU_CDROM] = -1;
+    p.path[QEMU_CDROM] = l.media.iso;
+    render(&l, &p, &virt);
+    has(&virt, "filename=/isos/a,,b.iso,read-only=on\n");
+}
+
+/* The first device, then what else there is; the network is not waited for unless it is asked for,
+ * and a kernel of the image's would come before all. */
+static void test_boot(void **state)
+{
+    (void)state;
+    struct launch l = launch();
+    auto_buf struct buf disk = BUF_INIT;
+    auto_buf struct buf cdrom = BUF_INIT;
+    auto_buf struct buf network = BUF_INIT;
+
+    l.has_kernel = l.has_initrd = true;
+    strcpy(l.cmdline, "quiet");
+    struct qemu_place p = place(&l);
+    render(&l, &p, &disk);
+    has(&disk, "-kernel\n");
+    has(&disk, "romfile=\n");
+    has_not(&disk, "bootindex");
+
+    l.media = (struct media){ .cdrom = true, .boot = BOOT_CDROM };
+    p = place(&l);
+    assert_int_equal(p.fd[QEMU_KERNEL], -1);
+    render(&l, &p, &cdrom);
+    has(&cdrom, "ide-cd,bus=ide.0,id=cdrom0,bootindex=1\n");
+    has(&cdrom, "drive=disk,bootindex=2\n");
+    has(&cdrom, "romfile=\n");
+    has_not(&cdrom, "-kernel");
+    has_not(&cdrom, "-append");
+
+    l.media = (struct media){ .boot = BOOT_NETWORK };
+    l.image_format = DISK_NONE; /* nothing but the network has to boot */
+    p = place(&l);
+    render(&l, &p, &network);
+    has(&network, "mac=52:54:00:aa:bb:cc,bootindex=1\n");
+    has_not(&network, "romfile");
+    has_not(&network, "-kernel");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_seed),
+        cmocka_unit_test(test_cdrom),
+        cmocka_unit_test(test_boot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
