@@ -129,6 +129,37 @@ static void wrong_iid(struct core *c, struct guest *g, const struct caller *who,
     alarm(c, g, who, EV_WRONG_ID, text);
 }
 
+int core_home_asked(struct core *c, struct guest *g, const struct homecoming *h, struct err *e)
+{
+    static struct guest_keys keys;
+    enum keys_are are = compare(c, g, h, &keys, e);
+    bool first = !g->standing.ever_home || are == KEYS_NEW;
+    char names[64];
+
+    if (are == KEYS_ERROR || core_write(c, true, e) < 0)
+        return -1;
+    if (are == KEYS_DIFFER)
+        return core_event(c, g, EV_KEY_MISMATCH, "roost", e,
+                          "its sshd shows other host keys than are on record; the old ones stay. If "
+                          "the guest was reinstalled, rebuild it") < 0 ||
+                       core_guest_save(c, g, e) < 0
+                   ? -1
+                   : 1;
+    key_names(h, names);
+    seal(c, g);
+    g->standing.note[0] = '\0';
+    if ((are == KEYS_NEW && store_keys_put(c->store, g->id, &keys, e) < 0) ||
+        core_event(c, g, first ? EV_HOMED : EV_HOMED_AGAIN, "roost", e,
+                   "host keys %s, as its sshd showed them%s", names,
+                   first ? ": trust on first use" : "") < 0 ||
+        core_guest_save(c, g, e) < 0) {
+        store_spoil(c->store, e);
+        return -1;
+    }
+    c->homed++;
+    return 0;
+}
+
 static uint16_t welcome(struct core *c, struct guest *g, const struct guest_post *m)
 {
     static struct homecoming h; /* 12 KiB each: not on the stack of every call */

@@ -69,6 +69,10 @@ struct machine {
     bool stop_forced;
     char stop_how[64];
 
+    struct child *scan; /* core_keyscan.c: ssh-keyscan at work */
+    struct loop_timer *scan_timer;
+    bool forward_known; /* to its SSH, of this QEMU */
+
     struct child *disk;    /* qemu-img at work */
     struct disk_job *jobs; /* what it has to do, the first is under way */
     void (*disk_done)(struct machine *m, const struct err *err);
@@ -119,6 +123,11 @@ bool bootloop_verdict(struct core *c, int64_t id, char *out, size_t size);
  * first seed. */
 void ended_at_once(struct core *c, const struct guest *g, enum event_kind *k, char *text,
                    size_t size);
+
+/* --- core_keyscan.c --- */
+/* It runs, and may be one that has to be asked for its host keys: until it is home. */
+void keyscan_begin(struct machine *m);
+void keyscan_end(struct machine *m);
 
 /* --- core_medium.c --- */
 /* roostd's answer; the descriptor stays the caller's. */

@@ -118,6 +118,7 @@ struct core {
     struct hostfiles *hostfiles; /* core_hosts.c: reservations as dnsmasq reads them */
     struct autostart *autostart; /* core_autostart.c: who starts with the host; NULL: all did */
     struct machine *machines; /* list */
+    unsigned n_scans;         /* core_keyscan.c: children at work */
     struct medium *mediums;   /* core_medium.c: CD-ROMs that are being changed */
     size_t n_machines;
     struct memory memory;
@@ -235,6 +236,10 @@ bool core_token_moved(struct core *c, enum token_purpose p, const struct guest *
 void core_seed_get(struct core *c, uint32_t id, const struct seed_get *m);
 void core_served(struct core *c, const struct served *m);
 void core_home(struct core *c, uint32_t id, const struct guest_post *m);
+/* The host keys that its sshd showed when it was asked: 0 home by them, 1 others are on record, which
+ * is an alarm. */
+struct homecoming;
+int core_home_asked(struct core *c, struct guest *g, const struct homecoming *h, struct err *e);
 void core_report(struct core *c, const struct guest_post *m);
 /* Renders and stores an instance's documents; inside a transaction. */
 int core_render(struct core *c, int64_t id, struct err *e);

@@ -20,6 +20,7 @@ static void learn_forward(struct machine *m, unsigned port)
     struct guest g;
     struct err e;
 
+    m->forward_known = true;
     if (store_guest_by_id(c->store, m->id, &g, &e) < 0 ||
         (ip_equal(&g.address.ip, &at.ip) && g.address.port == port))
         return;
@@ -118,6 +119,7 @@ static void on_ready(const struct err *err, void *arg)
 
     (void)err; /* a failure comes as the end */
     m->qmp_ready = m->watched = true;
+    keyscan_begin(m);
     if (m->user_network && qmp_hmp(m->qmp, forward_seen, m, &e, "info usernet") < 0)
         core_fault(m->c, "instance %s: %s", m->name.s, e.text);
 }
@@ -167,6 +169,7 @@ static void record_restart(struct machine *m)
         core_event(c, &g, EV_RESTARTED, "guest", &e, "the guest rebooted itself") < 0 ||
         core_guest_save(c, &g, &e) < 0)
         core_fault(c, "instance %s: %s", m->name.s, e.text);
+    keyscan_begin(m);
 }
 
 static void on_restart(struct machine *m)

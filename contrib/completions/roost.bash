@@ -21,7 +21,7 @@ _roost() {
         next='--file --dry-run --prune --destroy-disks --yes'
         ;;
     'instance create '*)
-        next='--external --tag --uuid --serial --mac --image --network --identity --group --address --cpus --memory --disk --disk-bus --cache --volatile --add-disk --bootstrapper --user-data --domain --autostart --count --start --wait --timeout --dry-run'
+        next='--external --tag --uuid --serial --mac --image --network --identity --group --address --cpus --memory --disk --disk-bus --cache --volatile --add-disk --bootstrapper --cdrom --boot --user-data --domain --autostart --count --start --wait --timeout --dry-run'
         ;;
     'instance list '*)
         next='--group --state --sort --columns'
@@ -32,7 +32,7 @@ _roost() {
         names=instance
         ;;
     'instance modify '*)
-        next='--image --network --identity --group --address --cpus --memory --disk --disk-bus --cache --volatile --add-disk --remove-disk --bootstrapper --user-data --domain --autostart --unset --dry-run'
+        next='--image --network --identity --group --address --cpus --memory --disk --disk-bus --cache --volatile --add-disk --remove-disk --bootstrapper --cdrom --boot --user-data --domain --autostart --unset --dry-run'
         names=instance
         ;;
     'instance rename '*)
