@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "seeds/gunzip.h"
+#include "seeds/mime.h"
 
 #define FINDINGS_MAX 16
 #define NAME_SHOWN   60
@@ -124,42 +125,62 @@ static bool is_one(const char *s, size_t len, const char *word)
     return strlen(word) == len && memcmp(s, word, len) == 0;
 }
 
-/* `s` stands behind "ds.meta_data." in an expression that ends at `end`. */
+/* One step of a path: .NAME, ['NAME'] or ["NAME"]. Its name, *at behind it; NULL: no further step that
+ * can be read. */
+static const char *step(const char **at, const char *end, size_t *ret_len)
+{
+    const char *s = *at;
+    bool quoted = end - s > 2 && s[0] == '[' && (s[1] == '\'' || s[1] == '"');
+
+    if (!quoted && (s >= end || *s != '.'))
+        return NULL;
+    const char *name = s + (quoted ? 2 : 1);
+    *ret_len = name_len(name, (size_t)(end - name));
+    s = name + *ret_len;
+    if (!*ret_len || (quoted && (end - s < 2 || s[1] != ']')))
+        return NULL;
+    *at = s + (quoted ? 2 : 0);
+    return name;
+}
+
+/* `s` stands behind "ds.meta_data" in an expression that ends at `end`. */
 static void variable(struct lint *l, const char *s, const char *end)
 {
-    static const char *const own[] = { "instance_id", "local_hostname" };
-    size_t n = name_len(s, (size_t)(end - s));
-    char name[NAME_SHOWN + 1];
+    /* The last on a volume only. */
+    static const char *const own[] = { "instance_id", "local_hostname", "dsmode" };
+    size_t n;
+    const char *name = step(&s, end, &n);
 
-    for (size_t i = 0; i < ARRAY_SIZE(own); i++)
-        if (is_one(s, n, own[i]))
+    for (size_t i = 0; name && i < ARRAY_SIZE(own); i++)
+        if (is_one(name, n, own[i]))
             return;
-    if (is_one(s, n, "roost") && s + n < end && s[n] == '.') {
-        s += n + 1;
-        n = name_len(s, (size_t)(end - s));
-        snprintf(name, sizeof name, "%.*s", (int)(n < NAME_SHOWN ? n : NAME_SHOWN), s);
-        if (!json_object_get(l->vars, name))
-            say(l, "line %u: the variable %s is used but not set: say it under vars", line_of(l, s),
-                name);
+    if (!name)
+        return;
+    if (!is_one(name, n, "roost")) {
+        say(l, "line %u: meta-data has no %.*s: what stands under vars is ds.meta_data.roost.NAME",
+            line_of(l, name), (int)(n < NAME_SHOWN ? n : NAME_SHOWN), name);
         return;
     }
-    snprintf(name, sizeof name, "%.*s", (int)(n < NAME_SHOWN ? n : NAME_SHOWN), s);
-    if (!is_one(s, n, "roost"))
-        say(l, "line %u: meta-data has no %s: what stands under vars is ds.meta_data.roost.NAME",
-            line_of(l, s), name);
+    if (!(name = step(&s, end, &n)))
+        return;
+    auto_free char *key = strndup(name, n);
+    if (key && !json_object_get(l->vars, key))
+        say(l, "line %u: the variable %.*s is used but not set: say it under vars",
+            line_of(l, name), (int)(n < NAME_SHOWN ? n : NAME_SHOWN), name);
 }
 
 static void expression(struct lint *l, const char *s, const char *end)
 {
-    static const char root[] = "ds.meta_data.";
+    static const char *const roots[] = { "ds.meta_data", "ds['meta_data']", "ds[\"meta_data\"]" };
 
     if (memmem(s, (size_t)(end - s), "default", 7) ||
         memmem(s, (size_t)(end - s), "is defined", 10))
         return;
-    while ((s = memmem(s, (size_t)(end - s), root, sizeof root - 1))) {
-        s += sizeof root - 1;
-        variable(l, s, end);
-    }
+    for (size_t i = 0; i < ARRAY_SIZE(roots); i++)
+        for (const char *at = s; (at = memmem(at, (size_t)(end - at), roots[i], strlen(roots[i])));) {
+            at += strlen(roots[i]);
+            variable(l, at, end);
+        }
 }
 
 /* Each {{ and {% with its end. */
@@ -195,15 +216,51 @@ static void jinja(struct lint *l)
             line_of(l, at));
 }
 
+static void document(struct lint *l)
+{
+    header(l);
+    words(l);
+    jinja(l);
+}
+
+/* --- parts of a MIME document --- */
+
+struct parts {
+    struct lint *whole;
+    unsigned number;
+};
+
+static void in_part(const char *text, void *arg)
+{
+    const struct parts *p = arg;
+
+    say(p->whole, "part %u, %s", p->number, text);
+}
+
+static int part(const char *type, const char *data, size_t len, void *arg, struct err *e)
+{
+    struct parts *p = arg;
+    struct lint l = { data, len, p->whole->vars, in_part, p, 0 };
+
+    (void)type;
+    (void)e;
+    p->number++;
+    if (len && !gzip_is(data, len))
+        document(&l);
+    return 0;
+}
+
 void lint_user_data(const char *data, size_t len, const json_t *vars, lint_fn *fn, void *arg)
 {
     struct lint l = { data, len, vars, fn, arg, 0 };
+    struct parts parts = { &l, 0 };
 
     if (!len || gzip_is(data, len))
         return;
-    header(&l);
-    words(&l);
-    jinja(&l);
+    if (mime_is(data, len))
+        (void)mime_walk(data, len, part, &parts, NULL); /* what it cannot read it passes over */
+    else
+        document(&l);
 }
 
 void lint_network_config(const char *data, size_t len, lint_fn *fn, void *arg)

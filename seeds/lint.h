@@ -10,8 +10,8 @@
 typedef void lint_fn(const char *text, void *arg);
 
 /* `vars` are what stands under roost: in meta-data (an object, NULL: none), for
- * {{ ds.meta_data.roost.NAME }} that is used but not set. What is gzipped is not looked into. At
- * most 16 findings. */
+ * {{ ds.meta_data.roost.NAME }} that is used but not set. What is gzipped is not looked into, the
+ * parts of a MIME document are ("part 2, line 3: …"). At most 16 findings. */
 void lint_user_data(const char *data, size_t len, const json_t *vars, lint_fn *fn, void *arg);
 /* The same for a network-config: what newer clients warn of or drop. */
 void lint_network_config(const char *data, size_t len, lint_fn *fn, void *arg);

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
-#include "seeds/homecoming.h"
+#include "seeds/keyscan.h"
 #include "server/core_machine.h"
 #include "server/core_network.h"
 
@@ -34,38 +34,6 @@ static bool is_mute(struct core *c, const struct machine *m)
 }
 
 /* ---- the answer ---- */
-
-/* "HOST ALGORITHM BASE64": a key of a kind that sshds no longer have, or a second one of a kind, is
- * no reason not to know the others. */
-static void take_line(const char *line, size_t len, struct homecoming *h)
-{
-    const char *key = memchr(line, ' ', len);
-    struct hostkey k;
-
-    if (!len || line[0] == '#' || !key)
-        return;
-    key++;
-    if (hostkey_parse(key, len - (size_t)(key - line), &k, NULL) < 0 || h->has[k.type])
-        return;
-    h->has[k.type] = true;
-    hostkey_copy(&h->keys[k.type], &k);
-}
-
-static bool take_keys(const struct buf *text, struct homecoming *h)
-{
-    const char *s = buf_str(text), *end = s + text->len;
-
-    memset(h, 0, sizeof *h);
-    while (s < end) {
-        const char *nl = memchr(s, '\n', (size_t)(end - s)), *stop = nl ? nl : end;
-        take_line(s, (size_t)(stop - s), h);
-        s = stop + 1;
-    }
-    for (int t = 0; t < HOSTKEY_TYPES; t++)
-        if (h->has[t])
-            return true;
-    return false;
-}
 
 /* Where its sshd is. A forward counts when this QEMU has it: the port of an earlier run may be
  * somebody else's by now. Who is told its address by a volume has no lease. */
@@ -102,7 +70,7 @@ static void asked(const struct spawn_exit *x, void *arg)
     m->scan = NULL;
     c->n_scans--;
     again(m);
-    if (!take_keys(x->out, &h) || store_guest_by_id(c->store, m->id, &g, &e) < 0 ||
+    if (!keyscan_parse(buf_str(x->out), x->out->len, &h) || store_guest_by_id(c->store, m->id, &g, &e) < 0 ||
         g.standing.phase != PHASE_LAUNCHED || !find(m, &g, &at))
         return;
     r = core_home_asked(c, &g, &h, &e);

@@ -4,14 +4,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "seeds/lint.h"
 #include "seeds/userdata.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void finding(const char *text, void *arg)
+{
+    unsigned *n = arg;
+
+    if (!*text || ++*n > 16)
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct userdata_facts f;
+    unsigned found = 0;
 
+    lint_user_data((const char *)data, size, NULL, finding, &found);
     if (userdata_inspect((const char *)data, size, &f, NULL) < 0)
         return 0;
     /* What roost cannot see may hold a phone_home: it must count on that. */

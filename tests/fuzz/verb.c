@@ -33,6 +33,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 'v':
         ROUND(verb_ref);
         break;
+    case 'm':
+        ROUND(medium_get);
+        break;
     case 'd':
         ROUND(launched);
         break;

@@ -195,3 +195,12 @@ def test_why_not_seedfrom(server, tmp_path, monkeypatch):
     meta.write_text(meta.read_text() + f"seedfrom: {Guest(server, 'vol').seed_url()}\n")
     with pytest.raises(sources.DataSourceNotFoundException):
         machine.local()
+
+
+@pytest.mark.parametrize("bootstrapper", ["drive", "drive-network"])
+def test_variables_by_cloud_inits_own_jinja(server, tmp_path, monkeypatch, bootstrapper):
+    machine = boot(server, tmp_path, monkeypatch, bootstrapper, vars={"app": "shop", "ports": [80, 443]}, **{
+        "user-data": "## template: jinja\n#cloud-config\nruncmd: [[touch, \"/{{ ds.meta_data.roost.app }}-"
+                     "{{ ds.meta_data.roost.ports[1] }}\"]]\n"})
+    machine.local()
+    assert machine.network()["runcmd"] == [["touch", "/shop-443"]]

@@ -40,6 +40,14 @@ static const struct {
       "line 3: the variable list is used" },
     { J "x: {{ ds.meta_data.app }}\n", "line 3: meta-data has no app" },
     { J "x: {{ ds.meta_data.app\n", "line 3: {{ without }}" },
+    { J "x: {{ ds.meta_data['roost']['ap'] }}\n", "line 3: the variable ap is used" },
+    { J "x: {{ ds['meta_data'].roost[\"ap\"] }}\n", "line 3: the variable ap is used" },
+    { J "x: {{ ds['meta_data']['roost']['app'] }} {{ ds.meta_data.roost[i] }}\n", "" },
+    { J "x: {{ ds.meta_data.dsmode }} {{ ds.meta_data }} {{ ds.meta_data['roost }}\n", "" },
+    { "Content-Type: multipart/mixed; boundary=\"b\"\nMIME-Version: 1.0\n\n"
+      "--b\nContent-Type: text/cloud-config\n\n" C "a: 1\n"
+      "--b\nContent-Type: text/jinja2\n\n" J "x: {{ ds.meta_data.roost.ap }}\n--b--\n",
+      "part 2, line 3: the variable ap is used" },
     { J "{% if x\n", "line 3: {% without %}" },
     { "\x1f\x8b\x08 {{ $INSTANCE_ID.", "" },
 };
