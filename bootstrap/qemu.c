@@ -19,7 +19,7 @@ static const char *const file_names[QEMU_FILES] = {
     [QEMU_VARS] = "firmware-variables",
     [QEMU_CONSOLE] = "console-log",
     [QEMU_LOCK] = "lock",
-    [QEMU_TAP] = "tap",
+    [QEMU_TAP] = "tap", "tap", "tap", "tap", "tap", "tap", "tap", "tap",
     [QEMU_SEED] = "seed",
     [QEMU_CDROM] = "cdrom",
 };
@@ -87,8 +87,30 @@ static bool needs_disk(const struct launch *l, enum qemu_file f)
     return d && (!is_top(f) || d->throw_away);
 }
 
+static bool is_tap(enum qemu_file f)
+{
+    return f >= QEMU_TAP && f <= QEMU_TAP_LAST;
+}
+
+/* Has the guest a card that wants this descriptor? */
+static bool has_tap(const struct launch *l, enum qemu_file f)
+{
+    int other = (int)f - QEMU_TAP - 1;
+    return other < 0 ? l->tap : other < l->n_nics && l->nics[other].tap;
+}
+
+static bool has_taps(const struct launch *l)
+{
+    for (int f = QEMU_TAP; f <= QEMU_TAP_LAST; f++)
+        if (has_tap(l, (enum qemu_file)f))
+            return true;
+    return false;
+}
+
 bool qemu_needs(const struct launch *l, enum qemu_file f)
 {
+    if (is_tap(f))
+        return has_tap(l, f);
     switch (f) {
     case QEMU_DISK:
     case QEMU_DRIVE0 ... QEMU_DRIVE_LAST:
@@ -115,7 +137,7 @@ bool qemu_needs(const struct launch *l, enum qemu_file f)
     case QEMU_LOCK:
         return true;
     case QEMU_TAP:
-        return l->tap;
+    case QEMU_TAP_LAST:
     case QEMU_FILES:
         break;
     }
@@ -155,7 +177,7 @@ static int check_launch(const struct launch *l, struct err *e)
  * is never named here. */
 static bool is_wanted(const struct launch *l, const struct qemu_place *p, enum qemu_file f)
 {
-    if (f == QEMU_LOCK || ((f == QEMU_CONSOLE || f == QEMU_TAP) && !p->qmp_socket))
+    if (f == QEMU_LOCK || ((f == QEMU_CONSOLE || is_tap(f)) && !p->qmp_socket))
         return false;
     return qemu_needs(l, f);
 }
@@ -174,9 +196,10 @@ static int check_place(const struct launch *l, const struct qemu_place *p, struc
             return err_set(e, ERR_INVALID, "instance %s: %s is given %s", l->instance.s,
                            file_name((enum qemu_file)f), by_path ? "twice, by path and by descriptor" : "nowhere");
     }
-    if (p->path[QEMU_TAP])
-        return err_set(e, ERR_INVALID, "instance %s: a tap has no path", l->instance.s);
-    if (l->tap && !p->qmp_socket && !p->tap_scripts)
+    for (int f = QEMU_TAP; f <= QEMU_TAP_LAST; f++)
+        if (p->path[f])
+            return err_set(e, ERR_INVALID, "instance %s: a tap has no path", l->instance.s);
+    if (has_taps(l) && !p->qmp_socket && !p->tap_scripts)
         return err_set(e, ERR_INVALID, "instance %s: no qemu-ifup for its tap", l->instance.s);
     return 0;
 }
@@ -217,7 +240,8 @@ void qemu_put_file(struct buf *b, const struct qemu_place *p, enum qemu_file f)
 static void add_descriptors(struct render *r)
 {
     for (int f = 0; f < QEMU_FILES; f++) {
-        if (!is_wanted(r->l, r->p, (enum qemu_file)f) || r->p->fd[f] < 0 || f == QEMU_TAP ||
+        if (!is_wanted(r->l, r->p, (enum qemu_file)f) || r->p->fd[f] < 0 ||
+            is_tap((enum qemu_file)f) ||
             by_plain_open((enum qemu_file)f))
             continue;
         argv_add(r->out, "-add-fd");
@@ -239,7 +263,7 @@ static void add_process(struct render *r)
      * becomes has no capability. */
     argv_add(r->out, "-sandbox");
     /* Where QEMU makes its tap itself, it runs qemu-ifup and qemu-ifdown. */
-    bool scripts = r->l->tap && !r->p->qmp_socket;
+    bool scripts = has_taps(r->l) && !r->p->qmp_socket;
     argv_addf(r->out, "on,obsolete=deny,%s%sresourcecontrol=deny",
               r->p->run_as ? "" : "elevateprivileges=deny,", scripts ? "" : "spawn=deny,");
     if (r->p->run_as)

@@ -19,7 +19,10 @@ enum qemu_file {
     QEMU_VARS,    /* firmware variables, the guest's own */
     QEMU_CONSOLE, /* console log, append */
     QEMU_LOCK,    /* instance.lock: only inherited, never named */
-    QEMU_TAP,     /* a launch with `tap`: a tap's descriptor, never a path; vm.sh makes its own */
+    /* A launch with `tap`: a tap's descriptor, never a path; vm.sh makes its own. Those of its further
+     * cards follow it. */
+    QEMU_TAP,
+    QEMU_TAP_LAST = QEMU_TAP + NICS_OTHER,
     QEMU_SEED,    /* the seed's volume, read-only */
     /* The other disks by their place in the launch, then what takes the writes of volatile ones. */
     QEMU_DRIVE0,
@@ -39,7 +42,7 @@ struct qemu_place {
     int fd[QEMU_FILES];           /* number inside the child, -1: not by descriptor */
     const char *qmp_socket;       /* NULL: monitor and serial are the terminal's (vm.sh) */
     const char *console_socket;
-    const char *tap_scripts; /* vm.sh: directory with the network's qemu-ifup and qemu-ifdown */
+    const char *tap_scripts; /* vm.sh: above the networks' directories with their qemu-ifup, qemu-ifdown */
     const char *run_as;      /* user for -runas, NULL: none */
     unsigned tcg_tb_mib;     /* translation buffer under TCG */
 };

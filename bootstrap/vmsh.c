@@ -57,16 +57,29 @@ static void put_place(struct buf *out, const char *directory)
     buf_puts(out, "\n\n");
 }
 
+/* A network that it is on by a tap; NULL: none. */
+static const struct name *tap_network(const struct launch *l)
+{
+    if (l->tap)
+        return &l->network;
+    for (int i = 0; i < l->n_nics; i++)
+        if (l->nics[i].tap)
+            return &l->nics[i].network;
+    return NULL;
+}
+
 static void put_head(struct buf *out, const struct launch *l, const char *directory)
 {
+    const struct name *network = tap_network(l);
+
     buf_printf(out, head, l->instance.s);
-    if (l->tap)
-        buf_printf(out, about_tap, l->network.s);
-    else
+    if (!l->tap)
         buf_puts(out, about_user);
+    if (network)
+        buf_printf(out, about_tap, network->s);
     put_place(out, directory);
-    if (l->tap)
-        buf_printf(out, root, l->instance.s, l->network.s);
+    if (network)
+        buf_printf(out, root, l->instance.s, network->s);
     const struct platform *m = platform_of(l->arch);
     buf_printf(out, start, l->instance.s, l->instance.s, m->uname, m->uname, m->tcg_cpu);
 }
@@ -134,7 +147,6 @@ int vmsh_render(const struct launch *l, const char *binary, const char *firmware
     char kernel[PATH_SIZE];
     char initrd[PATH_SIZE];
     char base[PATH_SIZE];
-    char scripts[PATH_SIZE];
     auto_argv struct argv a = ARGV_INIT;
     char names[2 * DRIVES_MAX + 2][DRIVE_NAME_SIZE];
     struct qemu_place p;
@@ -143,9 +155,8 @@ int vmsh_render(const struct launch *l, const char *binary, const char *firmware
     snprintf(kernel, sizeof(kernel), "%s/" FILE_IMAGE_KERNEL, buf_str(&dir));
     snprintf(initrd, sizeof(initrd), "%s/" FILE_IMAGE_INITRD, buf_str(&dir));
     snprintf(base, sizeof(base), "%s/" FILE_IMAGE_DISK, buf_str(&dir));
-    snprintf(scripts, sizeof(scripts), "../../" DIR_NETWORKS "/%s", l->network.s);
     p.binary = binary;
-    p.tap_scripts = scripts;
+    p.tap_scripts = "../../" DIR_NETWORKS;
     p.accel = ACCEL_TCG;
     vmsh_disks(l, &p, names);
     p.path[QEMU_BASE] = base;

@@ -37,6 +37,7 @@ static void put_facts(struct table *t, const json_t *tree)
     } rows[] = {
         { "name", FORM_TEXT },        { "state", FORM_TEXT },       { "since", FORM_AGO },
         { "note", FORM_TEXT },        { "address", FORM_TEXT },     { "user", FORM_TEXT },
+        { "addresses", FORM_LIST },
         { "last-sign", FORM_TEXT },   { "last-sign-at", FORM_AGO }, { "launcher", FORM_TEXT },
         { "image", FORM_TEXT },       { "network", FORM_TEXT },     { "groups", FORM_LIST },
         { "identities", FORM_LIST },  { "ansible-user", FORM_TEXT }, { "cpus", FORM_NUMBER },
@@ -99,6 +100,21 @@ static void put_disks(struct table *t, const json_t *tree)
     }
 }
 
+static void put_nics(struct table *t, const json_t *nics)
+{
+    size_t i;
+    json_t *nic;
+
+    json_array_foreach(nics, i, nic)
+    {
+        auto_buf struct buf b = BUF_INIT;
+        buf_printf(&b, "%s %s %s", out_text(nic, "network"), out_text(nic, "mac"),
+                   out_text(nic, "address"));
+        const char *cells[] = { i ? "" : "nics", buf_str(&b) };
+        table_row(t, TINT_NONE, cells);
+    }
+}
+
 static void put_keys(struct table *t, const json_t *keys)
 {
     size_t i;
@@ -155,6 +171,7 @@ static int print_show(struct cli *c, const json_t *tree, struct err *e)
     if (t) {
         put_facts(t, tree);
         put_disks(t, tree);
+        put_nics(t, json_object_get(tree, "nics"));
         put_keys(t, json_object_get(tree, "host-keys"));
         put_paths(t, json_object_get(tree, "paths"));
     }

@@ -53,6 +53,45 @@ static json_t *list(const struct args *a, const char *option, struct err *e)
     return l;
 }
 
+/* "network=lab,address=10.0.0.5,mac=52:54:00:…", one for each. */
+static json_t *nic_of(const char *said, struct err *e)
+{
+    json_t *nic = json_object();
+
+    for (const char *p = said; nic;) {
+        size_t len = strcspn(p, ","), eq = strcspn(p, "=");
+        char key[16];
+        if (eq >= len || eq >= sizeof key || eq == 0) {
+            json_decref(nic);
+            err_set(e, ERR_INVALID,
+                    "--nic %.80s: expected network=NAME[,address=ADDRESS][,mac=MAC]", said);
+            return NULL;
+        }
+        snprintf(key, sizeof key, "%.*s", (int)eq, p);
+        json_object_set_new(nic, key, json_stringn(p + eq + 1, len - eq - 1));
+        if (!p[len])
+            return nic;
+        p += len + 1;
+    }
+    return NULL;
+}
+
+static json_t *nics(const struct args *a, const char *option, struct err *e)
+{
+    const char *said[ARGS_SAID_MAX];
+    int n = args_list(a, option, said);
+    json_t *l = json_array(), *one;
+
+    for (int i = 0; i < n; i++) {
+        if (!(one = nic_of(said[i], e))) {
+            json_decref(l);
+            return NULL;
+        }
+        json_array_append_new(l, one);
+    }
+    return l;
+}
+
 /* "0" is a number in the fleet file: a size has a unit. */
 static json_t *size(const struct args *a, const char *option, struct err *e)
 {
@@ -77,6 +116,7 @@ static const struct {
     { "identity", "identities", list },
     { "group", "groups", list },
     { "address", "address", text },
+    { "nic", "nics", nics },
     { "cpus", "cpus", number },
     { "memory", "memory", size },
     { "bootstrapper", "bootstrapper", text },

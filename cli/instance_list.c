@@ -21,7 +21,8 @@ static const struct column {
     enum form form;
 } columns[] = {
     { "name", FORM_TEXT },        { "state", FORM_TEXT },       { "since", FORM_AGO },
-    { "address", FORM_TEXT },     { "image", FORM_TEXT },       { "note", FORM_TEXT },
+    { "address", FORM_TEXT },     { "addresses", FORM_LIST },
+    { "image", FORM_TEXT },       { "note", FORM_TEXT },
     { "network", FORM_TEXT },     { "groups", FORM_LIST },      { "identities", FORM_LIST },
     { "cpus", FORM_NUMBER },      { "memory", FORM_SIZE },      { "disk", FORM_SIZE },
     { "launcher", FORM_TEXT },    { "tag", FORM_TEXT },         { "uuid", FORM_TEXT },

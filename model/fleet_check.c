@@ -63,6 +63,22 @@ static int check_address(const struct fleet_instance *i, const struct network *n
     return network_address_check(n, &i->spec.address, e) < 0 ? spot_wrap(&address, e) : 0;
 }
 
+/* Of its further cards. */
+static int check_nics(const struct fleet_instance *i, const struct network **list, int n,
+                      const struct spot *instances, struct err *e)
+{
+    const struct spot at = spot_key(instances, i->name.s), nics = spot_key(&at, "nics");
+    for (int k = 0; k < i->spec.n_nics; k++) {
+        const struct nic *nic = &i->spec.nics[k];
+        const struct spot here = spot_item(&nics, (size_t)k), address = spot_key(&here, "address");
+        const struct network key = { .name = nic->network }, *wanted = &key;
+        const struct network **found = bsearch(&wanted, list, (size_t)n, sizeof(*list), compare);
+        if (found && nic->address.family && network_address_check(*found, &nic->address, e) < 0)
+            return spot_wrap(&address, e);
+    }
+    return 0;
+}
+
 static int check_addresses(const struct fleet *f, const struct spot *root, struct err *e)
 {
     const struct spot instances = spot_key(root, "instances");
@@ -72,6 +88,8 @@ static int check_addresses(const struct fleet *f, const struct spot *root, struc
     for (int i = 0; i < f->n_instances; i++) {
         const struct fleet_instance *instance = &f->instances[i];
         const struct network key = { .name = instance->spec.network }, *wanted = &key;
+        if (check_nics(instance, list, f->n_networks, &instances, e) < 0)
+            return -1;
         if (!instance->spec.address.family)
             continue;
         const struct network **found =

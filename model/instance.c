@@ -97,6 +97,7 @@ static int drop_launching(struct spec *s, const json_t *j, const struct spot *at
     drop_disks(s);
     s->firmware_set = false;
     s->media = (struct media){ .cdrom = false };
+    s->n_nics = 0;
     s->autostart = false;
     s->autostart_order = AUTOSTART_ORDER;
     return 0;
@@ -115,6 +116,21 @@ static int check_disks(struct spec *s, const json_t *j, const struct spot *at, s
     return drives_check(s->root, s->drives, s->n_drives, e) < 0 ? spot_wrap(&disks, e) : 0;
 }
 
+/* The first card is one of them. */
+static int check_nics(const struct spec *s, const struct spot *at, struct err *e)
+{
+    const struct spot nics = spot_key(at, "nics");
+    for (int i = 0; i < s->n_nics; i++) {
+        const struct spot here = spot_item(&nics, (size_t)i);
+        if (!strcmp(s->nics[i].network.s, s->network.s))
+            return spot_bad(&here, e, "its first card is on network %s already: a guest has one card on "
+                                      "a network", s->network.s);
+        if (s->mac_set && s->nics[i].mac_set && !memcmp(&s->mac, &s->nics[i].mac, sizeof s->mac))
+            return spot_bad(&here, e, "the MAC is that of the first card");
+    }
+    return 0;
+}
+
 int spec_read_at(struct spec *s, const json_t *j, const struct spot *at, struct err *e)
 {
     const struct spot serial = spot_key(at, "serial"), boot = spot_key(at, "boot");
@@ -126,7 +142,7 @@ int spec_read_at(struct spec *s, const json_t *j, const struct spot *at, struct 
         return spot_bad(&serial, e, "is for guests that others launch (launcher: external)");
     if (s->launcher == LAUNCHER_EXTERNAL)
         return drop_launching(s, j, at, e);
-    return media_check(&s->media, e) < 0 ? spot_wrap(&boot, e) : 0;
+    return media_check(&s->media, e) < 0 ? spot_wrap(&boot, e) : check_nics(s, at, e);
 }
 
 int spec_read(struct spec *s, const json_t *j, const char *pointer, struct err *e)

@@ -13,6 +13,7 @@
 #include "model/marks.h"
 #include "model/media.h"
 #include "model/name.h"
+#include "model/nic.h"
 #include "model/tag.h"
 
 enum launcher { LAUNCHER_ROOST, LAUNCHER_EXTERNAL, LAUNCHERS };
@@ -66,6 +67,8 @@ struct spec {
     bool mac_set;     /* else computed */
     struct mac mac;
     struct ip address; /* family 0: none asked for */
+    struct nic nics[NICS_OTHER]; /* beside the one of network, mac and address */
+    int n_nics;
     bool autostart;
     unsigned autostart_order; /* lower ones first, then by name */
     char domain[DOMAIN_MAX_LEN + 1]; /* of the FQDN; "" the network's */

@@ -345,6 +345,18 @@ static enum change judge_address(const json_t *old, const json_t *new_)
                : CHANGE_RESTART;
 }
 
+READER(nics)
+{
+    struct spec *s = obj;
+    return value_nics(v, at, s->nics, &s->n_nics, e);
+}
+
+EMITTER(nics)
+{
+    const struct spec *s = obj;
+    return nics_emit(s->nics, s->n_nics);
+}
+
 READER(domain)
 {
     struct spec *s = obj;
@@ -450,6 +462,7 @@ static const struct field fields[] = {
     { ROW("memory", memory), FIELD_ROOST, CHANGE_RESTART, NULL },
     { ROW("needs", needs), 0, CHANGE_LIVE, NULL },
     { ROW("network", network), 0, CHANGE_REBUILD, NULL },
+    { ROW("nics", nics), FIELD_ROOST, CHANGE_RESTART, judge_address },
     { ROW("playbook", playbook), 0, CHANGE_LIVE, NULL },
     { ROW("serial", serial), FIELD_OWN | FIELD_FIXED, CHANGE_NONE, NULL },
     { ROW("tag", tag), FIELD_OWN | FIELD_FIXED, CHANGE_NONE, NULL },

@@ -11,7 +11,7 @@
 
 #define LAYOUT_VERSION 1
 /* Of the store: the last migration in server/store_schema.c. Backups tell it too. */
-#define STORE_SCHEMA 10
+#define STORE_SCHEMA 11
 
 #define FILE_STORE       "store.db"
 #define FILE_LOCK        "lock"

@@ -49,6 +49,7 @@ void launch_encode(const struct launch *l, struct buf *out)
     msg_put_str(out, l->network.s);
     msg_put_u8(out, l->tap);
     msg_put_u16(out, l->mtu);
+    launch_nics_encode(l->nics, l->n_nics, out);
 }
 
 static void get_drives(struct msg_cur *c, struct launch *l)
@@ -90,6 +91,7 @@ static void launch_read(struct msg_cur *c, struct launch *l, char mac[MAC_TEXT])
     msg_get_str(c, l->network.s, sizeof l->network.s);
     l->tap = msg_get_bool(c);
     l->mtu = msg_get_u16(c);
+    l->n_nics = launch_nics_decode(c, l->nics);
 }
 
 /* Who the guest is. The texts must be in their one form: what is compared later is bytes. */
@@ -174,7 +176,7 @@ static int launch_check_network(const struct launch *l, struct err *e)
         return verb_wrong("launch", "tap", e);
     if (l->mtu && (!l->tap || l->mtu < NETWORK_MTU_MIN || l->mtu > NETWORK_MTU_MAX))
         return verb_wrong("launch", "mtu", e);
-    return 0;
+    return launch_nics_check(l->nics, l->n_nics, e);
 }
 
 int launch_decode(struct msg_cur *c, struct launch *ret, struct err *e)

@@ -13,6 +13,7 @@
 #include "model/drive.h"
 #include "model/image.h"
 #include "model/media.h"
+#include "model/launch_nic.h"
 #include "model/name.h"
 #include "model/network.h"
 #include "model/seedurl.h"
@@ -51,6 +52,8 @@ struct launch {
     bool tap;     /* of roostd's, on that network's bridge; else QEMU's user network. Exactly the
                      kinds other than user have one; its name and MACs follow from `mac` */
     uint16_t mtu; /* 0: not said; with a tap only */
+    struct launch_nic nics[NICS_OTHER]; /* beside that one */
+    int n_nics;
 };
 void launch_encode(const struct launch *l, struct buf *out);
 int launch_decode(struct msg_cur *c, struct launch *ret, struct err *e); /* insists on the end */

@@ -12,7 +12,7 @@
  * same POST on every boot until it is answered; where the operator has or may have a phone_home of
  *                 his own, there is that script alone. So a first boot without one is posted twice
  * (the script's User-Agent is "roost-home"). `users` is left out without identities.
- * network-config: version 2, the interface with the instance's MAC: DHCP (by MAC, not by DUID,
+ * network-config: version 2, for each of its cards the interface with that MAC: DHCP (by MAC, not by DUID,
  * where it is not QEMU's own); where roost answers no DHCP and the range is known, the instance's
  * address with the network's gateway, nameservers and search domain. Empty for an external guest
  * whose MAC nobody told. cloud-init before 24.3, and that of Ubuntu LTS, reads it from a volume
@@ -29,12 +29,21 @@
 
 enum seal { SEAL_NO, SEAL_YES, SEAL_ALL };
 
+/* One of an instance's further cards. */
+struct seed_nic {
+    struct mac mac;
+    const struct network *network;
+    struct ip reserved; /* as below */
+};
+
 struct seed_input {
     const struct instance *instance;
     const struct network *network;
     /* roost's own choice for it, on record, never what a foreign DHCP server gave it; family 0:
      * what its spec asks for, if anything */
     struct ip reserved;
+    struct seed_nic nics[NICS_OTHER];
+    int n_nics;
     const struct identity *const *identities;
     int n_identities;
     struct userdata_facts facts; /* of instance->spec.user_data */

@@ -86,7 +86,7 @@ static int create(struct apply *a, const struct fleet_instance *f, struct err *e
     if ((f->spec.playbook.s[0] && core_playbook_named(c, e) < 0) ||
         store_instance_insert(c->store, &i, e) < 0 ||
         drive_claims_put(c, i.id, &i.spec, e) < 0 ||
-        network_reserve(c, &i, i.spec.network.s, e) < 0 ||
+        network_reserve(c, &i, i.spec.network.s, e) < 0 || core_nics_put(c, &i, e) < 0 ||
         account_give(c, i.id, &i.spec, e) < 0 || store_guest_by_id(c->store, i.id, &g, e) < 0)
         return -1;
     g.address = (struct endpoint){ .port = 0 };
@@ -111,7 +111,7 @@ static int update(struct apply *a, const struct fleet_instance *f, struct err *e
     if ((f->spec.playbook.s[0] && core_playbook_named(c, e) < 0) ||
         store_instance_set_spec(c->store, g.id, &f->spec, e) < 0 ||
         drive_claims_put(c, g.id, &f->spec, e) < 0 ||
-        network_reserve(c, &i, g.network.s, e) < 0 ||
+        network_reserve(c, &i, g.network.s, e) < 0 || core_nics_put(c, &i, e) < 0 ||
         store_guest_by_id(c->store, g.id, &g, e) < 0 ||
         core_event(c, &g, EV_CHANGED, a->who.text, e, "by apply") < 0 ||
         core_guest_save(c, &g, e) < 0 || core_render(c, g.id, e) < 0)

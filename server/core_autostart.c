@@ -158,6 +158,7 @@ static size_t count_booting(struct autostart *a)
 /* Its turn has come, and its network is up. */
 static struct starter *next(struct autostart *a)
 {
+    struct name missing;
     struct guest g;
 
     for (size_t i = 0; i < a->n; i++) {
@@ -168,7 +169,7 @@ static struct starter *next(struct autostart *a)
             machine_find(a->c, g.id)) { /* gone, or somebody was faster */
             s->turn = TURN_OVER;
             a->changed = true;
-        } else if (machine_network_ready(a->c, g.network.s)) {
+        } else if (core_nics_ready(a->c, &g, &missing)) {
             return s;
         }
     }
@@ -213,7 +214,7 @@ void autostart_network(struct core *c, const char *network, bool up)
         struct starter *s = &a->list[i];
         if (s->turn != TURN_WAITS || s->told ||
             store_guest_by_name(c->store, s->name.s, &g, NULL) < 0 ||
-            strcmp(g.network.s, network) != 0)
+            !core_nics_on(c, &g, network))
             continue;
         s->told = true;
         err_set(&e, ERR_CONFLICT, "%s", network_note(c, network));

@@ -78,16 +78,20 @@ static int find(struct core *c, const struct caller *who, struct guest *ret, str
                : find_by_address(c, who, ret, e);
 }
 
-/* On a bridge of roost's own a guest is its address: the one that is reserved for it there. (On a
+/* On a bridge of roost's own a guest is its address: the one that is reserved for one of its cards there. (On a
  * user network everybody is 127.0.0.1.) */
 static bool holds_address(struct core *c, const struct guest *g, const struct network *n,
                           const struct caller *who)
 {
     const struct network *via = network_of_listener(c, who->peer.listener);
+    struct ip other = { 0 };
     struct reserved at;
 
-    return via && strcmp(via->name.s, n->name.s) == 0 &&
-           store_reservation_of(c->store, g->id, &at, NULL) == 1 && ip_equal(&at.ip, &who->peer.ip);
+    if (via && strcmp(via->name.s, n->name.s) == 0)
+        return store_reservation_of(c->store, g->id, &at, NULL) == 1 &&
+               ip_equal(&at.ip, &who->peer.ip);
+    return via && core_nics_reserved(c, g, via->name.s, &other, NULL) == 0 && other.family &&
+           ip_equal(&other, &who->peer.ip);
 }
 
 static bool may(struct core *c, const struct caller *who, enum token_purpose purpose,

@@ -52,25 +52,31 @@ static bool is_taken(const struct ip *a, void *arg)
     return n != 0;
 }
 
-static int choose(struct core *c, const struct network *n, const struct instance *i, struct ip *ret,
-                  struct err *e)
+static int choose(struct core *c, const struct network *n, const struct name *who,
+                  const struct ip *asked, struct ip *ret, struct err *e)
 {
     struct taken t = { c, n->name.s, e, false };
 
-    if (i->spec.address.family) {
-        *ret = i->spec.address;
+    if (asked->family) {
+        *ret = *asked;
         return pool_check(n, ret, e);
     }
-    if (pool_pick(n, &i->name, is_taken, &t, ret, e) < 0)
+    if (pool_pick(n, who, is_taken, &t, ret, e) < 0)
         return -1;
     return t.failed ? -1 : 0;
 }
 
-static bool reserves(const struct network *n, const struct instance *i)
+static bool reserves(const struct network *n, const struct ip *asked)
 {
     if (!n || n->kind == NETWORK_USER)
         return false;
-    return n->cidr.ip.family && (n->dhcp || n->kind != NETWORK_BRIDGED || i->spec.address.family);
+    return n->cidr.ip.family && (n->dhcp || n->kind != NETWORK_BRIDGED || asked->family);
+}
+
+int network_choose(struct core *c, const struct network *n, const struct name *who,
+                   const struct ip *asked, struct ip *ret, struct err *e)
+{
+    return reserves(n, asked) ? choose(c, n, who, asked, ret, e) : 0;
 }
 
 /* ---- the files of a network ---- */
@@ -343,18 +349,34 @@ int network_reserve(struct core *c, const struct instance *i, const char *was_ne
 
     if (had < 0)
         return -1;
-    if (had && !moved && reserves(n, i) &&
+    if (had && !moved && reserves(n, &i->spec.address) &&
         (!i->spec.address.family || ip_equal(&i->spec.address, &was.ip)))
         return 0;
     if (had && drop(c, &was, was_network, e) < 0)
         return -1;
-    if (!reserves(n, i))
+    if (!reserves(n, &i->spec.address))
         return 0;
-    if (choose(c, n, i, &ip, e) < 0 ||
+    if (choose(c, n, &i->name, &i->spec.address, &ip, e) < 0 ||
         store_reservation_put(c->store, i->id, n->name.s, &ip, e) < 0 ||
         !(f = files_get(c, n->name.s, e)))
         return err_wrap(e, "instance %s", i->name.s);
     return note_added(f, i->id, e);
+}
+
+int network_nic_changed(struct core *c, const char *network, const struct mac *mac,
+                        const struct ip *was, struct err *e)
+{
+    const struct network *n = core_network(c, network);
+    struct hostfiles *f = n && n->kind != NETWORK_USER ? files_get(c, network, e) : NULL;
+
+    if (!n || n->kind == NETWORK_USER)
+        return 0;
+    if (!f)
+        return -1;
+    if (mac && was)
+        release(f, mac, was);
+    compact_soon(f);
+    return 0;
 }
 
 /* What was added in the transaction that is on disk now: one file for all of it. */

@@ -101,6 +101,8 @@ static int fill(struct core *c, const struct guest *g, const struct instance *i,
     l->tap = n->kind != NETWORK_USER;
     l->mtu = n->mtu;
     l->media = i->spec.media;
+    if (core_nics_launch(c, g, l, e) < 0)
+        return -1;
     snprintf(l->domain, sizeof l->domain, "%s", i->spec.domain[0] ? i->spec.domain : n->domain);
     return 0;
 }
@@ -284,6 +286,7 @@ static bool is_native(struct core *c, const struct guest *g)
 static int may_start(struct core *c, const struct guest *g, struct err *e)
 {
     struct machine *m = machine_find(c, g->id);
+    struct name missing;
 
     if (g->launcher != LAUNCHER_ROOST)
         return err_set(e, ERR_CONFLICT,
@@ -298,9 +301,9 @@ static int may_start(struct core *c, const struct guest *g, struct err *e)
         return -1;
     if (m && m->state == MACHINE_ENDED)
         return err_set(e, ERR_BUSY, "instance %s is just ending; try again", g->name.s);
-    if (!m && !machine_network_ready(c, g->network.s))
-        return err_set(e, ERR_CONFLICT, "network %s is not up: roost network up %s", g->network.s,
-                       g->network.s);
+    if (!m && !core_nics_ready(c, g, &missing))
+        return err_set(e, ERR_CONFLICT, "network %s is not up: roost network up %s", missing.s,
+                       missing.s);
     if (m)
         return err_set(e, ERR_CONFLICT, "instance %s is %s already", g->name.s,
                        m->state == MACHINE_RUNNING ? "running" : "being started");

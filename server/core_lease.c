@@ -21,7 +21,13 @@ void network_lease(struct core *c, const struct net_lease *m)
 {
     struct guest g;
     struct err e;
-    int n = store_guest_by_mac(c->store, &m->lease.mac, &g, &e);
+    int n, other = core_nic_lease(c, m, &e);
+
+    if (other < 0)
+        core_fault(c, "network %s: lease: %s", m->network.s, e.text);
+    if (other != 0)
+        return;
+    n = store_guest_by_mac(c->store, &m->lease.mac, &g, &e);
 
     if (n == 1 && strcmp(g.network.s, m->network.s))
         n = 0; /* a machine of that MAC on another network is not this guest */

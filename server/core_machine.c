@@ -1,5 +1,6 @@
 /* The QEMUs that run: the list of them, who waits for them, and what roostd tells. */
 #include "server/core_machine.h"
+#include "server/core_network.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -365,7 +366,7 @@ bool machines_on(struct core *c, const char *network, struct name *ret)
     struct guest g;
 
     for (struct machine *m = c->machines; m; m = m->next) {
-        if (store_guest_by_id(c->store, m->id, &g, NULL) < 0 || strcmp(g.network.s, network) != 0)
+        if (store_guest_by_id(c->store, m->id, &g, NULL) < 0 || !core_nics_on(c, &g, network))
             continue;
         *ret = m->name;
         return true;

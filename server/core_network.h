@@ -43,6 +43,27 @@ void network_planned(struct core *c, uint32_t id, const struct net_state *m);
 void network_done(struct core *c, uint32_t id, const struct error_msg *m);
 void network_state(struct core *c, const struct net_state *m);
 
+/* --- core_nic.c: cards of instances beside their first one --- */
+/* In the transaction of the definition: what i->spec.nics says goes on record. */
+int core_nics_put(struct core *c, const struct instance *i, struct err *e);
+int core_nics_drop(struct core *c, int64_t instance, struct err *e); /* it is removed */
+int core_nics_launch(struct core *c, const struct guest *g, struct launch *l, struct err *e);
+/* Do all of its networks stand? Else one that does not. */
+bool core_nics_ready(struct core *c, const struct guest *g, struct name *ret_missing);
+bool core_nics_on(struct core *c, const struct guest *g, const char *network); /* by any card */
+/* What is reserved for such a card there; untouched where nothing is. */
+int core_nics_reserved(struct core *c, const struct guest *g, const char *network, struct ip *ret,
+                       struct err *e);
+json_t *core_nics_json(struct store *s, const struct guest *g); /* [{network, mac, address}] */
+/* 1: the lease was one of such a card, 0 no, -1. */
+int core_nic_lease(struct core *c, const struct net_lease *m, struct err *e);
+/* --- core_hosts.c, for those: an address there (family 0: DHCP gives any), and that something
+ * changed; mac and was: what it had is released --- */
+int network_choose(struct core *c, const struct network *n, const struct name *who,
+                   const struct ip *asked, struct ip *ret, struct err *e);
+int network_nic_changed(struct core *c, const char *network, const struct mac *mac,
+                        const struct ip *was, struct err *e);
+
 /* --- core_network_address.c --- */
 /* The host's address there, where guests find roost: as defined, else as it was when the network
  * was up last. False: none is known. */

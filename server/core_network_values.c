@@ -21,6 +21,8 @@ static int forward_targets(struct core *c, const struct network *n, struct net_u
             return -1;
         if (found && cidr_contains(&n->cidr, &at.ip))
             up->forward_to[i] = at.ip;
+        else if (core_nics_reserved(c, &g, n->name.s, &up->forward_to[i], e) < 0)
+            return -1;
     }
     return 0;
 }

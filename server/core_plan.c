@@ -308,6 +308,11 @@ static int check_references(struct apply *a, const struct fleet_instance *f, str
         return err_set(e, ERR_NOT_FOUND,
                        "instance %s: network %s is neither in this file nor on record", f->name.s,
                        s->network.s);
+    for (int i = 0; i < s->n_nics; i++)
+        if (!in_fleet_network(a, s->nics[i].network.s) && !core_network(a->c, s->nics[i].network.s))
+            return err_set(e, ERR_NOT_FOUND,
+                           "instance %s: network %s is neither in this file nor on record",
+                           f->name.s, s->nics[i].network.s);
     for (int i = 0; i < s->n_identities; i++)
         if (!in_fleet_identity(a, s->identities[i].s) &&
             !on_record(a, DEF_IDENTITY, s->identities[i].s))

@@ -83,7 +83,7 @@ static void forward_added(const json_t *ret, const struct err *err, void *arg)
         forward_list(m);
         return;
     }
-    if (qmp_hmp(m->qmp, forward_any_added, m, &e, "hostfwd_add tcp:127.0.0.1:0-:%u", SSH_PORT) < 0)
+    if (qmp_hmp(m->qmp, forward_any_added, m, &e, "hostfwd_add net0 tcp:127.0.0.1:0-:%u", SSH_PORT) < 0)
         core_fault(m->c, "instance %s: %s", m->name.s, e.text);
 }
 
@@ -105,7 +105,7 @@ static void forward_seen(const json_t *ret, const struct err *err, void *arg)
                    err ? err->text : e.text);
         return;
     }
-    if (qmp_hmp(m->qmp, forward_added, m, &e, "hostfwd_add tcp:127.0.0.1:%u-:%u",
+    if (qmp_hmp(m->qmp, forward_added, m, &e, "hostfwd_add net0 tcp:127.0.0.1:%u-:%u",
                 g.address.port && ip_is_loopback(&g.address.ip) ? g.address.port : 0, SSH_PORT) < 0)
         core_fault(m->c, "instance %s: %s", m->name.s, e.text);
 }

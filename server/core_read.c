@@ -7,6 +7,7 @@
 #include "base/parse.h"
 #include "server/core_ansible.h"
 #include "server/core_machine.h"
+#include "server/core_network.h"
 #include "server/core_survey.h"
 
 #define RECENT_EVENTS 10
@@ -88,10 +89,25 @@ static void put_spec(const struct view *v, const struct spec *s, json_t *j)
     json_object_set_new(j, "user", text_or_null(login));
 }
 
+/* Of all of its cards, as far as they are known; without ports. */
+static json_t *addresses_json(const struct guest *g, const json_t *nics)
+{
+    json_t *list = json_array(), *nic, *address;
+    char ip[IP_TEXT];
+    size_t i;
+
+    if (g->address.port)
+        json_array_append_new(list, json_string(ip_format(&g->address.ip, ip)));
+    json_array_foreach((json_t *)(uintptr_t)nics, i, nic)
+        if (json_is_string(address = json_object_get(nic, "address")))
+            json_array_append(list, address);
+    return list;
+}
+
 static json_t *guest_json(const struct view *v, const struct guest *g, const struct spec *s)
 {
     char mac[MAC_TEXT], at[ENDPOINT_TEXT];
-    json_t *j = json_object();
+    json_t *j = json_object(), *nics;
 
     json_object_set_new(j, "name", json_string(g->name.s));
     json_object_set_new(j, "tag", json_string(g->tag.s));
@@ -104,6 +120,9 @@ static json_t *guest_json(const struct view *v, const struct guest *g, const str
     json_object_set_new(j, "address",
                         g->address.port ? json_string(endpoint_format(&g->address, at))
                                         : json_null());
+    nics = core_nics_json(v->store, g);
+    json_object_set_new(j, "nics", nics);
+    json_object_set_new(j, "addresses", addresses_json(g, nics));
     json_object_set_new(j, "boots", json_integer(g->boots));
     put_standing(v, g, j);
     json_object_set_new(j, "configuration", configuration_json(v, g));

@@ -73,6 +73,21 @@ static int reserved_address(struct core *c, const struct instance *i, struct ip 
     return found < 0 ? -1 : 0;
 }
 
+/* Its cards beside the first. */
+static int other_cards(struct core *c, const struct instance *i, struct seed_input *in,
+                       struct err *e)
+{
+    struct store_nic rows[NICS_OTHER];
+    int n = store_nics_of(c->store, i->id, rows, e);
+
+    for (int k = 0; k < n; k++) {
+        const struct network *on = core_network(c, rows[k].network.s);
+        if (on)
+            in->nics[in->n_nics++] = (struct seed_nic){ rows[k].mac, on, rows[k].reserved };
+    }
+    return n < 0 ? -1 : 0;
+}
+
 /* A guest that reads its seed from a volume may be on a network where it cannot find roost. */
 static bool can_post(const struct core *c, const struct spec *s, const struct network *n)
 {
@@ -105,7 +120,7 @@ int core_seed_render(struct core *c, const struct instance *i, const struct gues
     core_token(c, TOKEN_POST, g, &in.post);
     if (how == SEED_FOR_VOLUME && by == BOOTSTRAPPER_DRIVE_NETWORK)
         core_token(c, TOKEN_SEED, g, &in.seed);
-    if (reserved_address(c, i, &in.reserved, e) == 0 &&
+    if (reserved_address(c, i, &in.reserved, e) == 0 && other_cards(c, i, &in, e) == 0 &&
         userdata_inspect(i->spec.user_data, i->spec.user_data_len, &in.facts, e) == 0 &&
         accounts_load(c, &i->spec, &a, e) == 0 && accounts_add_own(c, i, &in.facts, &a, e) == 0) {
         in.identities = a.ptr;

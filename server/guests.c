@@ -207,10 +207,12 @@ static int launch(struct guests *g, const struct launch *l, struct running **ret
         return err_set(e, ERR_NOT_FOUND, "%s", g->accel.reason);
     if (guest_files_open(g, l, &f, e) < 0)
         return -1;
-    if (l->tap && (f.fd[QEMU_TAP] = nets_tap(g->nets, l, e)) < 0) {
-        guest_files_close(&f);
-        return -1;
-    }
+    for (int card = 0; card < NICS_MAX; card++)
+        if (qemu_needs(l, (enum qemu_file)(QEMU_TAP + card)) &&
+            (f.fd[QEMU_TAP + card] = nets_tap(g->nets, l, card, e)) < 0) {
+            guest_files_close(&f);
+            return -1;
+        }
     struct running *r = running_new(g, &l->instance, l->launch_id);
     int rc = r ? spawn(r, l, &f, e) : err_set(e, ERR_INTERNAL, "no memory");
     guest_files_close(&f);

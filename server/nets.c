@@ -158,22 +158,25 @@ void net_tap_alias(const struct name *network, const char *instance, char ret[TA
     snprintf(ret, TAP_ALIAS_SIZE, "roost %s %s", network->s, instance);
 }
 
-int nets_tap(struct nets *n, const struct launch *l, struct err *e)
+int nets_tap(struct nets *n, const struct launch *l, int card, struct err *e)
 {
-    struct net *t = net_find(n, &l->network);
+    const struct name *network = card ? &l->nics[card - 1].network : &l->network;
+    const struct mac *guest = card ? &l->nics[card - 1].mac : &l->mac;
+    uint16_t mtu = card ? l->nics[card - 1].mtu : l->mtu;
+    struct net *t = net_find(n, network);
     char name[IFNAME_SIZE], alias[TAP_ALIAS_SIZE];
     struct mac mac;
 
     if (!t || !t->planned)
-        return err_set(e, ERR_CONFLICT, "network %s is not up: roost network up %s", l->network.s,
-                       l->network.s);
-    network_tap(&l->mac, name);
-    network_tap_mac(&l->mac, &mac);
-    net_tap_alias(&l->network, l->instance.s, alias);
+        return err_set(e, ERR_CONFLICT, "network %s is not up: roost network up %s", network->s,
+                       network->s);
+    network_tap(guest, name);
+    network_tap_mac(guest, &mac);
+    net_tap_alias(network, l->instance.s, alias);
     if (!nets_netlink(n, e))
         return -1;
-    int fd = tap_open(n->netlink, name, &mac, t->plan.bridge, alias, l->mtu, e);
-    return fd < 0 ? err_wrap(e, "network %s", l->network.s) : fd;
+    int fd = tap_open(n->netlink, name, &mac, t->plan.bridge, alias, mtu, e);
+    return fd < 0 ? err_wrap(e, "network %s", network->s) : fd;
 }
 
 /* --- drift --------------------------------------------------------------------------------- */

@@ -35,8 +35,9 @@ int nets_reload(struct nets *n, uint32_t id, struct msg_cur *c, struct err *e); 
 int nets_release(struct nets *n, uint32_t id, struct msg_cur *c, struct err *e); /* a lease */
 int nets_check(struct nets *n, uint32_t id, struct msg_cur *c, struct err *e);   /* the doctor */
 
-/* A tap on the launch's network, for QEMU. ERR_CONFLICT: the network is not up. */
-int nets_tap(struct nets *n, const struct launch *l, struct err *e);
+/* A tap for QEMU, of a card of the launch: 0 the first, then its further ones. ERR_CONFLICT: the
+ * network is not up. */
+int nets_tap(struct nets *n, const struct launch *l, int card, struct err *e);
 
 /* Tells a new front of all seed sockets. */
 void nets_front_came(struct nets *n);

@@ -177,6 +177,23 @@ int store_trash_sum(struct store *s, int64_t *ret_n, uint64_t *ret_bytes, struct
 /* store_instance_insert() under the number that it had, with its chain of events. */
 int store_instance_restore(struct store *s, const struct instance *i, const struct guest *g,
                            struct err *e);
+/* --- cards beside the first one (store_nic.c) --- */
+struct store_nic {
+    int64_t instance;
+    int number; /* from 1; the first card is no row here */
+    struct name network;
+    struct mac mac;
+    struct ip reserved, leased; /* family 0 none */
+};
+/* ERR_CONFLICT: the MAC, or the address on that network, is another one's. */
+int store_nic_put(struct store *s, const struct store_nic *n, struct err *e);
+int store_nics_remove(struct store *s, int64_t instance, struct err *e);
+/* In order of their numbers: how many. */
+int store_nics_of(struct store *s, int64_t instance, struct store_nic ret[NICS_OTHER],
+                  struct err *e);
+int store_nic_by_mac(struct store *s, const struct mac *mac, struct store_nic *ret,
+                     struct err *e); /* 1, 0, -1 */
+int store_nic_leased(struct store *s, const struct store_nic *n, struct err *e); /* n->leased */
 
 /* --- grants (store_grant.c): who was adopted reads its seed from there until it is home --- */
 int store_grant_put(struct store *s, int64_t instance, const struct ip *ip, struct err *e);

@@ -238,6 +238,14 @@ static const char schema_10[] =
     " instance INTEGER PRIMARY KEY REFERENCES guests(id) ON DELETE CASCADE,"
     " iid TEXT NOT NULL, seed TEXT NOT NULL, post TEXT NOT NULL"
     ") STRICT;";
+/* nics: cards beside the first one, whose MAC and reservation stand in guests and reservations. */
+static const char schema_11[] =
+    "CREATE TABLE nics("
+    " instance INTEGER NOT NULL REFERENCES guests(id) ON DELETE CASCADE, number INTEGER NOT NULL,"
+    " network TEXT NOT NULL, mac BLOB NOT NULL UNIQUE, ip TEXT NOT NULL,"
+    " leased TEXT NOT NULL DEFAULT '', PRIMARY KEY(instance, number), UNIQUE(network, instance)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE UNIQUE INDEX nics_reserved ON nics(network, ip) WHERE ip <> '';";
 
 const struct migration store_migrations[] = {
     { 1, schema_1 },
@@ -250,6 +258,7 @@ const struct migration store_migrations[] = {
     { 8, schema_8 },
     { 9, schema_9 },
     { 10, schema_10 },
+    { 11, schema_11 },
 };
 const int store_migrations_n = ARRAY_SIZE(store_migrations);
 _Static_assert(ARRAY_SIZE(store_migrations) == STORE_SCHEMA, "one step per schema");

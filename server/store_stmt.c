@@ -13,6 +13,10 @@
 #define DRIVE_SELECT                                                                               \
     "SELECT instance, file, writes, format, (SELECT name FROM guests WHERE id = instance) FROM "   \
     "drive_files WHERE "
+#define NIC_RESERVED_SELECT                                                                        \
+    "SELECT r.instance, g.name, r.mac, r.ip FROM nics r JOIN guests g ON g.id = r.instance WHERE " \
+    "r.ip <> '' AND "
+#define NIC_SELECT "SELECT instance, number, network, mac, ip, leased FROM nics WHERE "
 #define RUN_SELECT                                                                                 \
     "SELECT id, state, by_hand, check_only, playbook, own, tags, actor, hosts, asked_ms, "         \
     "interruptions, started_ms, ended_ms, pid, start_time, boot_id, how, reason FROM runs WHERE "
@@ -81,11 +85,13 @@ static const char *const sql[STMTS] = {
     [S_COUNTS_ROW_SET] = "INSERT OR REPLACE INTO counts "
                          "SELECT 1, (SELECT coalesce(max(seq), 0) FROM events), ?1",
     [S_IDENTITY_TAKEN] = "SELECT 1 FROM guests WHERE uuid = ?1 UNION ALL "
-                         "SELECT 1 FROM guests WHERE mac = ?2 LIMIT 1",
+                         "SELECT 1 FROM guests WHERE mac = ?2 UNION ALL "
+                         "SELECT 1 FROM nics WHERE mac = ?2 LIMIT 1",
     [S_TAKEN_NAME] = "SELECT name FROM guests WHERE name = ?1",
     [S_TAKEN_TAG] = "SELECT name FROM guests WHERE tag = ?1",
     [S_TAKEN_UUID] = "SELECT name FROM guests WHERE uuid = ?1",
-    [S_TAKEN_MAC] = "SELECT name FROM guests WHERE mac = ?1",
+    [S_TAKEN_MAC] = "SELECT name FROM guests WHERE mac = ?1 UNION ALL SELECT name FROM guests "
+                    "WHERE id = (SELECT instance FROM nics WHERE mac = ?1)",
     [S_TAKEN_SERIAL] = "SELECT name FROM guests WHERE id = (SELECT instance FROM serials "
                        "WHERE serial = ?1)",
     [S_SPEC_GET] = "SELECT json FROM specs WHERE instance = ?1",
@@ -171,16 +177,30 @@ static const char *const sql[STMTS] = {
         "UPDATE network_ledger SET undo = l.undo FROM network_ledger l WHERE l.network = ?1 AND "
         "l.number = ?2 AND network_ledger.line = l.line AND network_ledger.network = (SELECT "
         "min(o.network) FROM network_ledger o WHERE o.line = l.line AND o.network <> ?1)",
-    [S_NETWORK_GUESTS] = "SELECT count(*) FROM guests WHERE network = ?1",
-    [S_NETWORK_GUEST] = "SELECT name FROM guests WHERE network = ?1 ORDER BY rowid LIMIT 1",
-    [S_RESERVED_COUNT] = "SELECT count(*) FROM reservations WHERE network = ?1",
+    [S_NIC_PUT] = "INSERT INTO nics(instance, number, network, mac, ip) VALUES(?1, ?2, ?3, ?4, ?5)",
+    [S_NICS_REMOVE] = "DELETE FROM nics WHERE instance = ?1",
+    [S_NIC_AFTER] = NIC_SELECT "instance = ?1 AND number > ?2 ORDER BY number LIMIT 1",
+    [S_NIC_BY_MAC] = NIC_SELECT "mac = ?1",
+    [S_NIC_LEASED] = "UPDATE nics SET leased = ?3 WHERE instance = ?1 AND number = ?2",
+    [S_NETWORK_GUESTS] = "SELECT (SELECT count(*) FROM guests WHERE network = ?1) + "
+                         "(SELECT count(*) FROM nics WHERE network = ?1)",
+    [S_NETWORK_GUEST] = "SELECT name FROM guests WHERE id = (SELECT min(id) FROM (SELECT min(id) AS id "
+                        "FROM guests WHERE network = ?1 UNION ALL SELECT min(instance) FROM nics "
+                        "WHERE network = ?1))",
+    [S_RESERVED_COUNT] = "SELECT (SELECT count(*) FROM reservations WHERE network = ?1) + "
+                         "(SELECT count(*) FROM nics WHERE network = ?1 AND ip <> '')",
     [S_RESERVE] = "INSERT INTO reservations VALUES(?1, ?2, ?3) ON CONFLICT(instance) DO UPDATE "
                   "SET network = ?2, ip = ?3",
     [S_RESERVE_REMOVE] = "DELETE FROM reservations WHERE instance = ?1",
     [S_RESERVED_OF] = RESERVED_SELECT "r.instance = ?1",
-    [S_RESERVED_AT] = RESERVED_SELECT "r.network = ?1 AND r.ip = ?2",
+    [S_RESERVED_AT] = RESERVED_SELECT "r.network = ?1 AND r.ip = ?2 UNION ALL " NIC_RESERVED_SELECT
+                                      "r.network = ?1 AND r.ip = ?2",
+    /* Each half by its own index, one row of it. */
     [S_RESERVED_AFTER] =
-        RESERVED_SELECT "r.network = ?1 AND r.instance > ?2 ORDER BY r.instance LIMIT 1",
+        "SELECT * FROM (" RESERVED_SELECT
+        "r.network = ?1 AND r.instance > ?2 ORDER BY r.instance LIMIT 1) UNION ALL "
+        "SELECT * FROM (" NIC_RESERVED_SELECT
+        "r.network = ?1 AND r.instance > ?2 ORDER BY r.instance LIMIT 1) ORDER BY 1 LIMIT 1",
 
     /* Renamed, since iid and instance stand in several of them. */
     [S_JOB_GET] = "SELECT generation, state, ready, finished, resets, attempts, interruptions, "

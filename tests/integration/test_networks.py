@@ -83,11 +83,11 @@ def network(r, name="lab"):
 class Machine:
     """A namespace whose cable is a port of the network's bridge, with the instance's MAC."""
 
-    def __init__(self, host, r, name, bridge="rb-lab"):
+    def __init__(self, host, r, name, bridge="rb-lab", mac=None, label=None):
         self.host, self.roost, self.name = host, r, name
-        self.mac = r.api("GET", f"/v1/instances/{name}").json["mac"]
-        self.ns = host.lab.namespace(name)
-        host.lab.plug(host, bridge, f"port-{name}", self.ns, mac=self.mac)
+        self.mac = mac or r.api("GET", f"/v1/instances/{name}").json["mac"]
+        self.ns = host.lab.namespace(label or name)
+        host.lab.plug(host, bridge, f"port-{label or name}", self.ns, mac=self.mac)
         self.script = r.dir / f"udhcpc-{name}"
         self.script.write_text('#!/bin/sh\n[ "$1" = bound ] || exit 0\nip addr flush dev eth0\n'
                                'ip addr add "$ip/$mask" dev eth0\n'

@@ -44,6 +44,7 @@ struct test_case {
     const struct drive *root, *drives;
     uint32_t n_drives;
     enum arch arch;
+    bool nics; /* two further ones: a tap on dmz, a user network */
 };
 static const struct drive drives[] = {
     { .serial = "data", .size = 1 << 20 },
@@ -75,20 +76,26 @@ static const struct test_case tap_case = { .name = "tap",
                                            .domain = "lab.internal",
                                            .tap = true,
                                            .mtu = 1400 };
+static const struct test_case nics_case = { .name = "nics",
+                                            .format = DISK_QCOW2,
+                                            .seed = true,
+                                            .cpus = 1,
+                                            .domain = "",
+                                            .nics = true };
 static const struct test_case cases[] = {
     { "kernel-disk", ACCEL_TCG, FIRMWARE_BIOS, DISK_QCOW2, true, true, true, 1, "lab.internal",
-      false, 0, NULL, NULL, 0, ARCH_AMD64 },
-    { "bios", ACCEL_TCG, FIRMWARE_BIOS, DISK_QCOW2, false, false, true, 1, "", false, 0, NULL, NULL, 0, ARCH_AMD64 },
-    { "uefi", ACCEL_TCG, FIRMWARE_UEFI, DISK_RAW, false, false, true, 1, "", false, 0, NULL, NULL, 0, ARCH_AMD64 },
-    { "micro", ACCEL_TCG, FIRMWARE_BIOS, DISK_NONE, true, true, false, 1, "", false, 0, NULL, NULL, 0, ARCH_AMD64 },
-    { "cpus", ACCEL_TCG, FIRMWARE_BIOS, DISK_QCOW2, true, false, true, 4, "", false, 0, NULL, NULL, 0, ARCH_AMD64 },
-    { "kvm", ACCEL_KVM, FIRMWARE_BIOS, DISK_QCOW2, true, true, true, 2, "", false, 0, NULL, NULL, 0, ARCH_AMD64 },
+      false, 0, NULL, NULL, 0, ARCH_AMD64, false },
+    { "bios", ACCEL_TCG, FIRMWARE_BIOS, DISK_QCOW2, false, false, true, 1, "", false, 0, NULL, NULL, 0, ARCH_AMD64, false },
+    { "uefi", ACCEL_TCG, FIRMWARE_UEFI, DISK_RAW, false, false, true, 1, "", false, 0, NULL, NULL, 0, ARCH_AMD64, false },
+    { "micro", ACCEL_TCG, FIRMWARE_BIOS, DISK_NONE, true, true, false, 1, "", false, 0, NULL, NULL, 0, ARCH_AMD64, false },
+    { "cpus", ACCEL_TCG, FIRMWARE_BIOS, DISK_QCOW2, true, false, true, 4, "", false, 0, NULL, NULL, 0, ARCH_AMD64, false },
+    { "kvm", ACCEL_KVM, FIRMWARE_BIOS, DISK_QCOW2, true, true, true, 2, "", false, 0, NULL, NULL, 0, ARCH_AMD64, false },
     { "arm64", ACCEL_TCG, FIRMWARE_UEFI, DISK_QCOW2, false, false, true, 12, "", false, 0, NULL, NULL, 0,
-      ARCH_ARM64 },
+      ARCH_ARM64, false },
     { "arm64-kernel", ACCEL_TCG, FIRMWARE_UEFI, DISK_NONE, true, true, true, 1, "", false, 0, NULL, NULL,
-      0, ARCH_ARM64 },
+      0, ARCH_ARM64, false },
     { "arm64-kvm", ACCEL_KVM, FIRMWARE_UEFI, DISK_RAW, false, false, true, 2, "", false, 0, NULL, NULL, 0,
-      ARCH_ARM64 },
+      ARCH_ARM64, false },
 };
 
 static char top[PATH_SIZE]; /* of the source tree */
@@ -117,6 +124,13 @@ static struct launch launch_of(const struct test_case *c)
         .tap = c->tap,
         .mtu = c->mtu,
     };
+    if (c->nics) {
+        l.n_nics = 2;
+        l.nics[0] = (struct launch_nic){ { "dmz" }, NETWORK_HOST_ONLY, { { 0x52, 0x54, 0, 0xaa, 0xbb, 0xcd } },
+                                         true, 1400 };
+        l.nics[1] = (struct launch_nic){ { "other" }, NETWORK_USER, { { 0x52, 0x54, 0, 0xaa, 0xbb, 0xce } },
+                                         false, 0 };
+    }
     if (c->kernel)
         strcpy(l.cmdline, "root=LABEL=root console=ttyS0 panic=-1 x=a,b");
     strcpy(l.domain, c->domain);
@@ -191,6 +205,7 @@ static void test_golden_args(void **state)
     golden_args(&tap_case);
     golden_args(&disks_case);
     golden_args(&file_case);
+    golden_args(&nics_case);
 }
 
 static int vmsh(const struct test_case *c, struct buf *out)
@@ -214,6 +229,12 @@ static void test_golden_vmsh(void **state)
         assert_int_equal(vmsh(more[i], &text), 0);
         golden(more[i]->name, "vm.sh", &text);
     }
+    auto_buf struct buf text = BUF_INIT;
+    assert_int_equal(vmsh(&tap_case, &text), 0);
+    golden(tap_case.name, "vm.sh", &text);
+    buf_clear(&text);
+    assert_int_equal(vmsh(&nics_case, &text), 0);
+    golden(nics_case.name, "vm.sh", &text);
 }
 
 /* --- refusals -------------------------------------------------------------------------------- */

@@ -38,6 +38,9 @@ static struct launch sample(void)
     strcpy(l.network.s, "lab");
     l.tap = true;
     l.mtu = 1400;
+    l.n_nics = 2;
+    l.nics[0] = (struct launch_nic){ { "dmz" }, NETWORK_HOST_ONLY, { { 0x52, 0x54, 0, 1, 2, 4 } }, true, 0 };
+    l.nics[1] = (struct launch_nic){ { "user" }, NETWORK_USER, { { 0x52, 0x54, 0, 1, 2, 5 } }, false, 0 };
     return l;
 }
 
@@ -148,6 +151,8 @@ static void test_launch_wrong_names(void **state)
     WRONG(l.launch_id = 0);
     WRONG(strcpy(l.domain, "lab,script=x"));
     WRONG(strcpy(l.domain, "Lab"));
+    WRONG(strcpy(l.nics[0].network.s, "../lab"));
+    WRONG(l.nics[1].tap = true);
 }
 
 static void test_launch_wrong_seed(void **state)

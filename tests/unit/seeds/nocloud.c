@@ -125,6 +125,42 @@ static void test_network_config(void **state)
     web.spec.mac_set = false;
 }
 
+/* Each card is there, and the first alone has the way out. */
+static void test_network_config_of_several(void **state)
+{
+    (void)state;
+    struct network dmz = { .name = { "dmz" }, .kind = NETWORK_HOST_ONLY, .mtu = 1400 };
+    struct network user = { .name = { "user" }, .kind = NETWORK_USER };
+    struct seed_input in = input();
+    auto_buf struct buf b = BUF_INIT;
+    json_t *tree, *nics, *one;
+
+    assert_int_equal(cidr_parse("10.1.1.0/24", &dmz.cidr, NULL), 0);
+    assert_int_equal(ip_parse("10.1.1.1", &dmz.host, NULL), 0);
+    dmz.gateway = dmz.host;
+    in.n_nics = 2;
+    in.nics[0] = (struct seed_nic){ { { 0x52, 0x54, 0, 1, 2, 4 } }, &dmz, { 0 } };
+    in.nics[1] = (struct seed_nic){ { { 0x52, 0x54, 0, 1, 2, 5 } }, &user, { 0 } };
+    assert_int_equal(ip_parse("10.1.1.9", &in.nics[0].reserved, NULL), 0);
+    assert_int_equal(nocloud_network_config(&in, &b, NULL), 0);
+    tree = tree_of(&b);
+    nics = json_object_get(tree, "ethernets");
+    assert_int_equal(json_object_size(nics), 3);
+    one = json_object_get(nics, "nic1");
+    assert_string_equal(text_at(json_object_get(one, "match"), "macaddress"), "52:54:00:01:02:04");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(one, "addresses"), 0)),
+                        "10.1.1.9/24");
+    assert_null(json_object_get(one, "routes"));
+    assert_int_equal(json_integer_value(json_object_get(one, "mtu")), 1400);
+    one = json_object_get(nics, "nic2");
+    assert_true(json_is_true(json_object_get(one, "dhcp4")));
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(one, "dhcp4-overrides"),
+                                                        "route-metric")),
+                     1200);
+    assert_null(json_object_get(json_object_get(nics, "nic0"), "dhcp4-overrides"));
+    json_decref(tree);
+}
+
 static const char *network_config(const struct network *n, const char *reserved, struct buf *b)
 {
     struct seed_input in = input();
@@ -337,6 +373,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_meta_data),      cmocka_unit_test(test_user_data_is_untouched),
+        cmocka_unit_test(test_network_config_of_several),
         cmocka_unit_test(test_network_config), cmocka_unit_test(test_network_config_static),
         cmocka_unit_test(test_facts),          cmocka_unit_test(test_hostile_texts),
         cmocka_unit_test(test_refused),        cmocka_unit_test(test_volume),
