@@ -9,7 +9,7 @@ import signal
 import subprocess
 
 import pytest
-from harness.guest import DOCS, Guest
+from harness.guest import DOCS, Guest, request
 from harness.netns import Lab
 from harness.roost import BUILD, ROOT, Roost
 from roostd_rig import until
@@ -134,6 +134,33 @@ def nothing(r, line):
     """The desk is so already."""
 
 
+def a_run(r, line):
+    """Ansible's stand-in reads the run's inventory and reaches nobody: there is a run, and it says how it ended."""
+    done = shell(r, line, code=1)
+    assert re.match(r"run \d+: ", done.stdout) and "\ndb1 " in done.stdout, done.stdout
+
+
+def over_already(r, line):
+    """What is cancelled has ended before it is asked to: it says so."""
+    done = shell(r, line, code=4)
+    assert re.search(r"(ended|over|done|finished|not running)", done.stderr), done.stderr
+
+
+def unknown_caller(r, line):
+    """A machine that nobody has defined asks for its seed; its number is another one each time."""
+    tag = "stranger-" + line.split()[2]
+    assert request(r.seed_port, "GET", f"/{tag}/meta-data").status in (403, 404, 503)
+    (caller,) = [row["caller"] for row in r.json("unknown", "list") if row["tag"] == tag]
+    shell(r, re.sub(r"\b[0-9a-f]{8}\b", caller, line))
+    assert not [row for row in r.json("unknown", "list") if row["caller"] == caller]
+
+
+def while_it_is_ended(r, line):
+    r.stop(keep=True)
+    shell(r, line)
+    r.start()
+
+
 # What is not simply run. The first that fits counts.
 ODD_LINES = [
     (r"make\b", make_target),
@@ -143,6 +170,10 @@ ODD_LINES = [
     (r"roostd (?!--(check|print)-)", service),
     (r"roost instance start ", come_home),
     (r"ansible(-playbook)? ", strict_inventory),
+    (r"roost (run|task) cancel ", over_already),
+    (r"roost run (?!show)", a_run),
+    (r"roost unknown (adopt|forget) ", unknown_caller),
+    (r"roost store restore ", while_it_is_ended),
 ]
 
 
@@ -257,6 +288,17 @@ def test_examples_of_a_manual(desk, page):
     assert blocks, "a manual without an example"
     for text in blocks:
         run_example(desk, text)
+
+
+def test_each_command_has_an_example():
+    """And each example is run: those of the manuals above, those of README.md further up."""
+    shown = [line for page in PAGES for text in displays(page) for line in text.splitlines()]
+    shown += [line for _, text in readme_blocks() for line in text.splitlines()]
+    help_ = json.loads(subprocess.run([BUILD / "roost", "-o", "json", "help"], capture_output=True, text=True,
+                                      check=True).stdout)
+    without = [row["words"] for row in help_["commands"]
+               if not any(re.search(rf"\broost {row['words']}( |$)", line) for line in shown)]
+    assert not without, f"EXAMPLES of contrib/man/roost.1 has no line of: {', '.join(without)}"
 
 
 def test_the_message_that_roost_1_shows(roost):
