@@ -47,6 +47,7 @@ void network_state(struct core *c, const struct net_state *m);
 /* In the transaction of the definition: what i->spec.nics says goes on record. */
 int core_nics_put(struct core *c, const struct instance *i, struct err *e);
 int core_nics_drop(struct core *c, int64_t instance, struct err *e); /* it is removed */
+int core_nics_renamed(struct core *c, const struct guest *g, struct err *e);
 int core_nics_launch(struct core *c, const struct guest *g, struct launch *l, struct err *e);
 /* Do all of its networks stand? Else one that does not. */
 bool core_nics_ready(struct core *c, const struct guest *g, struct name *ret_missing);

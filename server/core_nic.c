@@ -107,6 +107,18 @@ int core_nics_drop(struct core *c, int64_t instance, struct err *e)
     return n < 0 || gone(c, was, n, e) < 0 ? -1 : store_nics_remove(c->store, instance, e);
 }
 
+/* The files of their networks have its name. */
+int core_nics_renamed(struct core *c, const struct guest *g, struct err *e)
+{
+    struct store_nic rows[NICS_OTHER];
+    int n = store_nics_of(c->store, g->id, rows, e);
+
+    for (int k = 0; k < n; k++)
+        if (network_nic_changed(c, rows[k].network.s, NULL, NULL, e) < 0)
+            return -1;
+    return n < 0 ? -1 : 0;
+}
+
 int core_nics_launch(struct core *c, const struct guest *g, struct launch *l, struct err *e)
 {
     struct store_nic rows[NICS_OTHER];

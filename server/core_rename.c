@@ -133,7 +133,7 @@ static int write_all(struct core *c, struct guest *g, const struct name *to, con
         store_guest_by_id(c->store, g->id, g, e) < 0 ||
         core_event(c, g, EV_CHANGED, actor, e, "renamed from %s", from.s) < 0 ||
         core_guest_save(c, g, e) < 0 || forwards_follow(c, &from, to, e) < 0 ||
-        network_reservation_renamed(c, g, e) < 0 || core_render(c, g->id, e) < 0 ||
+        network_reservation_renamed(c, g, e) < 0 || core_nics_renamed(c, g, e) < 0 || core_render(c, g->id, e) < 0 ||
         wire_mark_all(c, e) < 0) {
         store_rollback_to(c->store);
         memory_again(c);

@@ -139,6 +139,11 @@ def test_without_an_address_one_is_reserved(r):
         return "".join(f.read_text() for f in (r.state / "networks" / "dmz").glob("*hosts.d/*"))
     r.cli("network", "up", "dmz")
     until("dnsmasq's file has it", lambda: address in hosts())
+    mac = cards(r)["dmz"]["mac"]
+    r.cli("instance", "rename", "web1", "web9")
+    assert cards(r, "web9")["dmz"] == {"network": "dmz", "mac": mac, "address": address}
+    until("its names follow", lambda: "web9" in hosts() and "web1" not in hosts())
+    r.cli("instance", "rename", "web9", "web1")
     # Taken is taken, by whichever card.
     r.apply({"defaults": {"image": "d"}, "instances": {"other": {"network": "user"}}})
     refused = r.cli("instance", "modify", "other", "--nic", f"network=dmz,address={address}", check=False)
