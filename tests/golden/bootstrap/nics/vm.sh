@@ -19,10 +19,9 @@ flock -n 9 || {
     exit 6
 }
 
-# What roost found to work here (or ACCEL=kvm, ACCEL=tcg).
-accel=${ACCEL:-$(head -n 1 ../../accelerator 2>/dev/null || :)}
-case $accel in
-kvm) set -- -accel kvm -cpu host "$@" ;;
+# What roost found to work here (or ACCEL=kvm, ACCEL=tcg), where this is a x86_64.
+case ${ACCEL:-$(uname -m) $(head -n 1 ../../accelerator 2>/dev/null || :)} in
+kvm | "x86_64 kvm") set -- -accel kvm -cpu host "$@" ;;
 *) set -- -accel tcg,tb-size=256 -cpu max "$@" ;;
 esac
 
