@@ -4,7 +4,8 @@ static const struct platform platforms[] = {
     [ARCH_AMD64] = {
         .package = "qemu-system-x86",
         .firmware_package = "ovmf",
-        .machine = "q35,graphics=off,vmport=off",
+        .machine = "q35",
+        .machine_options = ",vmport=off",
         .tcg_cpu = "max",
         .pvpanic = "pvpanic",
         .uname = "x86_64",
@@ -19,7 +20,8 @@ static const struct platform platforms[] = {
     [ARCH_ARM64] = {
         .package = "qemu-system-arm",
         .firmware_package = "qemu-efi-aarch64",
-        .machine = "virt,gic-version=max",
+        .machine = "virt",
+        .machine_options = ",gic-version=max",
         .tcg_cpu = "cortex-a72",
         .pvpanic = "pvpanic-pci",
         .uname = "aarch64",

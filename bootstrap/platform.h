@@ -8,7 +8,7 @@
 
 struct platform {
     const char *package, *firmware_package; /* Debian's, for messages */
-    const char *machine;                    /* -machine's value */
+    const char *machine, *machine_options;  /* -machine's value: the type unless said, options */
     const char *tcg_cpu; /* -cpu's where it is emulated; under KVM it is "host" */
     const char *pvpanic; /* the device that tells of a kernel's panic */
     const char *uname;   /* `uname -m` of a host that runs it under KVM */

@@ -159,6 +159,9 @@ static int check_launch(const struct launch *l, struct err *e)
     if (l->cpus < 1 || l->cpus > m->cpus_max)
         return err_set(e, ERR_INVALID, "instance %s: %u CPUs, between 1 and %u are possible", name,
                        l->cpus, m->cpus_max);
+    if (machine_fits(&l->machine, l->arch, &l->firmware, e) < 0 ||
+        machine_check(&l->machine, e) < 0)
+        return err_wrap(e, "instance %s", name);
     if (l->memory < 1u << 20)
         return err_set(e, ERR_INVALID, "instance %s: less than 1 MiB of memory", name);
     if (l->image_format == DISK_NONE && !l->has_kernel && !l->root.file[0] &&
@@ -196,6 +199,19 @@ static int check_place(const struct launch *l, const struct qemu_place *p, struc
             return err_set(e, ERR_INVALID, "instance %s: %s is given %s", l->instance.s,
                            file_name((enum qemu_file)f), by_path ? "twice, by path and by descriptor" : "nowhere");
     }
+    if (p->qmp_socket && (l->machine.display == DISPLAY_VNC) != (p->vnc_socket != NULL))
+        return err_set(e, ERR_INVALID, "instance %s: a VNC socket is of display vnc",
+                       l->instance.s);
+    if (p->secure_firmware && (l->machine.type[0] == 'p' && strncmp(l->machine.type, "pc-q35", 6)))
+        return err_set(e, ERR_INVALID,
+                       "instance %s: machine: %s has no SMM that holds Secure Boot: say q35",
+                       l->instance.s, l->machine.type);
+    if (!strncmp(l->machine.cpu, "host", 4) && strchr(",", l->machine.cpu[4]) &&
+        p->qmp_socket && p->accel != ACCEL_KVM)
+        return err_set(e, ERR_INVALID,
+                       "instance %s: cpu: host needs KVM, and this guest is emulated: say max, or "
+                       "nothing",
+                       l->instance.s);
     for (int f = QEMU_TAP; f <= QEMU_TAP_LAST; f++)
         if (p->path[f])
             return err_set(e, ERR_INVALID, "instance %s: a tap has no path", l->instance.s);
@@ -256,7 +272,7 @@ static void add_process(struct render *r)
     argv_addf(r->out, "guest=%s,process=roost-%s", r->l->instance.s, r->l->instance.s);
     argv_add(r->out, "-no-user-config");
     argv_add(r->out, "-nodefaults");
-    qemu_opt(r, "-display", "none");
+    qemu_add_display(r);
     qemu_opt(r, "-msg", "timestamp=on");
     /* elevateprivileges=deny and =children kill QEMU at the setuid(2) of its own -runas. Nothing is
      * lost then: the filter comes with no_new_privs, spawn=deny forbids exec, and the user it
@@ -326,6 +342,9 @@ int qemu_args(const struct launch *l, const struct qemu_place *p, struct argv *o
     qemu_add_media(&r);
     qemu_add_kernel(&r);
     qemu_add_network(&r);
+    qemu_add_video(&r);
+    qemu_add_host_devices(&r);
     add_consoles(&r);
+    qemu_add_arguments(&r);
     return out->failed ? err_set(e, ERR_INTERNAL, "out of memory") : 0;
 }

@@ -43,6 +43,8 @@ struct qemu_place {
     const char *qmp_socket;       /* NULL: monitor and serial are the terminal's (vm.sh) */
     const char *console_socket;
     const char *tap_scripts; /* vm.sh: above the networks' directories with their qemu-ifup, qemu-ifdown */
+    const char *vnc_socket;    /* of a guest with display vnc; NULL (vm.sh): a window instead */
+    bool secure_firmware;      /* its code is a build that wants SMM (Secure Boot) */
     const char *run_as;      /* user for -runas, NULL: none */
     unsigned tcg_tb_mib;     /* translation buffer under TCG */
 };

@@ -10,14 +10,19 @@ void qemu_add_machine(struct render *r)
     const struct platform *m = platform_of(l->arch);
     bool uefi = l->firmware == FIRMWARE_UEFI;
     argv_add(r->out, "-machine");
-    argv_addf(r->out, "%s%s", m->machine,
+    argv_addf(r->out, "%s%s%s%s%s", l->machine.type[0] ? l->machine.type : m->machine,
+              l->arch == ARCH_AMD64 && l->machine.display == DISPLAY_HEADLESS ? ",graphics=off" : "",
+              m->machine_options, r->p->secure_firmware ? ",smm=on" : "",
               uefi ? ",pflash0=code,pflash1=variables" : "");
     argv_add(r->out, "-accel");
     if (r->p->accel == ACCEL_TCG && r->p->tcg_tb_mib)
         argv_addf(r->out, "tcg,tb-size=%u", r->p->tcg_tb_mib);
     else
         argv_add(r->out, accel_name(r->p->accel));
-    qemu_opt(r, "-cpu", r->p->accel == ACCEL_KVM ? "host" : m->tcg_cpu);
+    qemu_opt(r, "-cpu",
+             l->machine.cpu[0]           ? l->machine.cpu
+             : r->p->accel == ACCEL_KVM ? "host"
+                                        : m->tcg_cpu);
     argv_add(r->out, "-smp");
     argv_addf(r->out, "cpus=%u,sockets=1,cores=%u,threads=1", l->cpus, l->cpus);
     argv_add(r->out, "-m");
@@ -31,6 +36,10 @@ void qemu_add_firmware(struct render *r)
 {
     if (r->l->firmware != FIRMWARE_UEFI)
         return;
+    if (r->p->secure_firmware) { /* OVMF's OvmfPkg/README, "SMM support" */
+        qemu_opt(r, "-global", "driver=cfi.pflash01,property=secure,value=on");
+        qemu_opt(r, "-global", "ICH9-LPC.disable_s3=1");
+    }
     qemu_blockdev(r, QEMU_CODE, "code", "raw", ",read-only=on", "");
     qemu_blockdev(r, QEMU_VARS, "variables", "raw", "", "");
 }

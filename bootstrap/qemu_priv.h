@@ -30,6 +30,12 @@ void qemu_blockdev(struct render *r, enum qemu_file f, const char *node, const c
 /* ",bootindex=N" for a device that the guest may boot from; nothing for others. */
 void qemu_put_bootindex(struct buf *b, const struct launch *l, enum boot device);
 
+/* qemu_display.c: a display with a keyboard and a tablet, devices of the host, and last of all what
+ * an operator adds. */
+void qemu_add_display(struct render *r);
+void qemu_add_video(struct render *r);
+void qemu_add_host_devices(struct render *r);
+void qemu_add_arguments(struct render *r);
 void qemu_add_machine(struct render *r); /* qemu_machine.c */
 void qemu_add_firmware(struct render *r);
 void qemu_add_kernel(struct render *r);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bootstrap/firmware.h"
 #include "bootstrap/platform.h"
 #include "model/layout.h"
 
@@ -40,7 +41,7 @@ static const char start[] =
     "\n"
     "# What roost found to work here (or ACCEL=kvm, ACCEL=tcg), where this is a %s.\n"
     "case ${ACCEL:-$(uname -m) $(head -n 1 ../../" FILE_ACCEL " 2>/dev/null || :)} in\n"
-    "kvm | \"%s kvm\") set -- -accel kvm -cpu host \"$@\" ;;\n"
+    "kvm | \"%s kvm\") set -- -accel kvm -cpu %s \"$@\" ;;\n"
     "*) set -- -accel tcg,tb-size=256 -cpu %s \"$@\" ;;\n"
     "esac\n"
     "\n";
@@ -81,7 +82,9 @@ static void put_head(struct buf *out, const struct launch *l, const char *direct
     if (network)
         buf_printf(out, root, l->instance.s, network->s);
     const struct platform *m = platform_of(l->arch);
-    buf_printf(out, start, l->instance.s, l->instance.s, m->uname, m->uname, m->tcg_cpu);
+    const char *cpu = l->machine.cpu[0] ? l->machine.cpu : NULL;
+    buf_printf(out, start, l->instance.s, l->instance.s, m->uname, m->uname, cpu ? cpu : "host",
+               cpu ? cpu : m->tcg_cpu);
 }
 
 /* One option with its value per line. The accelerator is left out: "$@" has it, and what the person
@@ -155,6 +158,7 @@ int vmsh_render(const struct launch *l, const char *binary, const char *firmware
     snprintf(kernel, sizeof(kernel), "%s/" FILE_IMAGE_KERNEL, buf_str(&dir));
     snprintf(initrd, sizeof(initrd), "%s/" FILE_IMAGE_INITRD, buf_str(&dir));
     snprintf(base, sizeof(base), "%s/" FILE_IMAGE_DISK, buf_str(&dir));
+    p.secure_firmware = l->firmware == FIRMWARE_UEFI && firmware_is_secure(firmware_code);
     p.binary = binary;
     p.tap_scripts = "../../" DIR_NETWORKS;
     p.accel = ACCEL_TCG;

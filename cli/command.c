@@ -137,6 +137,16 @@ static const struct option cp_options[] = {
     { "login", 'l', "USER", "log in as somebody else" },
     { NULL, 0, NULL, NULL },
 };
+#define MACHINE_OPTIONS                                                                            \
+    { "cpu", 0, "CPU", "model, and features: host, max,+avx2,-svm" },                              \
+    { "machine", 0, "TYPE", "q35 (the default), pc or virt, or of a version: pc-q35-7.2" },        \
+    { "firmware", 0, "KIND", "bios or uefi; its image's unless said" },                            \
+    { "firmware-code", 0, "FILE", "UEFI code of its own" },                                        \
+    { "firmware-vars", 0, "FILE", "and the template of its variables" },                           \
+    { "display", 0, "HOW", "headless (the default), vnc or gtk" },                                 \
+    { "keymap", 0, "KEYMAP", "of the display, such as de" },                                       \
+    { "qemu-argument", 0, "WORD…", "a word more for QEMU's command line: one for the option, one for its value" }, \
+    { "host-device", 0, "DEVICE…", "of the host: pci:0000:3b:00.0, usb:046d:c52b or usb:1-2" }
 static const struct option instance_create_options[] = {
     { "external", 0, NULL, "somebody else launches it: no disk, no start" },
     { "tag", 0, "TAG", "chassis asset tag by which it is known (the name)" },
@@ -156,6 +166,7 @@ static const struct option instance_create_options[] = {
     { "cache", 0, "HOW", "of it: writeback (the default), none, writethrough, directsync or unsafe" },
     { "volatile", 0, NULL, "what is written to it is thrown away when the guest ends" },
     { "add-disk", 0, "DISK…", "another disk: SIZE or FILE, and words behind commas, such as 20G,bus=nvme,serial=data" },
+    MACHINE_OPTIONS,
     { "bootstrapper", 0, "HOW", "how its seed reaches it: net (the default), drive, drive-network or none" },
     { "cdrom", 0, "ISO", "what is in its CD-ROM drive: a file, empty, or none (no drive)" },
     { "boot", 0, "FROM", "first from disk (the default), cdrom or network" },
@@ -184,6 +195,7 @@ static const struct option instance_modify_options[] = {
     { "volatile", 0, NULL, "what is written to it is thrown away when the guest ends" },
     { "add-disk", 0, "DISK…", "another disk, or other words for the one of that serial, such as serial=data,size=40G" },
     { "remove-disk", 0, "SERIAL…", "one less; its data is kept until the instance is removed" },
+    MACHINE_OPTIONS,
     { "bootstrapper", 0, "HOW", "how its seed reaches it: net, drive, drive-network or none" },
     { "cdrom", 0, "ISO", "what is in its CD-ROM drive: a file, empty, or none (no drive)" },
     { "boot", 0, "FROM", "first from disk (the default), cdrom or network" },
@@ -363,6 +375,8 @@ static const struct command table[] = {
       "show what happened, of one instance or all", run_events },
     { "console", "NAME", 1, 1, console_options, COMMAND_READ,
       "attach to a guest's serial console (Ctrl-] leaves); several people may, at once", run_console },
+    { "vnc", "NAME", 1, 1, NULL, COMMAND_READ,
+      "tell where the VNC socket of a guest's display is", run_vnc },
     { "ssh", "NAME [COMMAND…]", 1, -1, ssh_options, COMMAND_RAW | COMMAND_TAIL,
       "log in to a guest, its host keys checked strictly", run_ssh },
     { "cp", "SOURCE… TARGET", 2, -1, cp_options, COMMAND_RAW,

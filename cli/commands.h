@@ -35,6 +35,7 @@ command_fn run_events;                                                /* events.
 command_fn run_console;                                               /* console.c */
 command_fn run_instance_export, run_instance_import;                  /* move.c */
 command_fn run_ssh, run_cp;                                           /* ssh.c */
+command_fn run_vnc;                                                   /* vnc.c */
 command_fn run_ssh_config, run_inventory, run_known_hosts, run_sync;  /* generated.c */
 command_fn run_metrics;                                               /* generated.c */
 command_fn run_identity_list, run_image_list, run_group_list;         /* definition.c */

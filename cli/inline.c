@@ -129,23 +129,29 @@ static int inline_keys(const struct inlining *in, json_t *identity, const struct
 
 /* --- images, instances --- */
 
-static int inline_image(const struct inlining *in, json_t *image, const struct spot *at,
-                        struct err *e)
+static int inline_paths(const struct inlining *in, json_t *object, const char *const *words,
+                        size_t n, const struct spot *at, struct err *e)
 {
-    static const char *const words[] = { "file", "kernel", "initrd" };
-
-    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+    for (size_t i = 0; i < n; i++) {
         const struct spot here = spot_key(at, words[i]);
-        const char *s = json_string_value(json_object_get(image, words[i]));
+        const char *s = json_string_value(json_object_get(object, words[i]));
         char full[PATH_SIZE];
         if (!s || !*s)
             continue;
         if (resolve(in, s, &here, full, e) < 0)
             return -1;
-        if (json_object_set_new(image, words[i], json_string(full)))
+        if (json_object_set_new(object, words[i], json_string(full)))
             return spot_bad(&here, e, "not UTF-8");
     }
     return 0;
+}
+
+static int inline_image(const struct inlining *in, json_t *image, const struct spot *at,
+                        struct err *e)
+{
+    static const char *const words[] = { "file", "kernel", "initrd" };
+
+    return inline_paths(in, image, words, ARRAY_SIZE(words), at, e);
 }
 
 /* Documents have lines, or say in their first byte what they are (#cloud-config, #!/bin/sh). */
@@ -257,12 +263,20 @@ static int inline_cdrom(const struct inlining *in, json_t *instance, const struc
     return 0;
 }
 
+static int inline_firmware(const struct inlining *in, json_t *instance, const struct spot *at,
+                           struct err *e)
+{
+    static const char *const words[] = { "firmware-code", "firmware-vars" };
+
+    return inline_paths(in, instance, words, ARRAY_SIZE(words), at, e);
+}
+
 static int inline_instance(const struct inlining *in, json_t *instance, const struct spot *at,
                            struct err *e)
 {
     if (inline_user_data(in, instance, at, e) < 0 || inline_disks(in, instance, at, e) < 0)
         return -1;
-    return inline_cdrom(in, instance, at, e);
+    return inline_cdrom(in, instance, at, e) < 0 ? -1 : inline_firmware(in, instance, at, e);
 }
 
 typedef int inline_fn(const struct inlining *in, json_t *item, const struct spot *at,

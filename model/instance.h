@@ -10,6 +10,7 @@
 #include "model/drive.h"
 #include "model/groupdef.h"
 #include "model/image.h"
+#include "model/machine.h"
 #include "model/marks.h"
 #include "model/media.h"
 #include "model/name.h"
@@ -61,6 +62,7 @@ struct spec {
     bool firmware_set;     /* else the image's */
     enum firmware firmware;
     struct media media;
+    struct machine_def machine; /* checked together when it is applied (machine_check, machine_fits) */
     struct tag tag;   /* empty: the name */
     struct uuid uuid; /* empty: computed */
     struct serial serial; /* of a machine that somebody else launches; empty: not told */
@@ -102,7 +104,7 @@ int spec_set_root(struct spec *s, const struct drive *d, struct err *e);
  * with the nearest known one. Lists replace what was there, vars are merged by their first level.
  * A root disk that is a file stands on no image: one that is inherited is forgotten, one in j refused.
  * For `launcher: external` the words of roost's own launching (image, cpus, memory, disk, firmware,
- * autostart) are refused in j and forgotten where an earlier reading left them; `serial` is for
+ * machine and the like, autostart) are refused in j and forgotten where an earlier reading left them; `serial` is for
  * those only. After a failure *s holds some of the words, and is still to be released. */
 int spec_read(struct spec *s, const json_t *j, const char *pointer, struct err *e);
 /* spec_read() for a caller who knows where j stands (model/spot.h) and reads `count` himself. */

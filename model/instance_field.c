@@ -5,6 +5,7 @@
 #include "base/parse.h"
 #include "model/hostvars.h"
 #include "model/identity.h"
+#include "model/machine_field.h"
 
 #define READER(name)                                                                               \
     static int read_##name(void *obj, const json_t *v, const struct spot *at, struct err *e)
@@ -226,6 +227,24 @@ EMITTER(boot)
 {
     return media_emit_boot(&((const struct spec *)obj)->media);
 }
+/* Words of its machine (model/machine_field.c). */
+#define MACHINE_WORD(name)                                                                         \
+    READER(name)                                                                                   \
+    {                                                                                              \
+        return machine_read_##name(&((struct spec *)obj)->machine, v, at, e);                      \
+    }                                                                                              \
+    EMITTER(name)                                                                                  \
+    {                                                                                              \
+        return machine_emit_##name(&((const struct spec *)obj)->machine);                          \
+    }
+MACHINE_WORD(cpu)
+MACHINE_WORD(display)
+MACHINE_WORD(firmware_code)
+MACHINE_WORD(firmware_vars)
+MACHINE_WORD(devices)
+MACHINE_WORD(keymap)
+MACHINE_WORD(type)
+MACHINE_WORD(arguments)
 
 READER(autostart)
 {
@@ -449,21 +468,29 @@ static const struct field fields[] = {
     { ROW("bootstrapper", bootstrapper), 0, CHANGE_REBUILD, NULL },
     { ROW("cdrom", cdrom), FIELD_ROOST, CHANGE_RESTART, NULL },
     { { "count", NULL, NULL }, FIELD_OWN, CHANGE_NONE, NULL },
+    { ROW("cpu", cpu), FIELD_ROOST, CHANGE_RESTART, NULL },
     { ROW("cpus", cpus), FIELD_ROOST, CHANGE_RESTART, NULL },
     { ROW("disk", disk), FIELD_ROOST, CHANGE_RESTART, judge_disk },
     { ROW("disks", disks), FIELD_ROOST, CHANGE_RESTART, NULL },
+    { ROW("display", display), FIELD_ROOST, CHANGE_RESTART, NULL },
     { ROW("domain", domain), 0, CHANGE_REBUILD, NULL },
     { ROW("firmware", firmware), FIELD_ROOST, CHANGE_RESTART, NULL },
+    { ROW("firmware-code", firmware_code), FIELD_ROOST, CHANGE_RESTART, NULL },
+    { ROW("firmware-vars", firmware_vars), FIELD_ROOST, CHANGE_RESTART, NULL },
     { ROW("groups", groups), 0, CHANGE_LIVE, NULL },
+    { ROW("host-devices", devices), FIELD_ROOST, CHANGE_RESTART, NULL },
     { ROW("identities", identities), 0, CHANGE_REBUILD, NULL },
     { ROW("image", image), FIELD_ROOST, CHANGE_REBUILD, NULL },
+    { ROW("keymap", keymap), FIELD_ROOST, CHANGE_RESTART, NULL },
     { ROW("launcher", launcher), FIELD_FIXED, CHANGE_NONE, NULL },
     { ROW("mac", mac), FIELD_OWN | FIELD_FIXED, CHANGE_NONE, NULL },
+    { ROW("machine", type), FIELD_ROOST, CHANGE_RESTART, NULL },
     { ROW("memory", memory), FIELD_ROOST, CHANGE_RESTART, NULL },
     { ROW("needs", needs), 0, CHANGE_LIVE, NULL },
     { ROW("network", network), 0, CHANGE_REBUILD, NULL },
     { ROW("nics", nics), FIELD_ROOST, CHANGE_RESTART, judge_address },
     { ROW("playbook", playbook), 0, CHANGE_LIVE, NULL },
+    { ROW("qemu-arguments", arguments), FIELD_ROOST, CHANGE_RESTART, NULL },
     { ROW("serial", serial), FIELD_OWN | FIELD_FIXED, CHANGE_NONE, NULL },
     { ROW("tag", tag), FIELD_OWN | FIELD_FIXED, CHANGE_NONE, NULL },
     { ROW("user-data", user_data), 0, CHANGE_REBUILD, NULL },

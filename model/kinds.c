@@ -6,6 +6,7 @@
 #include "model/image.h"
 #include "model/instance.h"
 #include "model/lease.h"
+#include "model/machine.h"
 #include "model/network.h"
 #include "model/playbook.h"
 #include "model/verb.h"
@@ -62,6 +63,13 @@ enum arch arch_native(void)
     return ARCH_AMD64;
 #endif
 }
+
+static const char *const display_names[DISPLAYS] = {
+    [DISPLAY_HEADLESS] = "headless",
+    [DISPLAY_VNC] = "vnc",
+    [DISPLAY_GTK] = "gtk",
+};
+KIND(enum display, display)
 
 static const char *const network_kind_names[NETWORK_KINDS] = {
     [NETWORK_USER] = "user",

@@ -52,6 +52,7 @@
 /* In an instance's directory. */
 #define FILE_DISK "disk.qcow2" /* the root disk; the others: model/drive.h */
 #define FILE_VARS "vars.fd" /* UEFI variables, the guest's own */
+#define FILE_VARS_FROM "vars.from" /* the template that they were made from */
 #define FILE_LOCK_QEMU                                                                             \
     "instance.lock"              /* flock'ed by QEMU's inherited descriptor as long as it lives */
 #define FILE_PID      "qemu.pid" /* "PID STARTTIME LAUNCHID\n" of the last QEMU */
@@ -69,6 +70,7 @@
 #define FILE_CONTROL   "control.sock"
 #define SUFFIX_QMP     ".qmp"
 #define SUFFIX_CONSOLE ".con"
+#define SUFFIX_VNC     ".vnc"
 
 #define PATH_SIZE 4096
 /* State directory of this mode: /var/lib/roost (system), ROOST_STATE, or $XDG_STATE_HOME/roost or
@@ -77,7 +79,7 @@ int layout_default_state(bool system, char ret[PATH_SIZE], struct err *e);
 /* RUN of a state directory (made absolute and resolved when it exists). ERR_INVALID when a socket
  * below it could be longer than sun_path, with the mend (set XDG_RUNTIME_DIR). */
 int layout_run_dir(bool system, const char *state, char ret[PATH_SIZE], struct err *e);
-/* RUN/NAME.qmp or RUN/NAME.con. */
+/* RUN/NAME.qmp, RUN/NAME.con or RUN/NAME.vnc. */
 void layout_socket(const char *run, const struct name *n, const char *suffix, char ret[PATH_SIZE]);
 
 #endif

@@ -50,6 +50,7 @@ void launch_encode(const struct launch *l, struct buf *out)
     msg_put_u8(out, l->tap);
     msg_put_u16(out, l->mtu);
     launch_nics_encode(l->nics, l->n_nics, out);
+    machine_encode(&l->machine, out);
 }
 
 static void get_drives(struct msg_cur *c, struct launch *l)
@@ -146,6 +147,8 @@ static int launch_check_machine(const struct launch *l, struct err *e)
         return verb_wrong("launch", "image without disk and kernel", e);
     if (!ascii_printable(l->cmdline, strlen(l->cmdline)))
         return verb_wrong("launch", "kernel command line", e);
+    if (machine_fits(&l->machine, l->arch, &l->firmware, e) < 0)
+        return -1;
     return l->domain[0] ? domain_parse(l->domain, domain, e) : 0;
 }
 
@@ -185,7 +188,7 @@ int launch_decode(struct msg_cur *c, struct launch *ret, struct err *e)
     char mac[MAC_TEXT];
 
     launch_read(c, &l, mac);
-    if (msg_end(c, "launch", e) < 0 || launch_check_identity(&l, mac, e) < 0 ||
+    if (machine_decode(c, &l.machine, e) < 0 || msg_end(c, "launch", e) < 0 || launch_check_identity(&l, mac, e) < 0 ||
         launch_check_seed(&l, e) < 0 || launch_check_machine(&l, e) < 0 ||
         launch_check_drives(&l, e) < 0 || launch_check_network(&l, e) < 0)
         return -1;

@@ -14,6 +14,7 @@
 #include "model/image.h"
 #include "model/media.h"
 #include "model/launch_nic.h"
+#include "model/machine.h"
 #include "model/name.h"
 #include "model/network.h"
 #include "model/seedurl.h"
@@ -54,6 +55,7 @@ struct launch {
     uint16_t mtu; /* 0: not said; with a tap only */
     struct launch_nic nics[NICS_OTHER]; /* beside that one */
     int n_nics;
+    struct machine_def machine;
 };
 void launch_encode(const struct launch *l, struct buf *out);
 int launch_decode(struct msg_cur *c, struct launch *ret, struct err *e); /* insists on the end */

@@ -162,6 +162,21 @@ static int check_hooks(const struct config *c, struct err *e)
     return 0;
 }
 
+/* Rootless it is the user's own QEMU, with the user's own rights. */
+static void allow_all(struct config *c, bool rootless)
+{
+    const struct {
+        const char *key;
+        char *field;
+    } keys[] = { { "allow-arguments", c->allow_arguments },
+                 { "allow-devices", c->allow_devices },
+                 { "allow-firmware", c->allow_firmware } };
+
+    for (size_t i = 0; i < ARRAY_SIZE(keys) && rootless; i++)
+        if (is_default(c, "launch", keys[i].key))
+            strcpy(keys[i].field, "*");
+}
+
 int config_finish(struct config *c, struct err *e)
 {
     bool system = c->mode == MODE_SYSTEM;
@@ -169,6 +184,7 @@ int config_finish(struct config *c, struct err *e)
     /* The mode may have been told after the defaults were taken. */
     if (is_default(c, "roost", "state") && layout_default_state(system, c->state, e) < 0)
         return -1;
+    allow_all(c, !system);
     if (!c->state[0])
         return err_set(e, ERR_INVALID, "[roost] state: empty, expected an absolute path");
     if (c->listen.ip.family == 0)
@@ -323,6 +339,11 @@ const char *config_firmware_code(const struct config *c, enum arch a)
 const char *config_firmware_vars(const struct config *c, enum arch a)
 {
     return a == ARCH_ARM64 ? c->firmware_vars_arm64 : c->firmware_vars;
+}
+
+struct machine_limits config_machine_limits(const struct config *c)
+{
+    return (struct machine_limits){ c->allow_arguments, c->allow_devices, c->allow_firmware };
 }
 
 void config_spec_defaults(const struct config *c, struct spec_defaults *ret)

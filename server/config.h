@@ -63,6 +63,7 @@ struct config {
     char qemu_arm64[PATH_SIZE], firmware_code_arm64[PATH_SIZE], firmware_vars_arm64[PATH_SIZE];
     char media[PATH_SIZE]; /* system mode: images for CD-ROM drives lie below it; "": none do */
     char run_as[64]; /* user for QEMU (-runas) in system mode: nobody; "": none */
+    char allow_arguments[1024], allow_devices[1024], allow_firmware[1024]; /* patterns */
     enum accel_choice accel;
     int64_t probe_limit;  /* 5 s */
     int64_t stop_limit;   /* ms from ACPI power-down to kill: 90 s */
@@ -155,6 +156,9 @@ void config_account_key(const struct config *c, char *out);
 const char *config_qemu(const struct config *c, enum arch a);
 const char *config_firmware_code(const struct config *c, enum arch a);
 const char *config_firmware_vars(const struct config *c, enum arch a);
+
+/* What guests' definitions may ask of this host. Borrows from c. */
+struct machine_limits config_machine_limits(const struct config *c);
 
 void config_spec_defaults(const struct config *c, struct spec_defaults *ret);
 void config_phase_limits(const struct config *c, bool tcg, struct phase_limits *ret);

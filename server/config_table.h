@@ -41,6 +41,6 @@ int config_unknown(const char *section, const char *key, struct err *e);
 extern const struct config_type config_type_mode, config_type_choice, config_type_bool,
     config_type_number, config_type_size, config_type_duration, config_type_path,
     config_type_program, config_type_endpoint, config_type_url, config_type_name, config_type_user,
-    config_type_cidr, config_type_paths;
+    config_type_cidr, config_type_paths, config_type_words;
 
 #endif

@@ -192,6 +192,11 @@ static int paths_read(const struct config_row *r, const char *s, void *field, st
     return text_copy(r, s, field, e);
 }
 const struct config_type config_type_paths = { paths_read, text_print };
+static int words_read_(const struct config_row *r, const char *s, void *field, struct err *e)
+{
+    return text_copy(r, s, field, e);
+}
+const struct config_type config_type_words = { words_read_, text_print };
 
 static int program_read(const struct config_row *r, const char *s, void *field, struct err *e)
 {

@@ -142,7 +142,7 @@ bool disk_is_old(struct core *c, const struct guest *g)
 
 int disk_discard(struct core *c, const char *name, struct err *e)
 {
-    static const char *const files[] = { FILE_DISK, FILE_VARS, FILE_CONSOLE, FILE_CONSOLE ".1" };
+    static const char *const files[] = { FILE_DISK, FILE_VARS, FILE_VARS_FROM, FILE_CONSOLE, FILE_CONSOLE ".1" };
     char path[PATH_SIZE + 160];
 
     for (size_t i = 0; i < ARRAY_SIZE(files); i++) {

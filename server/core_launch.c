@@ -24,7 +24,10 @@ static int fill_image(struct core *c, const struct instance *i, struct launch *l
                        (unsigned long long)(image.min_memory >> 20));
     l->image = image.name;
     l->arch = image.arch;
-    l->firmware = i->spec.firmware_set ? i->spec.firmware : image.firmware;
+    l->machine = i->spec.machine;
+    l->firmware = i->spec.firmware_set               ? i->spec.firmware
+                  : i->spec.machine.firmware_code[0] ? FIRMWARE_UEFI
+                                                     : image.firmware;
     l->image_format = image.format;
     l->has_kernel = image.has_kernel;
     l->has_initrd = image.has_initrd;

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/parse.h"
-#include "bootstrap/platform.h"
 #include "server/core_apply.h"
 
 /* Of an image of this fleet, else of the one on record. */
@@ -47,6 +46,22 @@ static int smaller_than_image(const char *instance, uint64_t disk, const struct 
                    instance, is, image->name.s, should);
 }
 
+/* roostd asks the last of these again at the launch: it is root's to allow. */
+static int fits_machine(const struct apply *a, const struct spec *s, const struct image *image,
+                        struct err *e)
+{
+    const struct machine_limits limits = config_machine_limits(&a->c->config);
+
+    if (machine_check(&s->machine, e) < 0 ||
+        machine_fits(&s->machine, image->arch, s->firmware_set ? &s->firmware : NULL, e) < 0)
+        return -1;
+    if (s->machine.display == DISPLAY_GTK && a->c->config.mode == MODE_SYSTEM)
+        return err_set(e, ERR_DENIED,
+                       "display: gtk is a window of whoever runs roost, and a system service has no "
+                       "screen: say vnc");
+    return machine_allowed(&s->machine, &limits, e);
+}
+
 int apply_fits_image(struct apply *a, const struct fleet_instance *f, struct err *e)
 {
     const struct spec *s = &f->spec;
@@ -56,11 +71,8 @@ int apply_fits_image(struct apply *a, const struct fleet_instance *f, struct err
         return 0;
     if (find_image(a, s->image.s, &image, e) < 0)
         return -1;
-    if (s->firmware_set && s->firmware == FIRMWARE_BIOS && !platform_of(image.arch)->has_bios)
-        return err_set(e, ERR_INVALID,
-                       "instance %s: firmware: image %s is for %s, whose machines have no bios: say "
-                       "uefi, or nothing",
-                       f->name.s, image.name.s, arch_name(image.arch));
+    if (fits_machine(a, s, &image, e) < 0)
+        return err_wrap(e, "instance %s", f->name.s);
     if (s->cpus < image.min_cpus)
         return err_set(e, ERR_INVALID,
                        "instance %s: cpus: %u is too little for image %s, which needs %u",

@@ -234,14 +234,16 @@ static int list_event(const struct event *ev, void *arg)
     return json_array_append_new(arg, event_json(ev));
 }
 
-static json_t *paths_of(const struct core *c, const struct guest *g)
+static json_t *paths_of(const struct core *c, const struct guest *g, const struct spec *s)
 {
-    char dir[PATH_SIZE + 128], socket[PATH_SIZE];
+    char dir[PATH_SIZE + 128], socket[PATH_SIZE], vnc[PATH_SIZE];
 
     snprintf(dir, sizeof dir, "%s/%s/%s", c->config.state, DIR_INSTANCES, g->name.s);
     layout_socket(c->config.run, &g->name, SUFFIX_CONSOLE, socket);
-    return json_pack("{s:s, s:s+, s:s, s:s+}", "directory", dir, "console-log", dir,
-                     "/" FILE_CONSOLE, "console-socket", socket, "vm-sh", dir, "/" FILE_VM_SH);
+    layout_socket(c->config.run, &g->name, SUFFIX_VNC, vnc);
+    return json_pack("{s:s, s:s+, s:s, s:s*, s:s+}", "directory", dir, "console-log", dir,
+                     "/" FILE_CONSOLE, "console-socket", socket, "vnc-socket",
+                     s->machine.display == DISPLAY_VNC ? vnc : NULL, "vm-sh", dir, "/" FILE_VM_SH);
 }
 
 json_t *core_instance(struct core *c, const char *name, struct err *e)
@@ -257,13 +259,13 @@ json_t *core_instance(struct core *c, const char *name, struct err *e)
     j = guest_json(&v, &g, &i.spec);
     json_object_set_new(j, "spec", spec_to_json(&i.spec));
     json_object_set_new(j, "ansible-user", account_json(c, &g, &i.spec));
+    json_object_set_new(j, "paths", paths_of(c, &g, &i.spec));
     instance_done(&i);
     json_object_set_new(j, "host-keys", keys_json(c, &g));
     json_object_set_new(j, "timeline", timeline_json(c, &g));
     events = json_array();
     store_events(c->store, g.id, 0, RECENT_EVENTS, true, list_event, events, NULL);
     json_object_set_new(j, "recent-events", events);
-    json_object_set_new(j, "paths", paths_of(c, &g));
     return j;
 }
 

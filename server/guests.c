@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "bootstrap/firmware.h"
 #include "server/guests_priv.h"
 #include "server/nets.h"
 #include "server/powers.h"
@@ -137,7 +138,7 @@ static enum accel accel_for(const struct guests *g, enum arch a)
 static int render(const struct guests *g, const struct launch *l, const struct guest_files *f,
                   struct argv *out, struct err *e)
 {
-    char qmp[PATH_SIZE], console[PATH_SIZE];
+    char qmp[PATH_SIZE], console[PATH_SIZE], vnc[PATH_SIZE];
     struct qemu_place p;
 
     qemu_place_init(&p);
@@ -149,19 +150,23 @@ static int render(const struct guests *g, const struct launch *l, const struct g
     layout_socket(g->config->run, &l->instance, SUFFIX_CONSOLE, console);
     p.qmp_socket = qmp;
     p.console_socket = console;
+    layout_socket(g->config->run, &l->instance, SUFFIX_VNC, vnc);
+    p.vnc_socket = l->machine.display == DISPLAY_VNC ? vnc : NULL;
+    p.secure_firmware = l->firmware == FIRMWARE_UEFI && firmware_is_secure(guest_firmware_code(g, l));
     p.run_as = g->config->mode == MODE_SYSTEM && g->config->run_as[0] ? g->config->run_as : NULL;
     p.tcg_tb_mib = TCG_TB_MIB;
     return qemu_args(l, &p, out, e);
 }
 
 static struct child *start(struct running *r, const struct argv *a, const struct guest_files *f,
-                           struct err *e)
+                           bool gtk, struct err *e)
 {
-    static const char *const env[] = { "PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", NULL };
+    struct guest_env env;
     struct spawn_opts o = SPAWN_OPTS_INIT;
     struct spawn_fd fds[QEMU_FILES];
 
-    o.env = env;
+    guest_env_make(&env, gtk);
+    o.env = env.v;
     o.fds = fds;
     for (int i = 0; i < QEMU_FILES; i++) {
         if (f->fd[i] >= 0)
@@ -181,7 +186,7 @@ static int spawn(struct running *r, const struct launch *l, struct guest_files *
 
     if (render(r->guests, l, f, &a, e) < 0)
         return -1;
-    r->child = start(r, &a, f, e);
+    r->child = start(r, &a, f, l->machine.display == DISPLAY_GTK, e);
     if (!r->child)
         return -1;
     r->pid = child_pid(r->child);
@@ -205,7 +210,7 @@ static int launch(struct guests *g, const struct launch *l, struct running **ret
                        g->n_running);
     if (l->arch == arch_native() && !g->accel.qemu_version[0])
         return err_set(e, ERR_NOT_FOUND, "%s", g->accel.reason);
-    if (guest_files_open(g, l, &f, e) < 0)
+    if (guest_machine_check(g, l, e) < 0 || guest_files_open(g, l, &f, e) < 0)
         return -1;
     for (int card = 0; card < NICS_MAX; card++)
         if (qemu_needs(l, (enum qemu_file)(QEMU_TAP + card)) &&

@@ -61,7 +61,7 @@ int guest_dir(const struct guests *g, const struct name *instance, struct err *e
 
 void guest_sockets_remove(const struct guests *g, const struct name *instance)
 {
-    static const char *const suffixes[] = { SUFFIX_QMP, SUFFIX_CONSOLE };
+    static const char *const suffixes[] = { SUFFIX_QMP, SUFFIX_CONSOLE, SUFFIX_VNC };
     char path[PATH_SIZE];
 
     for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
@@ -116,7 +116,7 @@ static int write_vmsh(const struct guests *g, int dir, const struct launch *l, s
 {
     auto_buf struct buf text = BUF_INIT;
     char binary[PATH_MAX];
-    const char *code = config_firmware_code(g->config, l->arch);
+    const char *code = guest_firmware_code(g, l);
 
     if (find_binary(config_qemu(g->config, l->arch), l->arch, binary, e) < 0 ||
         vmsh_render(l, binary, *code ? code : NULL, NULL, &text, e) < 0 || buf_check(&text, e) < 0)

@@ -84,6 +84,8 @@ int guest_pid_read(int dir, pid_t *ret_pid, uint64_t *ret_start, uint64_t *ret_l
 void guest_log_tail(int log, char *ret, size_t size);
 
 /* --- guests_firmware.c --- */
+/* Its own, or roost.conf's; "" none. */
+const char *guest_firmware_code(const struct guests *g, const struct launch *l);
 /* Its UEFI code, read-only: a descriptor, or -1. */
 int guest_firmware_open(const struct guests *g, const struct launch *l, struct err *e);
 /* Its variables begin as the template, and are there from then on. */
@@ -92,6 +94,16 @@ int guest_variables_make(const struct guests *g, int dir, const struct launch *l
 /* --- guests_media.c --- */
 /* An image for a CD-ROM drive, opened to be read where that is allowed; or -1. */
 int guest_medium_open(const struct guests *g, const char *iso, struct err *e);
+/* --- guests_machine.c --- */
+/* Does root allow what it asks of this host, and is that there? Core has asked the first; what it
+ * says does not count. */
+int guest_machine_check(const struct guests *g, const struct launch *l, struct err *e);
+struct guest_env {
+    char text[4][PATH_SIZE];
+    const char *v[8];
+};
+/* QEMU's environment; of a guest with a window also where roostd's own screen is. */
+void guest_env_make(struct guest_env *ret, bool window);
 
 /* --- guests_find.c --- */
 /* The process that holds the instance's lock, which is known to be held: who has that file open, or,

@@ -100,6 +100,10 @@ _roost() {
         next='--log --lines --escape --watch'
         names=instance
         ;;
+    'vnc '*)
+        next=''
+        names=instance
+        ;;
     'ssh '*)
         next='--identity --login'
         names=instance

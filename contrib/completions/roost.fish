@@ -76,6 +76,9 @@ function __roost_complete
         case 'console *'
             string split ' ' '--log --lines --escape --watch'
             roost instance list -o name 2>/dev/null
+        case 'vnc *'
+            string split ' ' ''
+            roost instance list -o name 2>/dev/null
         case 'ssh *'
             string split ' ' '--identity --login'
             roost instance list -o name 2>/dev/null

@@ -74,7 +74,7 @@ OPERANDS = {"instance show": ["old"], "wait": ["old"], "console": ["--log", "old
             "network show": ["wired"], "network plan": ["wired"], "network forward list": ["wired"],
             "network export": ["--format", "ip", "wired"], "network check": ["user"], "store backup": ["b.tar"],
             "run show": ["1"], "image show": ["disk"], "image verify": ["disk"], "task show": ["TASK"],
-            "task wait": ["TASK"], "instance export": ["vm"]}
+            "task wait": ["TASK"], "instance export": ["vm"], "vnc": ["seen"]}
 WIRED = {"networks": {"wired": {"kind": "shared", "cidr": "198.18.77.0/24", "forwards": [":8080 old:80"]}}}
 
 
@@ -97,6 +97,7 @@ def test_each_read_command_in_each_form(home):
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", home.dir / "disk.qcow2", "1M"], check=True)
     home.cli("image", "create", "disk", "--file", home.dir / "disk.qcow2", "--quiet")
     home.apply({"instances": {"vm": {"image": "disk"}}})
+    home.cli("instance", "create", "seen", "--image", "disk", "--disk", "1M", "--display", "vnc")
     task = str(home.json("task", "list")[0]["id"])
     home.apply({"instances": {"gone": {"launcher": "external"}}})
     home.cli("instance", "remove", "gone")
@@ -111,6 +112,7 @@ def test_each_read_command_in_each_form(home):
         assert as_json not in (None, "", [[]]), words
         table = home.cli(*args).stdout
         assert (table or words == "console") and "\x1b" not in table, words
+    home.cli("instance", "remove", "seen", "--yes")
 
 
 def test_list_and_show(home):

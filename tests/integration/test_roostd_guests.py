@@ -14,6 +14,7 @@ from roostd_rig import BUILD, Roost, until
 ACCEL, LAUNCH, KILL, ADOPT, VMSH, REPROBE = 9 + 1, 32, 33, 34, 35, 36
 PING, PONG = 12, 13
 MEDIUM_GET, MEDIUM = 45, 61
+NO_NICS = b"\0"
 LAUNCHED, LAUNCH_FAILED, DONE, EXITED, ADOPTED, NOT_RUNNING = range(48, 54)
 TOKEN = "00112233445566778899aabbccddeeff"
 
@@ -52,13 +53,20 @@ def disk(serial="", size=0, file="", form=0, bus=0, cache=0, **flags):
             + bytes(bool(flags.get(f)) for f in ("device", "no_discard", "volatile", "read_only")))
 
 
-def launch(name="web1", launch_id=7, kernel=True, volume=False, iso=""):
+def launch(name="web1", launch_id=7, kernel=True, volume=False, iso="", **wishes):
     s = fr.string
     return (s(name) + struct.pack("=Q", launch_id) + s(name) + s("12345678-1234-4234-8234-123456789abc")
             + s("52:54:00:12:34:56") + b"\1" + s("http://10.0.2.2:10200") + s(TOKEN) + bytes([volume])
-            + struct.pack("=IQBB", 1, 128 << 20, 0, 0) + s("img") + struct.pack("=B", 0) + disk()
+            + struct.pack("=IQBB", 1, 128 << 20, 0, "code" in wishes) + s("img") + struct.pack("=B", 0) + disk()
             + struct.pack("=IBB", 0, kernel, 0) + s("console=ttyS0") + bytes([bool(iso)]) + s(iso) + b"\0"
-            + struct.pack("=B", 0) + s("") + s("user") + struct.pack("=BH", 0, 0))
+            + struct.pack("=B", 0) + s("") + s("user") + struct.pack("=BH", 0, 0) + NO_NICS + machine(**wishes))
+
+
+def machine(cpu="", kind="", display=0, keymap="", code="", variables="", arguments=(), devices=()):
+    s = fr.string
+    return (s(cpu) + s(kind) + struct.pack("=B", display) + s(keymap) + s(code) + s(variables)
+            + struct.pack("=I", len(arguments)) + b"".join(map(s, arguments))
+            + struct.pack("=I", len(devices)) + b"".join(map(s, devices)))
 
 
 def ref(name="web1", launch_id=0):
@@ -421,3 +429,28 @@ def test_broken_core_is_ended(rig, kind, payload):
     rig.core()
     rig.ask(ADOPT, ref(), NOT_RUNNING)
     assert "started again" in rig.log()
+
+
+def test_what_root_does_not_allow_is_refused_whatever_core_says(tmp_path):
+    """Core has asked already; a core that was taken over would not."""
+    firmware = tmp_path / "firmware"
+    firmware.mkdir()
+    (firmware / "code.fd").symlink_to("/etc/passwd")
+    (firmware / "vars.fd").write_bytes(bytes(4096))
+    rig = Rig(tmp_path, **{"launch.allow-arguments": "-device=virtio-balloon*", "launch.allow-devices": "usb:046d:*",
+                           "launch.allow-firmware": str(firmware)})
+    try:
+        rig.begin()
+        for wishes, key in (
+                ({"arguments": ("-device", "ide-hd,drive=x")}, "allow-arguments"),
+                ({"arguments": ("-s",)}, "allow-arguments"),
+                ({"devices": ("pci:0000:00:00.0",)}, "allow-devices"),
+                ({"code": str(firmware / "code.fd"), "variables": str(firmware / "vars.fd")}, "allow-firmware"),
+                ({"code": "/etc/passwd", "variables": str(firmware / "vars.fd")}, "allow-firmware"),
+                ({"code": f"{firmware}/../../x", "variables": str(firmware / "vars.fd")}, "allow-firmware")):
+            what = error(rig.ask(LAUNCH, launch(**wishes), LAUNCH_FAILED))
+            assert key in what[3], (wishes, what)
+        assert not rig.file("web1", "qemu.log")
+    finally:
+        rig.clean()
+

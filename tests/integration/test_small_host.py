@@ -73,7 +73,7 @@ def test_other_machines_are_missed_when_an_image_is_for_them(tmp_path):
         assert checks(r)[1]["uefi-arm64"]["ok"] and checks(r)[1]["qemu-arm64"]["ok"]
         # An arm64 machine has no bios, whoever asks for it.
         done = r.cli("apply", "-f", r.fleet({"instances": {"b": {"image": "arm", "firmware": "bios"}}}), check=False)
-        assert done.returncode == 2 and "instance b: firmware: image arm is for arm64" in done.stderr, done.stderr
+        assert done.returncode == 2 and "instance b: firmware: the image is for arm64" in done.stderr, done.stderr
 
 
 def test_what_needs_it_is_refused_by_name(bare):

@@ -56,18 +56,32 @@ static const struct drive drives[] = {
     { .serial = "iso", .file = "/srv/a,b.img", .format = DISK_QCOW2, .read_only = true },
 };
 /* A launch with a disk of every kind; started by descriptors, make_drives() makes the files. */
-static const struct test_case disks_case = {
-    .name = "disks", .format = DISK_QCOW2, .seed = true, .cpus = 1, .domain = "", .drives = drives, .n_drives = 7
-};
-static const struct drive file_root = { .file = "/srv/the root.img", .format = DISK_RAW,
-                                        .bus = DRIVE_SATA, .cache = CACHE_NONE, .throw_away = true };
+static const struct test_case disks_case = { .name = "disks",
+                                             .format = DISK_QCOW2,
+                                             .seed = true,
+                                             .cpus = 1,
+                                             .domain = "",
+                                             .drives = drives,
+                                             .n_drives = 7 };
+static const struct drive file_root = { .file = "/srv/the root.img",
+                                        .format = DISK_RAW,
+                                        .bus = DRIVE_SATA,
+                                        .cache = CACHE_NONE,
+                                        .throw_away = true };
 /* No image: the root disk is a file. */
 static const struct drive file_drives[] = {
-    { .serial = "lun", .file = "/dev/mapper/lun", .format = DISK_RAW, .device = true, .cache = CACHE_DIRECTSYNC },
+    { .serial = "lun",
+      .file = "/dev/mapper/lun",
+      .format = DISK_RAW,
+      .device = true,
+      .cache = CACHE_DIRECTSYNC },
 };
-static const struct test_case file_case = {
-    .name = "file", .cpus = 1, .domain = "", .root = &file_root, .drives = file_drives, .n_drives = 1
-};
+static const struct test_case file_case = { .name = "file",
+                                            .cpus = 1,
+                                            .domain = "",
+                                            .root = &file_root,
+                                            .drives = file_drives,
+                                            .n_drives = 1 };
 /* A launch with a tap; it is started in a network namespace of its own. */
 static const struct test_case tap_case = { .name = "tap",
                                            .format = DISK_QCOW2,
@@ -496,7 +510,8 @@ static int open_drives(const struct launch *l, struct spawn_fd *fds, int n)
             drive_name(d->serial, name);
         else
             drive_top_name(d->serial, name);
-        fds[n].from = open(name, (qemu_writes(l, (enum qemu_file)f) ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+        fds[n].from =
+            open(name, (qemu_writes(l, (enum qemu_file)f) ? O_RDWR : O_RDONLY) | O_CLOEXEC);
         assert_true(fds[n].from >= 0);
         fds[n++].to = FIRST_FD + f;
     }
@@ -569,6 +584,66 @@ static void test_starts(void **state)
             start_case(&cases[i], NULL);
     }
     start_case(&disks_case, NULL);
+}
+
+/* A display, a machine and CPU of its own, firmware that wants SMM, and words of the operator's. */
+static void machine_case(struct launch *l, struct qemu_place *p)
+{
+    struct machine_def *m = &l->machine;
+    *l = launch_of(&cases[2]);
+    strcpy(m->cpu, "max,avx2=off");
+    strcpy(m->type, "pc-q35-7.1");
+    m->display = DISPLAY_VNC;
+    strcpy(m->keymap, "de");
+    assert_int_equal(machine_argument_add(m, "-device", NULL), 0);
+    assert_int_equal(machine_argument_add(m, "virtio-balloon-pci,id=bal0", NULL), 0);
+    *p = place_of(l, ACCEL_TCG);
+    p->vnc_socket = "run/web1.vnc";
+    p->secure_firmware = true;
+}
+
+static void test_machine_starts(void **state)
+{
+    (void)state;
+    struct launch l;
+    struct qemu_place p;
+    struct spawn_fd fds[QEMU_FILES];
+    auto_argv struct argv a = ARGV_INIT, with_devices = ARGV_INIT;
+    auto_buf struct buf text = BUF_INIT;
+    machine_case(&l, &p);
+    make_state(&cases[2]);
+    assert_int_equal(qemu_args(&l, &p, &a, NULL), 0);
+    argv_add(&a, "-S");
+    int n = open_files(&l, fds);
+    visit("machine", &a, fds, n);
+    while (n > 0)
+        close(fds[--n].from);
+    /* Devices of the host are not there to be started with. */
+    strcpy(l.machine.devices[l.machine.n_devices++], "pci:0000:3b:00.0");
+    strcpy(l.machine.devices[l.machine.n_devices++], "usb:046d:c52b");
+    strcpy(l.machine.devices[l.machine.n_devices++], "usb:1-2.3");
+    assert_int_equal(qemu_args(&l, &p, &with_devices, NULL), 0);
+    for (int i = 0; i < with_devices.n; i++)
+        buf_printf(&text, "%s\n", with_devices.v[i]);
+    golden("machine", "argv", &text);
+}
+
+static void test_machine_refused(void **state)
+{
+    (void)state;
+    struct launch l;
+    struct qemu_place p;
+    machine_case(&l, &p);
+    p.vnc_socket = NULL;
+    refused(&l, &p, "VNC socket");
+    machine_case(&l, &p);
+    strcpy(l.machine.cpu, "host,avx2=off");
+    refused(&l, &p, "cpu: host needs KVM");
+    machine_case(&l, &p);
+    strcpy(l.machine.type, "pc");
+    refused(&l, &p, "no SMM");
+    strcpy(l.machine.type, "virt");
+    refused(&l, &p, "virt is for arm64");
 }
 
 /* As a system service: root opens, an ordinary user runs. */
@@ -725,6 +800,8 @@ int main(void)
         cmocka_unit_test(test_path_with_comma),
         cmocka_unit_test(test_no_token_in_args),
         cmocka_unit_test(test_starts),
+        cmocka_unit_test(test_machine_starts),
+        cmocka_unit_test(test_machine_refused),
         cmocka_unit_test(test_starts_as_nobody),
         cmocka_unit_test(test_vmsh_starts),
         cmocka_unit_test(test_vmsh_exported),

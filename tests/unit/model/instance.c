@@ -53,11 +53,16 @@ static void refused(const char *s, const char *message)
 }
 
 static const char full[] =
-    "{\"address\": \"172.16.5.20\", \"autostart\": true, \"bootstrapper\": \"drive\", \"cpus\": 4, "
-    "\"disk\": 10737418240, \"domain\": \"lab.internal\", \"firmware\": \"uefi\", "
-    "\"groups\": [\"db\", \"web\"], \"identities\": [\"ops\", \"_admin\"], \"image\": \"trixie\", "
-    "\"launcher\": \"roost\", \"mac\": \"52:54:00:12:34:56\", \"memory\": 8589934592, "
-    "\"needs\": [\"db\", \"proxy\"], \"network\": \"lab\", \"playbook\": \"web.yaml\", \"tag\": \"WEB.1\", \"user-data\": \"#!/bin/sh\\ntrue\\n\", "
+    "{\"address\": \"172.16.5.20\", \"autostart\": true, \"bootstrapper\": \"drive\", "
+    "\"cpu\": \"max,avx2=on\", \"cpus\": 4, \"disk\": 10737418240, \"display\": \"vnc\", "
+    "\"domain\": \"lab.internal\", \"firmware\": \"uefi\", \"firmware-code\": \"/f/code.fd\", "
+    "\"firmware-vars\": \"/f/vars.fd\", \"groups\": [\"db\", \"web\"], "
+    "\"host-devices\": [\"pci:0000:3b:00.0\", \"usb:1-2\"], "
+    "\"identities\": [\"ops\", \"_admin\"], \"image\": \"trixie\", \"keymap\": \"de\", "
+    "\"launcher\": \"roost\", \"mac\": \"52:54:00:12:34:56\", \"machine\": \"pc-q35-7.2\", "
+    "\"memory\": 8589934592, "
+    "\"needs\": [\"db\", \"proxy\"], \"network\": \"lab\", \"playbook\": \"web.yaml\", "
+    "\"qemu-arguments\": [\"-device\", \"a,b\"], \"tag\": \"WEB.1\", \"user-data\": \"#!/bin/sh\\ntrue\\n\", "
     "\"uuid\": \"4c4c4544-0042-3510-8031-b4c04f4e3732\", "
     "\"vars\": {\"app\": {\"a\": 1, \"b\": [1.5, null]}, \"tier\": \"x\"}}";
 
@@ -300,6 +305,14 @@ static void test_diff(void **state)
         { "cpus", "1", "2", CHANGE_RESTART },
         { "memory", "\"1G\"", "\"2G\"", CHANGE_RESTART },
         { "firmware", "\"bios\"", "\"uefi\"", CHANGE_RESTART },
+        { "firmware-code", "\"/a\"", "\"/b\"", CHANGE_RESTART },
+        { "firmware-vars", "\"/a\"", "\"/b\"", CHANGE_RESTART },
+        { "cpu", "\"host\"", "\"max,+aes\"", CHANGE_RESTART },
+        { "machine", "\"q35\"", "\"pc-q35-7.2\"", CHANGE_RESTART },
+        { "display", "\"headless\"", "\"vnc\"", CHANGE_RESTART },
+        { "keymap", "\"de\"", "\"fr\"", CHANGE_RESTART },
+        { "qemu-arguments", "[\"-s\"]", "[]", CHANGE_RESTART },
+        { "host-devices", "[\"usb:1-2\"]", "[\"usb:1-3\"]", CHANGE_RESTART },
         { "disk", "\"1G\"", "\"2G\"", CHANGE_RESTART },
         { "disk", "\"2G\"", "\"1G\"", CHANGE_REBUILD },
         { "disk", "\"2G\"", "0", CHANGE_REBUILD },
