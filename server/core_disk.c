@@ -114,14 +114,17 @@ int disk_put_record(struct core *c, int64_t id, const char *text, struct err *e)
 
 void disk_on_record(struct core *c, int64_t id, uint64_t *ret_size)
 {
-    uint32_t generation;
+    struct record r;
 
-    read_record(c, id, ret_size, &generation);
+    read_record(c, id, &r);
+    *ret_size = r.size;
 }
 
 int disk_brought(struct core *c, int64_t id, uint64_t size, uint32_t generation, struct err *e)
 {
-    return write_record(c, id, size, generation, e);
+    const struct record r = { .size = size, .generation = generation, .written = true };
+
+    return write_record(c, id, &r, e);
 }
 
 int disk_forget(struct core *c, int64_t id, struct err *e)

@@ -21,7 +21,7 @@ _roost() {
         next='--file --dry-run --prune --destroy-disks --yes'
         ;;
     'instance create '*)
-        next='--external --tag --uuid --serial --mac --image --network --identity --group --address --cpus --memory --disk --disk-bus --cache --volatile --add-disk --bootstrapper --cdrom --boot --user-data --domain --autostart --count --start --wait --timeout --dry-run'
+        next='--external --tag --uuid --serial --mac --image --network --identity --group --address --nic --cpus --memory --disk --disk-bus --cache --volatile --add-disk --cpu --machine --firmware --firmware-code --firmware-vars --display --keymap --qemu-argument --host-device --bootstrapper --cdrom --boot --user-data --domain --autostart --count --start --wait --timeout --dry-run'
         ;;
     'instance list '*)
         next='--group --state --sort --columns'
@@ -32,7 +32,7 @@ _roost() {
         names=instance
         ;;
     'instance modify '*)
-        next='--image --network --identity --group --address --cpus --memory --disk --disk-bus --cache --volatile --add-disk --remove-disk --bootstrapper --cdrom --boot --user-data --domain --autostart --unset --dry-run'
+        next='--image --network --identity --group --address --nic --cpus --memory --disk --disk-bus --cache --volatile --add-disk --remove-disk --cpu --machine --firmware --firmware-code --firmware-vars --display --keymap --qemu-argument --host-device --bootstrapper --cdrom --boot --user-data --domain --autostart --unset --dry-run'
         names=instance
         ;;
     'instance rename '*)
@@ -78,6 +78,13 @@ _roost() {
         ;;
     'instance trash empty '*)
         next='--all --yes'
+        ;;
+    'instance export '*)
+        next='--for --file --bundle --no-image --force'
+        names=instance
+        ;;
+    'instance import '*)
+        next='--as --network --no-wait --quiet'
         ;;
     'wait '*)
         next='--group --state --all --for --timeout --overdue --quiet'
@@ -297,7 +304,7 @@ _roost() {
         next='add list remove'
         ;;
     'instance '*)
-        next='create list show modify rename start stop restart reset rebuild remove trash'
+        next='create list show modify rename start stop restart reset rebuild eject insert remove trash export import'
         ;;
     'ansible '*)
         next='init'
@@ -333,7 +340,7 @@ _roost() {
         next='list show wait cancel'
         ;;
     ''*)
-        next='apply instance wait status metrics check events console ssh cp ssh-config inventory known-hosts ansible sync paths unknown seed network identity image run runs group store image task completion version help'
+        next='apply instance wait status metrics check events console vnc ssh cp ssh-config inventory known-hosts ansible sync paths unknown seed network identity image run runs group store image task completion version help'
         ;;
     esac
     if [ -n "$names" ] && [ "${cur#-}" = "$cur" ]; then

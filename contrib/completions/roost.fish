@@ -19,7 +19,7 @@ function __roost_complete
         case 'apply *'
             string split ' ' '--file --dry-run --prune --destroy-disks --yes'
         case 'instance create *'
-            string split ' ' '--external --tag --uuid --serial --mac --image --network --identity --group --address --cpus --memory --disk --disk-bus --cache --volatile --add-disk --bootstrapper --cdrom --boot --user-data --domain --autostart --count --start --wait --timeout --dry-run'
+            string split ' ' '--external --tag --uuid --serial --mac --image --network --identity --group --address --nic --cpus --memory --disk --disk-bus --cache --volatile --add-disk --cpu --machine --firmware --firmware-code --firmware-vars --display --keymap --qemu-argument --host-device --bootstrapper --cdrom --boot --user-data --domain --autostart --count --start --wait --timeout --dry-run'
         case 'instance list *'
             string split ' ' '--group --state --sort --columns'
             roost instance list -o name 2>/dev/null
@@ -27,7 +27,7 @@ function __roost_complete
             string split ' ' ''
             roost instance list -o name 2>/dev/null
         case 'instance modify *'
-            string split ' ' '--image --network --identity --group --address --cpus --memory --disk --disk-bus --cache --volatile --add-disk --remove-disk --bootstrapper --cdrom --boot --user-data --domain --autostart --unset --dry-run'
+            string split ' ' '--image --network --identity --group --address --nic --cpus --memory --disk --disk-bus --cache --volatile --add-disk --remove-disk --cpu --machine --firmware --firmware-code --firmware-vars --display --keymap --qemu-argument --host-device --bootstrapper --cdrom --boot --user-data --domain --autostart --unset --dry-run'
             roost instance list -o name 2>/dev/null
         case 'instance rename *'
             string split ' ' ''
@@ -61,6 +61,11 @@ function __roost_complete
             string split ' ' '--as'
         case 'instance trash empty *'
             string split ' ' '--all --yes'
+        case 'instance export *'
+            string split ' ' '--for --file --bundle --no-image --force'
+            roost instance list -o name 2>/dev/null
+        case 'instance import *'
+            string split ' ' '--as --network --no-wait --quiet'
         case 'wait *'
             string split ' ' '--group --state --all --for --timeout --overdue --quiet'
             roost instance list -o name 2>/dev/null
@@ -216,7 +221,7 @@ function __roost_complete
         case 'network forward *'
             string split ' ' 'add list remove'
         case 'instance *'
-            string split ' ' 'create list show modify rename start stop restart reset rebuild remove trash'
+            string split ' ' 'create list show modify rename start stop restart reset rebuild eject insert remove trash export import'
         case 'ansible *'
             string split ' ' 'init'
         case 'unknown *'
@@ -240,7 +245,7 @@ function __roost_complete
         case 'task *'
             string split ' ' 'list show wait cancel'
         case '*'
-            string split ' ' 'apply instance wait status metrics check events console ssh cp ssh-config inventory known-hosts ansible sync paths unknown seed network identity image run runs group store image task completion version help'
+            string split ' ' 'apply instance wait status metrics check events console vnc ssh cp ssh-config inventory known-hosts ansible sync paths unknown seed network identity image run runs group store image task completion version help'
     end
 end
 complete -c roost -a '(__roost_complete)'
