@@ -42,6 +42,7 @@ static const struct operation op_reset = { "POST",
                                            NULL,
                                            "throw away the root disks of",
                                            "is being reset" };
+
 static const struct operation op_remove = { "DELETE", "", "removed", "?force=1", NULL,
                                             "put into the trash", NULL };
 static const struct operation op_destroy = { "DELETE",

@@ -225,7 +225,7 @@ static int check_references(struct core *c, const struct instance *i, struct err
         return err_set(e, ERR_CONFLICT,
                        "it was on network %s, which is not defined any more: define it again first",
                        i->spec.network.s);
-    return 0;
+    return disk_check(c, i->name.s, &i->spec, e); /* of files used in place */
 }
 
 static int put_all(struct core *c, struct instance *i, const struct guest *was,
