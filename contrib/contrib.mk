@@ -9,7 +9,7 @@ demo: demo-deps
 
 guest-debian:
 	sh contrib/guest/debian.sh $(BUILD)/guest/debian
-# A host for roost, for tests/e2e/test_service.py.
+# A host for roost, for tests/service.
 guest-host:
 	sh contrib/guest/debian.sh $(BUILD)/guest/debian-host --host
 guest-micro:

@@ -86,6 +86,11 @@ check-fast: all check-programs
 
 check-integration: all check-programs
 	$(PYTEST) tests/integration
+# The package on a host of its own, under a real systemd: reboots, upgrades, power cuts. Not a step of
+# `check`: alone on a machine it takes some ten minutes.
+.PHONY: check-service
+check-service: all
+	$(PYTEST) tests/service
 check-e2e: all
 	$(PYTEST) tests/e2e
 

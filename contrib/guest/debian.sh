@@ -37,10 +37,9 @@ DISK_SIZE=2G
 PACKAGES=linux-image-cloud-amd64,systemd-sysv,systemd-resolved,libnss-resolve,libnss-myhostname,\
 libpam-systemd,dbus,udev,kmod,openssh-server,python3,iproute2,netbase,busybox-static,e2fsprogs
 if [ "$HOST" = yes ]; then
-    # The libraries are those of the package: dpkg names the one that is missing here.
-    PACKAGES=$PACKAGES,libcap-ng0,libcrypt1,libcurl4,libevent-2.1-7,libiniparser1,libjansson4,liblzma5,\
-libmicrohttpd12,libnl-route-3-200,libsmartcols1,libsqlite3-0,libssl3,libyaml-0-2,libzstd1,zlib1g,\
-adduser,ansible-core,curl,dnsmasq-base,iptables,qemu-system-x86,qemu-utils
+    # What roost runs with, and its libraries by way of what it is built with.
+    PACKAGES=$PACKAGES,adduser,ansible-core,curl,$(awk '
+        $1 == "run" || ($1 == "build" && $2 ~ /-dev$/) { printf "%s%s", sep, $2; sep = "," }' "$HERE/../packages")
 else
     PACKAGES=$PACKAGES,cloud-init,cloud-guest-utils,sudo,ca-certificates,iputils-ping,less,vim-tiny,fdisk
 fi
@@ -60,7 +59,7 @@ fi
 [ "$(id -u)" = 0 ] || need newuidmap uidmap
 
 PATH=$PATH:/usr/sbin:/sbin
-BUILD_INPUTS="$EFI $HOST ${MIRROR:-}"
+BUILD_INPUTS="$EFI $HOST ${MIRROR:-}$([ "$HOST" = no ] || echo " $PACKAGES")"
 STAMP=$(stamp "$HERE/debian.sh" "$HERE/lib.sh" "$HERE/debian/"*)
 mkdir -p "$(dirname "$OUT")"
 OUT=$(cd "$(dirname "$OUT")" && pwd)/$(basename "$OUT")

@@ -114,6 +114,10 @@ def test_what_the_unit_promises(installed):
     unit = (installed / "usr/lib/systemd/system/roost.service").read_text()
     setting = dict(re.findall(r"^(\w+)=(.*)$", unit, re.M))
     assert setting["Type"] == "notify" and setting["KillMode"] == "process" and setting["OOMPolicy"] == "continue"
+    assert re.search(r"^SystemCallFilter=@system-service .*\bseccomp\b", unit, re.M), "else QEMU has no -sandbox"
+    for kind, target in (("system", "multi-user"), ("user", "default")):
+        guests = (installed / f"usr/lib/systemd/{kind}/roost-guests.service").read_text()
+        assert f"WantedBy={target}.target" in guests
     assert setting["RuntimeDirectoryPreserve"] == "yes", "guests' sockets stay"
     assert int(setting["FileDescriptorStoreMax"]) > 2 and int(setting["WatchdogSec"]) > 0
     assert int(setting["TasksMax"]) >= 500 * 25 and int(setting["LimitNOFILE"]) >= 500 * 40
@@ -129,6 +133,13 @@ def test_sysusers_and_tmpfiles(installed, tmp_path):
 
 
 # --- the Debian package ---
+
+def test_what_it_is_built_with():
+    """Build-Depends and contrib/packages name the same libraries."""
+    control = (ROOT / "contrib/debian/control").read_text().split("Build-Depends:")[1].split("Standards-Version")[0]
+    packages = re.findall(r"^build +(\S+-dev)\b", (ROOT / "contrib/packages").read_text(), re.M)
+    assert set(re.findall(r"[\w.+-]+-dev\b", control)) - {"libcurl4-gnutls-dev"} == set(packages)
+
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory):
@@ -162,5 +173,8 @@ def test_the_package_runs_from_where_it_is_unpacked(package, installed, tmp_path
     control = (tmp_path / "e/control").read_text()
     assert "libsqlite3-0" in control and not re.search(r"^Depends:.*qemu", control, re.M), "starts without QEMU"
     assert "deb-systemd-helper enable 'roost.service'" in (tmp_path / "e/postinst").read_text().replace('"', "'")
+    postinst = (tmp_path / "e/postinst").read_text()
+    assert postinst.index("systemd-sysusers") < postinst.index("deb-systemd-invoke"), "the group first"
+    assert "--user debian-installed 'roost.service'" in postinst, "each user enables theirs"
     prerm = (tmp_path / "e/prerm").read_text()
     assert prerm.index("roost-guests.service") < prerm.index("'roost.service'"), "guests first"
