@@ -140,7 +140,13 @@ static int tell(struct medium *o, const char *command, json_t *args, int fd, qmp
     return r;
 }
 
-/* The image that it was launched with is let go; QEMU refuses where that is long done. */
+static void tidied(const json_t *ret, const struct err *err, void *arg)
+{
+    (void)ret, (void)err; /* QEMU refuses where it is long done */
+    succeed(arg);
+}
+
+/* The image that it was launched with is let go, before anybody is told that it was. */
 static void tidy(struct medium *o)
 {
     static const char *const nodes[] = { "cdrom", "cdrom-file" };
@@ -149,9 +155,9 @@ static void tidy(struct medium *o)
     for (size_t i = 0; m && i < ARRAY_SIZE(nodes); i++)
         (void)qmp_command(m->qmp, "blockdev-del", json_pack("{s:s}", "node-name", nodes[i]), NULL,
                           NULL, NULL);
-    if (m)
-        (void)qmp_command(m->qmp, "remove-fd", json_pack("{s:i}", "fdset-id", (int)QEMU_CDROM),
-                          NULL, NULL, NULL);
+    if (!m || qmp_command(m->qmp, "remove-fd", json_pack("{s:i}", "fdset-id", (int)QEMU_CDROM),
+                          tidied, o, NULL) < 0)
+        succeed(o);
 }
 
 static void ended(struct medium *o, const struct err *err)
@@ -164,7 +170,6 @@ static void ended(struct medium *o, const struct err *err)
         return;
     }
     tidy(o);
-    succeed(o);
 }
 
 static void ejected(const json_t *ret, const struct err *err, void *arg)
