@@ -186,7 +186,8 @@ static int record_intent(struct machine *m, struct err *e)
     if (core_event(c, &g, EV_LAUNCHING, m->actor, e, "generation %u, boot %u", g.generation,
                    g.boots) < 0 ||
         core_guest_save(c, &g, e) < 0 ||
-        (disk_is_virgin(m) && store_keys_remove(c->store, g.id, e) < 0) || disk_record(m, g.generation, e) < 0)
+        (disk_is_virgin(m) && store_keys_remove(c->store, g.id, e) < 0) ||
+        disk_record(m, g.generation, e) < 0)
         return -1;
     if (!(in = calloc(1, sizeof *in)))
         return err_set(e, ERR_INTERNAL, "out of memory");

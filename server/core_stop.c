@@ -279,8 +279,7 @@ static int renew(struct core *c, const char *name, const char *actor, struct err
     return 0;
 }
 
-/* The same one again, as before its first boot: cloud-init runs anew under its old instance-id, so that
- * new host keys are no mismatch and the old ones are forgotten; and so is what Ansible did. */
+/* What roost has not made it cannot make afresh. */
 static int may_reset(struct core *c, const struct guest *g, struct err *e)
 {
     struct instance i = { 0 };
@@ -300,6 +299,8 @@ static int may_reset(struct core *c, const struct guest *g, struct err *e)
     return r;
 }
 
+/* The same one again, as before its first boot: cloud-init runs anew under its old instance-id, so that
+ * new host keys are no mismatch and the old ones are forgotten; and so is what Ansible did. */
 static int begin_anew(struct core *c, const char *name, const char *actor, struct err *e)
 {
     struct guest g;
