@@ -510,6 +510,36 @@ static void turns(int n)
 
 /* --- tests --- */
 
+static void test_import(void **state)
+{
+    auto_buf struct buf b = BUF_INIT;
+
+    (void)state;
+    assert_int_equal(ask("POST /v1/import", "{\"file\":\"/b\",\"as\":\"web2\"}", &b), 200);
+    assert_non_null(strstr(b.data, "{\"imported\":\"/b\",\"as\":\"web2\"}"));
+    assert_int_equal(ask("POST /v1/import", "{\"file\":\"/b\"}", &b), 200);
+    assert_int_equal(ask("POST /v1/import", "{\"as\":\"web2\"}", &b), 400);
+    assert_int_equal(ask("POST /v1/import", "{\"file\":\"/b\",\"wheels\":4}", &b), 400);
+}
+
+/* What is no upgrade, or is of nobody's console. */
+static void test_attach(void **state)
+{
+    static const char upgrade[] = "GET /v1/instances/web1/console/attach?watch=true HTTP/1.1\r\nHost: x\r\n"
+                                  "Connection: Upgrade\r\nUpgrade: roost-console\r\n\r\n";
+    auto_buf struct buf b = BUF_INIT, c = BUF_INIT;
+    auto_close int fd = -1;
+
+    (void)state;
+    assert_int_equal(ask("GET /v1/instances/web1/console/attach", "", &b), 400);
+    assert_non_null(strstr(b.data, "Upgrade: roost-console"));
+    fd = dial();
+    say(fd, upgrade, sizeof upgrade - 1);
+    hear(fd, &c);
+    assert_int_equal(status_of(&c), 409);
+    assert_non_null(strstr(c.data, "web1 is stopped, and would only be watched"));
+}
+
 static void test_reads(void **state)
 {
     auto_buf struct buf b = BUF_INIT;
@@ -978,6 +1008,8 @@ static void test_strangers_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        T(test_import),
+        T(test_attach),
         T(test_reads),
         T(test_survey_takes_its_time),
         T(test_connection_is_kept),
