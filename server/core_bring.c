@@ -332,6 +332,8 @@ static void settle(bool committed, void *arg)
 
     if (m->c->ending)
         return; /* brings_free(), and the next core cleans */
+    if (m->cancelled)
+        err_set(&e, ERR_BUSY, "it was cancelled");
     if (!committed || m->cancelled || check_here(m, &e) < 0)
         give_up(m, &e);
     else if ((m->brings_image && place_image(m, &e) < 0) || place_instance(m, &e) < 0 ||
