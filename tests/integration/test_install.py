@@ -59,7 +59,7 @@ def test_install_and_uninstall(installed, tmp_path):
     assert {name.rsplit("/", 1)[1] for name in files if "/man/" in name} == pages
     for name in files:
         mode = stat.S_IMODE((installed / name).stat().st_mode)
-        assert mode == (0o755 if "bin/" in name or "/lib/roost/" in name else 0o644), name
+        assert mode == (0o755 if any(part in name for part in ("bin/", "/lib/roost/", "/examples/hooks/")) else 0o644), name
     copy = tmp_path / "copy"
     shutil.copytree(installed, copy)
     (copy / "etc/roost/roost.conf").write_text("[roost]\nlog-level = debug\n")
