@@ -267,7 +267,7 @@ static int record_guest(struct moving *m, struct guest *g, struct err *e)
     struct instance i = b->instance;
 
     if (store_instance_insert(c->store, &i, e) < 0 ||
-        network_reserve(c, &i, i.spec.network.s, e) < 0 ||
+        network_reserve(c, &i, i.spec.network.s, e) < 0 || core_nics_put(c, &i, e) < 0 ||
         store_guest_by_id(c->store, i.id, g, e) < 0 ||
         store_moved_put(c->store, g->id, g->iid, b->tokens, e) < 0 ||
         disk_brought(c, g->id, b->disk_size, g->generation, e) < 0 || record_keys(m, g, e) < 0)

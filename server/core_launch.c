@@ -9,12 +9,21 @@
 
 /* ---- the values of the verb ---- */
 
+static enum firmware firmware_of(const struct spec *s, enum firmware otherwise)
+{
+    if (s->firmware_set)
+        return s->firmware;
+    return s->machine.firmware_code[0] ? FIRMWARE_UEFI : otherwise;
+}
+
 static int fill_image(struct core *c, const struct instance *i, struct launch *l, struct err *e)
 {
     struct image image;
 
+    l->machine = i->spec.machine;
     if (!i->spec.image.s[0]) { /* its root disk is a file */
-        l->firmware = i->spec.firmware_set ? i->spec.firmware : FIRMWARE_BIOS;
+        l->arch = arch_native();
+        l->firmware = firmware_of(&i->spec, l->arch == ARCH_ARM64 ? FIRMWARE_UEFI : FIRMWARE_BIOS);
         return 0;
     }
     if (core_image(c, i->spec.image.s, &image, e) < 0)
@@ -24,10 +33,7 @@ static int fill_image(struct core *c, const struct instance *i, struct launch *l
                        (unsigned long long)(image.min_memory >> 20));
     l->image = image.name;
     l->arch = image.arch;
-    l->machine = i->spec.machine;
-    l->firmware = i->spec.firmware_set               ? i->spec.firmware
-                  : i->spec.machine.firmware_code[0] ? FIRMWARE_UEFI
-                                                     : image.firmware;
+    l->firmware = firmware_of(&i->spec, image.firmware);
     l->image_format = image.format;
     l->has_kernel = image.has_kernel;
     l->has_initrd = image.has_initrd;

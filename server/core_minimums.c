@@ -47,13 +47,12 @@ static int smaller_than_image(const char *instance, uint64_t disk, const struct 
 }
 
 /* roostd asks the last of these again at the launch: it is root's to allow. */
-static int fits_machine(const struct apply *a, const struct spec *s, const struct image *image,
-                        struct err *e)
+static int fits_machine(const struct apply *a, const struct spec *s, enum arch arch, struct err *e)
 {
     const struct machine_limits limits = config_machine_limits(&a->c->config);
 
     if (machine_check(&s->machine, e) < 0 ||
-        machine_fits(&s->machine, image->arch, s->firmware_set ? &s->firmware : NULL, e) < 0)
+        machine_fits(&s->machine, arch, s->firmware_set ? &s->firmware : NULL, e) < 0)
         return -1;
     if (s->machine.display == DISPLAY_GTK && a->c->config.mode == MODE_SYSTEM)
         return err_set(e, ERR_DENIED,
@@ -67,12 +66,14 @@ int apply_fits_image(struct apply *a, const struct fleet_instance *f, struct err
     const struct spec *s = &f->spec;
     struct image image;
 
-    if (s->launcher != LAUNCHER_ROOST || !s->image.s[0])
+    if (s->launcher != LAUNCHER_ROOST)
         return 0;
-    if (find_image(a, s->image.s, &image, e) < 0)
+    if (s->image.s[0] && find_image(a, s->image.s, &image, e) < 0)
         return -1;
-    if (fits_machine(a, s, &image, e) < 0)
+    if (fits_machine(a, s, s->image.s[0] ? image.arch : arch_native(), e) < 0)
         return err_wrap(e, "instance %s", f->name.s);
+    if (!s->image.s[0])
+        return 0;
     if (s->cpus < image.min_cpus)
         return err_set(e, ERR_INVALID,
                        "instance %s: cpus: %u is too little for image %s, which needs %u",

@@ -52,6 +52,16 @@ static json_t *job_json(struct core *c, const struct guest *g)
                      (json_int_t)j.run, "outcome", j.outcome);
 }
 
+/* Of a guest that came from another host: it knows the tokens of there. */
+static json_t *moved_json(struct core *c, const struct guest *g)
+{
+    struct token t[TOKEN_PURPOSES];
+
+    if (store_moved_get(c->store, g->id, g->iid, t, NULL) != 1)
+        return NULL;
+    return json_pack("{s:s, s:s}", "seed", t[TOKEN_SEED].s, "post", t[TOKEN_POST].s);
+}
+
 static json_t *record_of(struct core *c, const struct guest *g)
 {
     char mac[MAC_TEXT], at[ENDPOINT_TEXT], ip[IP_TEXT], disk[48];
@@ -66,6 +76,7 @@ static json_t *record_of(struct core *c, const struct guest *g)
 
     put(j, "keys", keys_json(c, g->id));
     put(j, "job", job_json(c, g));
+    put(j, "moved", moved_json(c, g));
     if (g->address.port)
         put(j, "address", json_string(endpoint_format(&g->address, at)));
     if (store_reservation_of(c->store, g->id, &reserved, NULL) == 1)
@@ -150,6 +161,20 @@ static int put_account(struct core *c, int64_t id, const json_t *j, struct err *
     snprintf(a.login, sizeof a.login, "%s", login);
     snprintf(a.key, sizeof a.key, "%s", key);
     return store_account_put(c->store, id, &a, e);
+}
+
+static int put_moved(struct core *c, const struct instance *i, const json_t *j, struct err *e)
+{
+    struct token t[TOKEN_PURPOSES];
+    const char *seed, *post;
+
+    if (!j)
+        return 0;
+    if (json_unpack((json_t *)(uintptr_t)j, "{s:s, s:s}", "seed", &seed, "post", &post) ||
+        token_parse(seed, strlen(seed), &t[TOKEN_SEED]) < 0 ||
+        token_parse(post, strlen(post), &t[TOKEN_POST]) < 0)
+        return err_set(e, ERR_INTERNAL, "tokens in the trash");
+    return store_moved_put(c->store, i->id, i->iid, t, e);
 }
 
 /* That it is configured holds still. */
@@ -249,6 +274,8 @@ static int put_all(struct core *c, struct instance *i, const struct guest *was,
     snprintf(g.standing.note, sizeof g.standing.note, "restored from the trash");
     if (core_guest_save(c, &g, e) < 0 ||
         put_reservation(c, i, json_object_get(record, "reserved"), e) < 0 ||
+        core_nics_put(c, i, e) < 0 || drive_claims_put(c, i->id, &i->spec, e) < 0 ||
+        put_moved(c, i, json_object_get(record, "moved"), e) < 0 ||
         put_keys(c, i->id, json_object_get(record, "keys"), e) < 0 ||
         put_account(c, i->id, json_object_get(record, "account"), e) < 0 ||
         put_job(c, i->id, json_object_get(record, "job"), e) < 0 ||
