@@ -180,3 +180,16 @@ def test_rootless_limits_hold_when_they_are_said():
                              (["--firmware-code", "/tmp/c", "--firmware-vars", VARS], "allow-firmware of roost.conf")):
             done = create(r, "wrong", *options, check=False)
             assert done.returncode != 0 and key in done.stderr, done.stderr
+
+
+def test_a_guest_without_an_image_has_a_machine_too(home):
+    """Its root disk is somebody's file."""
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", home.dir / "own.qcow2", "1M"], check=True)
+    own = ["instance", "create", "own", "--memory", "128M", "--disk", str(home.dir / "own.qcow2")]
+    done = home.cli(*own, "--machine", "virt", check=False)
+    assert done.returncode == 2 and "machine: virt is for arm64" in done.stderr, done.stderr
+    home.cli(*own, "--cpu", "Nehalem", "--firmware-code", CODE, "--firmware-vars", VARS)
+    home.cli("instance", "start", "own")
+    words = argv(home, "own")
+    assert option(words, "-cpu") == "Nehalem" and "pflash0=code" in option(words, "-machine")
+    home.cli("instance", "stop", "own", "--force")
