@@ -3,6 +3,7 @@ import json
 import os
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -132,18 +133,28 @@ def test_bad_words_change_nothing(home):
     refused(home, 2, "at most 16", "instance", "create", "h", "--image", "img", *["--add-disk", "1M"] * 17)
 
 
+def descriptor(pid, path):
+    """What /proc tells of the process's descriptor of that file; others come and go meanwhile."""
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            if os.readlink(link) == str(path):
+                return Path(f"/proc/{pid}/fdinfo/{link.name}").read_text()
+        except FileNotFoundError:
+            continue
+    raise AssertionError(f"{path} is not open in {pid}")
+
+
 def test_volatile(home):
     """What QEMU writes goes to a file of its own, which goes with the guest; the disk below is opened for reading."""
     create(home, "g", "--volatile", "--add-disk", "3M,serial=keep", "--add-disk", "3M,serial=gone,volatile")
     home.cli("instance", "start", "g")
+    until("QEMU answers", lambda: home.json("instance", "show", "g")["address"])
     assert files(home, "g") == ["disk-gone.qcow2", "disk-keep.qcow2", "disk.qcow2", "volatile-gone.qcow2",
                                 "volatile.qcow2"]
     for name, flags in [("disk.qcow2", os.O_RDONLY), ("disk-gone.qcow2", os.O_RDONLY), ("disk-keep.qcow2", os.O_RDWR),
                         ("volatile.qcow2", os.O_RDWR)]:
         (pid,) = holders(directory(home, "g") / name)
-        fd = next(f for f in os.listdir(f"/proc/{pid}/fd")
-                  if os.readlink(f"/proc/{pid}/fd/{f}") == str(directory(home, "g") / name))
-        info = open(f"/proc/{pid}/fdinfo/{fd}").read()
+        info = descriptor(pid, directory(home, "g") / name)
         assert int(re.search(r"flags:\s+([0-7]+)", info)[1], 8) & os.O_ACCMODE == flags, (name, info)
     home.cli("instance", "stop", "--force", "g")
     assert files(home, "g") == ["disk-gone.qcow2", "disk-keep.qcow2", "disk.qcow2"]
@@ -230,7 +241,9 @@ def test_one_file_has_one_writer(vm):
     def locked():
         writes = subprocess.run(["qemu-io", "-f", "raw", "-c", "write -P 0 0 512", vm.dir / "a.img"], capture_output=True, text=True)
         return 'Failed to get "write" lock' in writes.stderr + writes.stdout
-    until("QEMU has its lock", locked)
+    # Once it answers it has opened its disks; asking before would take the lock from it.
+    until("QEMU answers", lambda: vm.json("instance", "show", "g")["address"])
+    assert locked()
     assert subprocess.run(["flock", "-n", vm.dir / "hard", "true"]).returncode == 1
     assert subprocess.run(["flock", "-n", "-s", vm.dir / "q.img", "true"]).returncode == 0
     vm.stop(keep=True)

@@ -79,6 +79,7 @@ def desk(tmp_path):
         image.mkdir(parents=True)
         for disk in (image / "disk.qcow2", r.dir / "debian-12-genericcloud-amd64.qcow2"):
             subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", disk, "1M"], check=True)
+        (r.dir / "netinst.iso").write_bytes(bytes(64 << 10))
         (image / "image.yaml").write_text(f"images:\n  debian: {{file: {image}/disk.qcow2}}\n")
         yield r
 
