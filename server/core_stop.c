@@ -349,6 +349,21 @@ static void rebuild_down(const json_t *result, const struct err *err, void *arg)
         follow_end(f, err);
 }
 
+/* Has it disks that it will go on with? What a guest has written it may not have flushed yet: it shuts
+ * down, then. */
+static bool keeps_data(struct core *c, const char *name)
+{
+    struct instance i = { 0 };
+    struct guest g;
+    bool keeps = false;
+
+    if (store_guest_by_name(c->store, name, &g, NULL) == 0 &&
+        store_instance_get(c->store, g.id, &i, NULL) == 0)
+        keeps = i.spec.n_drives > 0 || (i.spec.root && i.spec.root->file[0]);
+    instance_done(&i);
+    return keeps;
+}
+
 static void reset_down(const json_t *result, const struct err *err, void *arg)
 {
     struct follow *f = arg;
@@ -372,7 +387,7 @@ static void reset(struct core *c, const char *name, bool anyway, const struct ac
     if (core_guest(c, name, &g, &e) < 0 || may_reset(c, &g, &e) < 0)
         done(NULL, &e, arg);
     else
-        begin_again(c, name, anyway, true, who, reset_down, done, arg);
+        begin_again(c, name, anyway, !keeps_data(c, name), who, reset_down, done, arg);
 }
 
 void core_reset(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
@@ -387,17 +402,17 @@ void core_reset_anyway(struct core *c, const char *name, const struct actor *who
     reset(c, name, true, who, done, arg);
 }
 
-/* Its disk goes: nothing is there to be saved, so it need not shut down. */
+/* Its disk goes: where nothing is there to be saved, it need not shut down. */
 void core_rebuild(struct core *c, const char *name, const struct actor *who, core_op_fn *done,
                   void *arg)
 {
-    begin_again(c, name, false, true, who, rebuild_down, done, arg);
+    begin_again(c, name, false, !keeps_data(c, name), who, rebuild_down, done, arg);
 }
 
 void core_rebuild_anyway(struct core *c, const char *name, const struct actor *who,
                          core_op_fn *done, void *arg)
 {
-    begin_again(c, name, true, true, who, rebuild_down, done, arg);
+    begin_again(c, name, true, !keeps_data(c, name), who, rebuild_down, done, arg);
 }
 
 /* ---- remove ---- */

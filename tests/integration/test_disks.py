@@ -24,7 +24,7 @@ def size_of(path):
 @pytest.fixture
 def home():
     """One with an image that QEMU's firmware finds nothing bootable on."""
-    with Roost({"launch": {"accelerator": "tcg"}}) as r:
+    with Roost({"launch": {"accelerator": "tcg", "stop-limit": "2s"}}) as r:
         qemu_img("create", "-q", "-f", "qcow2", r.dir / "base.qcow2", "2M")
         r.cli("image", "create", "img", "--file", "base.qcow2", "--quiet")
         yield r
@@ -356,7 +356,9 @@ def test_reset(home):
     now = home.json("instance", "show", "g")
     assert now["instance-id"] == iid == "iid-g-1" and now["generation"] == 1 and now["host-keys"] == []
     assert holders(root) and holders(root) != [pid], "it ran, so it was launched again"
-    (event,) = [e for e in home.json("events", "g", "--limit", "50")["events"] if e["kind"] == "reset"]
+    events = home.json("events", "g", "--limit", "50")["events"]
+    (event,) = [e for e in events if e["kind"] == "reset"]
+    assert [e["detail"] for e in events if e["kind"] == "stopping"] == ["at once", "by ACPI"], "data is there to be saved"
     assert event["detail"] == "fresh disk, instance-id iid-g-1 as before"
     home.cli("instance", "stop", "--force", "g")
     qemu_io(root, "read -P 0 0 4k")
