@@ -20,6 +20,6 @@ check-arm64: arm64-sysroot
 	@$(ARM64_MAKE) all check-programs
 	@sh contrib/sysroot.sh $(ARM64)/guest arm64 $(ARM64_LIBS) \
 	    busybox-static linux-image-cloud-arm64 base-passwd bash coreutils dash findutils grep gzip iproute2 kmod mawk \
-	    openssh-client openssl ovmf procps python3 python3-pytest python3-yaml qemu-system-x86 qemu-utils sed tar \
-	    util-linux xz-utils zstd
+	    openssh-client openssl ovmf procps python3 python3-pytest python3-yaml qemu-efi-aarch64 qemu-system-arm \
+	    qemu-system-x86 qemu-utils sed tar util-linux xz-utils zstd
 	@sh tests/arm64/run.sh $(ARM64)

@@ -120,14 +120,14 @@ static void make_parent(void)
 }
 
 /* Everything that the kernel says about links, addresses and routes, but for the age of a lease,
- * the carrier, which it tells a moment later (linkwatch), and an IPv6 address's own local route,
- * which it makes a moment after the address itself. */
+ * the carrier, which it tells a moment later (linkwatch), and what it does of itself a moment after
+ * it has an IPv6 address: its own local route, the end of its trial. */
 static char *snapshot(void)
 {
     FILE *p = popen("(ip -d addr; ip route show table all; ip -6 route show table all; "
                     "ip -d link) | sed -E 's/_lft [0-9]+sec/_lft SEC/g; s/expires [0-9]+sec//; "
                     "s/[a-z]+_timer +[0-9.]+//g; s/NO-CARRIER,//; s/,(LOWER_UP|M-DOWN)//g; "
-                    "s/ state [A-Z]+//; s/ linkdown//; /^(local|anycast|multicast) [0-9a-f]*:.* proto kernel /d'",
+                    "s/ state [A-Z]+//; s/ linkdown//; s/ tentative//; /^(local|anycast|multicast) [0-9a-f]*:.* proto kernel /d'",
                     "r");
     auto_buf struct buf b = BUF_INIT;
     char line[4096];
