@@ -28,10 +28,10 @@ int core_seed_volume(struct core *c, const char *name, struct buf *ret, struct e
 {
     struct instance i = { 0 };
     struct guest g;
-    int r = -1;
 
-    if (core_guest(c, name, &g, e) == 0 && store_instance_get(c->store, g.id, &i, e) == 0)
-        r = make(c, &g, &i, ret, e);
+    if (core_guest(c, name, &g, e) < 0)
+        return -1;
+    int r = store_instance_get(c->store, g.id, &i, e) < 0 ? -1 : make(c, &g, &i, ret, e);
     instance_done(&i);
     return r < 0 ? err_wrap(e, "instance %s", name) : 0;
 }
