@@ -43,7 +43,7 @@ def config_payload(options):
     for row in rows:
         row[1] = options.pop(row[0], row[1])
     assert not options, f"no such options: {options}"
-    return b"".join(fr.string(value) for _, value in rows) + fr.string("/tmp/none")
+    return b"".join(fr.string(value) for _, value in rows) + fr.string("/tmp/none") + b"\0"  # no hooks
 
 
 class Core(threading.Thread):
