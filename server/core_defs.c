@@ -113,6 +113,15 @@ void networks_free(struct core *c)
     c->nets = NULL;
 }
 
+bool core_has_image(struct core *c, const char *name)
+{
+    json_t *j = NULL;
+    bool there = store_def_get(c->store, DEF_IMAGE, name, &j, NULL) == 0;
+
+    json_decref(j);
+    return there;
+}
+
 int core_image(struct core *c, const char *name, struct image *ret, struct err *e)
 {
     struct err why; /* e may be NULL */

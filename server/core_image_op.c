@@ -36,15 +36,6 @@ static int images_dir(const struct core *c, struct err *e)
     return dir < 0 ? err_sys(e, "%s", path) : dir;
 }
 
-static bool on_record(struct core *c, const char *name)
-{
-    json_t *j = NULL;
-    bool there = store_def_get(c->store, DEF_IMAGE, name, &j, NULL) == 0;
-
-    json_decref(j);
-    return there;
-}
-
 /* ---- create ---- */
 
 struct making {
@@ -138,7 +129,7 @@ static void begun(bool committed, void *arg)
 
 static int check_new(struct core *c, const char *name, struct err *e)
 {
-    if (on_record(c, name))
+    if (core_has_image(c, name))
         return err_set(
             e, ERR_CONFLICT,
             "image %s is there already; roost image remove %s first, or give the new one "
@@ -227,7 +218,7 @@ int core_image_resume(struct core *c, struct task *t, const char *kind, const ch
         return err_set(e, ERR_INTERNAL, "nobody knows how to go on with it");
     }
     *m = (struct making){ .c = c, .task = t, .who = { "roost" } };
-    if (on_record(c, object))
+    if (core_has_image(c, object))
         err_set(e, ERR_CONFLICT, "image %s is there already", object);
     else if (image_from_json(object, json_object_get(job, "words"), &m->image, &m->source, e) ==
              0) {
@@ -446,7 +437,7 @@ static int remove_record(struct core *c, const char *name, const struct actor *w
 
 static int removable(struct core *c, const char *name, struct err *e)
 {
-    if (!on_record(c, name))
+    if (!core_has_image(c, name))
         return err_set(e, ERR_NOT_FOUND, "there is no image \"%s\"; roost image list shows them",
                        name);
     return no_apply(c, e) < 0 ? -1 : unused(c, name, e);
@@ -491,7 +482,7 @@ static int find_leftovers(struct core *c, json_t *names, struct err *e)
         snprintf(name, sizeof name, "%s", d->d_name + (d->d_name[0] == '.'));
         if (d->d_name[0] == '.' && strrchr(name, '.'))
             *strrchr(name, '.') = '\0';
-        bool needed = d->d_name[0] != '.' && on_record(c, name);
+        bool needed = d->d_name[0] != '.' && core_has_image(c, name);
         if (!needed && !import_find(c, name))
             json_array_append_new(names, json_string(d->d_name));
     }

@@ -396,6 +396,7 @@ int core_network_put(struct core *c, const struct network *n, struct err *e);
 int core_network_drop(struct core *c, const char *name, struct err *e);
 int networks_reload(struct core *c, struct err *e); /* memory follows the record */
 int core_image(struct core *c, const char *name, struct image *ret, struct err *e);
+bool core_has_image(struct core *c, const char *name);
 
 /* --- core_image.c, core_image_source.c: files of images into the state directory --- */
 /* Downloads what has a URL. Tells the task (NULL: none) how far it is; result: image as canonical
