@@ -106,6 +106,9 @@ struct machine *machine_by_name(struct core *c, const char *name);
 void machine_ask(struct core *c, const struct name *name, uint64_t launch_id);
 
 /* --- core_stop.c --- */
+/* As core_stop(); -1: refused, and `done` is not called. */
+int machine_stop(struct core *c, const struct guest *g, bool force, const char *actor,
+                 core_op_fn *done, void *arg, struct err *e);
 /* The stop that was asked for goes on: its QEMU is there now, or again. */
 void machine_stop_on(struct machine *m);
 
