@@ -214,7 +214,7 @@ def test_each_guest_keeps_its_own_outcome(tmp_path):
       ansible.builtin.raw: sleep 600
       when: inventory_hostname == 'g07'
 """
-    conf = {"forks": "20", "window": "1s", "task-limit": "8s", "retries": "1"}
+    conf = {"forks": "20", "window": "1s", "task-limit": "30s", "retries": "1"}
     with Fleet(tmp_path, n, tasks, conf) as fleet:
         fleet.define()
         fleet.start(but=down)

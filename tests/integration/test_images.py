@@ -195,6 +195,8 @@ def test_one_in_use_stays(desk):
     assert desk.cli("image", "remove", "spare").stdout == "spare removed\n"
     assert not (desk.state / "images" / "spare").exists() and (desk.state / "images" / "img" / "disk").exists()
     desk.cli("instance", "remove", "web", "db")
+    refused(desk, 4, r"image img is used by 2 instances \(db in the trash, …\)", "image", "remove", "img")
+    desk.cli("instance", "trash", "empty", "--all", "--yes")
     desk.cli("image", "remove", "img")
     assert desk.json("image", "list") == [] and list((desk.state / "images").iterdir()) == []
 

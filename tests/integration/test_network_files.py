@@ -80,5 +80,6 @@ def test_the_files_say_what_was_applied(host):  # noqa: F811
 @pytest.mark.parametrize("script", sorted(p.relative_to(ROOT) for p in (ROOT / "tests/golden/bootstrap").glob("*/vm.sh")),
                          ids=lambda p: p.parent.name)
 def test_vm_sh_is_posix(script):
-    done = subprocess.run(["shellcheck", "-s", "sh", ROOT / script], capture_output=True, text=True, timeout=60)
+    # SC2016: what stands in single quotes is meant as it stands.
+    done = subprocess.run(["shellcheck", "-s", "sh", "-e", "SC2016", ROOT / script], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout
