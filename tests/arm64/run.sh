@@ -40,7 +40,7 @@ tar --exclude-vcs --exclude='./build*' --exclude=__pycache__ -cf - . | tar -C "$
 for file in $(cd "$build" && find . -type f -perm -u+x -path './roost*' -o -type f -perm -u+x -path './tests/*'); do
     install -D "$build/$file" "$tmp/root/src/build-arm64/$file"
 done
-mke2fs -q -t ext4 -E lazy_itable_init=1,nodiscard -d "$tmp/root" "$tmp/disk" 1G
+mke2fs -q -t ext4 -E lazy_itable_init=1,nodiscard -d "$tmp/root" "$tmp/disk" 2G
 
 # One processor: emulation with several is what guests die of. cortex-a72: "max" spends its time on pointer
 # authentication. Memory: what tests of starting guests want to see there; little of it is used.
