@@ -155,18 +155,18 @@ static int inline_image(const struct inlining *in, json_t *image, const struct s
 }
 
 /* Documents have lines, or say in their first byte what they are (#cloud-config, #!/bin/sh). */
-static int inline_user_data(const struct inlining *in, json_t *instance, const struct spot *at,
-                            struct err *e)
+static int inline_document(const struct inlining *in, json_t *instance, const char *word,
+                           const struct spot *at, struct err *e)
 {
-    const struct spot here = spot_key(at, "user-data");
-    const char *s = json_string_value(json_object_get(instance, "user-data"));
+    const struct spot here = spot_key(at, word);
+    const char *s = json_string_value(json_object_get(instance, word));
     auto_buf struct buf b = BUF_INIT;
 
     if (!s || !*s || *s == '#' || strchr(s, '\n'))
         return 0;
     if (read_path(in, s, USER_DATA_MAX, &here, &b, e) < 0)
         return -1;
-    if (json_object_set_new(instance, "user-data", bytes_emit(buf_str(&b), b.len)))
+    if (json_object_set_new(instance, word, bytes_emit(buf_str(&b), b.len)))
         return spot_err(&here, e, ERR_INTERNAL, "out of memory");
     return 0;
 }
@@ -274,7 +274,9 @@ static int inline_firmware(const struct inlining *in, json_t *instance, const st
 static int inline_instance(const struct inlining *in, json_t *instance, const struct spot *at,
                            struct err *e)
 {
-    if (inline_user_data(in, instance, at, e) < 0 || inline_disks(in, instance, at, e) < 0)
+    if (inline_document(in, instance, "user-data", at, e) < 0 ||
+        inline_document(in, instance, "vendor-data", at, e) < 0 ||
+        inline_disks(in, instance, at, e) < 0)
         return -1;
     return inline_cdrom(in, instance, at, e) < 0 ? -1 : inline_firmware(in, instance, at, e);
 }

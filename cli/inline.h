@@ -8,8 +8,8 @@
 #include "model/layout.h"
 
 /* Changes `tree` in place: public-keys that are paths become key lines (further keys of a file go
- * to the end of the list, so that the places of the others stay what `map` says), user-data that is
- * a path becomes its text or {"base64": …}, images' file, kernel and initrd and instances' cdrom
+ * to the end of the list, so that the places of the others stay what `map` says), user-data and
+ * vendor-data that are a path become its text or {"base64": …}, images' file, kernel and initrd and instances' cdrom
  * become absolute, the last without symbolic links too.
  * Relative paths start from `dir`, "~/" from the home directory. What has the wrong type is left
  * for fleet_parse() to name. Messages begin with "FILE:LINE:COLUMN: POINTER: ". */

@@ -132,6 +132,7 @@ static const struct {
     { "cdrom", "cdrom", text },
     { "boot", "boot", text },
     { "user-data", "user-data", text },
+    { "vendor-data", "vendor-data", text },
     { "domain", "domain", text },
     { "autostart", "autostart", sure },
     { "count", "count", number },

@@ -136,9 +136,9 @@ static int add_instance(struct reading *r, const char *name, const struct spec *
     struct fleet_instance *i = &r->fleet.instances[r->fleet.n_instances];
     if (instance_name_parse(name, &i->name, e) < 0)
         return spot_wrap(at, e);
-    r->user_data += spec->user_data_len;
+    r->user_data += spec->user_data_len + spec->vendor_data_len;
     if (r->user_data > FLEET_USER_DATA_MAX)
-        return spot_err(at, e, ERR_TOO_BIG, "user-data of all instances together is over %u MiB",
+        return spot_err(at, e, ERR_TOO_BIG, "user-data and vendor-data of all instances together are over %u MiB",
                         FLEET_USER_DATA_MAX >> 20);
     if (spec_copy(&i->spec, spec, e) < 0)
         return spot_wrap(at, e);

@@ -35,7 +35,7 @@ struct fleet {
 #define FLEET_COUNT_MAX         10000
 #define FLEET_DEFINITIONS_MAX   10000        /* of each kind */
 #define FLEET_HOST_NETWORKS_MAX 256          /* of them, networks of other kinds than user */
-#define FLEET_USER_DATA_MAX     (256u << 20) /* bytes, of all instances together */
+#define FLEET_USER_DATA_MAX     (256u << 20) /* bytes, of all instances together, with vendor-data */
 
 /* Checks the whole tree; the first complaint is returned as "FILE:LINE:COLUMN: POINTER: what, what
  * is right" when map is given, "POINTER: …" without. Names after `count`, tags (the name unless

@@ -32,9 +32,10 @@ void spec_done(struct spec *s)
 {
     drop_disks(s);
     free(s->user_data);
+    free(s->vendor_data);
     json_decref(s->vars);
-    s->user_data = NULL;
-    s->user_data_len = 0;
+    s->user_data = s->vendor_data = NULL;
+    s->user_data_len = s->vendor_data_len = 0;
     s->vars = NULL;
 }
 
@@ -50,10 +51,13 @@ int spec_copy(struct spec *to, const struct spec *from, struct err *e)
     size_t drives = (size_t)from->n_drives * sizeof(*from->drives);
     struct spec s = *from;
     s.user_data = copy_of(from->user_data, from->user_data_len, from->user_data_len + 1);
+    s.vendor_data = copy_of(from->vendor_data, from->vendor_data_len, from->vendor_data_len + 1);
     s.root = copy_of(from->root, sizeof(*s.root), sizeof(*s.root));
     s.drives = copy_of(from->drives, drives, drives);
-    if (!s.user_data != !from->user_data || !s.root != !from->root || !s.drives != !from->drives) {
+    if (!s.user_data != !from->user_data || !s.vendor_data != !from->vendor_data ||
+        !s.root != !from->root || !s.drives != !from->drives) {
         free(s.user_data);
+        free(s.vendor_data);
         free(s.root);
         free(s.drives);
         return err_set(e, ERR_INTERNAL, "out of memory");

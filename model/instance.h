@@ -35,7 +35,7 @@ bool bootstrapper_is_drive(enum bootstrapper b);
 
 #define INSTANCE_IDENTITIES_MAX 16
 #define INSTANCE_GROUPS_MAX     32
-#define USER_DATA_MAX           (1u << 20)
+#define USER_DATA_MAX           (1u << 20) /* and of vendor-data */
 /* Of a machine, wherever numbers come from: fleet file, roost.conf, the launch verb. */
 #define INSTANCE_CPUS_MAX   512
 #define INSTANCE_MEMORY_MIN (UINT64_C(16) << 20)
@@ -76,6 +76,8 @@ struct spec {
     char domain[DOMAIN_MAX_LEN + 1]; /* of the FQDN; "" the network's */
     char *user_data;                 /* the operator's bytes; NULL: none */
     size_t user_data_len;
+    char *vendor_data; /* beside roost's own; NULL: none */
+    size_t vendor_data_len;
     json_t *vars; /* object of Ansible host variables; NULL: none */
     struct playbook playbook; /* "": its groups' */
     struct name needs[NEEDS_MAX]; /* beside its groups' */
@@ -99,7 +101,7 @@ void spec_root(const struct spec *s, struct drive *ret);
 int spec_set_root(struct spec *s, const struct drive *d, struct err *e);
 
 /* Reads the words of an instance (fleet form) over what is in *s already, so that defaults come
- * first. user-data is text here (or {"base64": …} for what is not UTF-8); file names were resolved
+ * first. user-data and vendor-data are text here (or {"base64": …} for what is not UTF-8); file names were resolved
  * by the client. `pointer` (JSON pointer of j) starts every message. Unknown words: ERR_INVALID
  * with the nearest known one. Lists replace what was there, vars are merged by their first level.
  * A root disk that is a file stands on no image: one that is inherited is forgotten, one in j refused.

@@ -397,23 +397,41 @@ EMITTER(domain)
 
 /* --- what it is told --- */
 
-READER(user_data)
+static int read_document(const json_t *v, char **doc, size_t *doc_len, const struct spot *at,
+                         struct err *e)
 {
-    struct spec *s = obj;
     char *bytes;
     size_t len;
     if (value_bytes(v, USER_DATA_MAX, at, &bytes, &len, e) < 0)
         return -1;
-    free(s->user_data);
-    s->user_data = bytes;
-    s->user_data_len = len;
+    free(*doc);
+    *doc = bytes;
+    *doc_len = len;
     return 0;
+}
+
+READER(user_data)
+{
+    struct spec *s = obj;
+    return read_document(v, &s->user_data, &s->user_data_len, at, e);
 }
 
 EMITTER(user_data)
 {
     const struct spec *s = obj;
     return s->user_data ? bytes_emit(s->user_data, s->user_data_len) : NULL;
+}
+
+READER(vendor_data)
+{
+    struct spec *s = obj;
+    return read_document(v, &s->vendor_data, &s->vendor_data_len, at, e);
+}
+
+EMITTER(vendor_data)
+{
+    const struct spec *s = obj;
+    return s->vendor_data ? bytes_emit(s->vendor_data, s->vendor_data_len) : NULL;
 }
 
 READER(vars)
@@ -496,6 +514,7 @@ static const struct field fields[] = {
     { ROW("user-data", user_data), 0, CHANGE_REBUILD, NULL },
     { ROW("uuid", uuid), FIELD_OWN | FIELD_FIXED, CHANGE_NONE, NULL },
     { ROW("vars", vars), 0, CHANGE_LIVE, NULL },
+    { ROW("vendor-data", vendor_data), 0, CHANGE_REBUILD, NULL },
 };
 const struct words spec_words = WORDS("instance", fields);
 

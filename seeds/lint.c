@@ -237,15 +237,14 @@ static void in_part(const char *text, void *arg)
     say(p->whole, "part %u, %s", p->number, text);
 }
 
-static int part(const char *type, const char *data, size_t len, void *arg, struct err *e)
+static int part(const struct mime_part *is, void *arg, struct err *e)
 {
     struct parts *p = arg;
-    struct lint l = { data, len, p->whole->vars, in_part, p, 0 };
+    struct lint l = { is->data, is->len, p->whole->vars, in_part, p, 0 };
 
-    (void)type;
     (void)e;
     p->number++;
-    if (len && !gzip_is(data, len))
+    if (is->len && !gzip_is(is->data, is->len))
         document(&l);
     return 0;
 }

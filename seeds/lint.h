@@ -1,4 +1,4 @@
-/* Traps in an operator's user-data: it goes to the guest as it is, and cloud-init says little when
+/* Traps in an operator's user-data or vendor-data: it goes to the guest as it is, and cloud-init says little when
  * it leaves something out. Beside what userdata_inspect() finds. */
 #ifndef SEEDS_LINT_H
 #define SEEDS_LINT_H

@@ -105,9 +105,9 @@ static bool boundary_get(struct text value, char out[BOUNDARY_MAX + 1])
     return true;
 }
 
-static int part_base64(struct text body, const char *type, mime_part_fn *fn, void *arg,
-                       struct err *e)
+static int part_base64(struct mime_part *p, mime_part_fn *fn, void *arg, struct err *e)
 {
+    struct text body = { p->data, p->len };
     auto_free char *packed = malloc(body.len + 1);
     auto_free char *plain = malloc(body.len + 1);
     size_t n = 0;
@@ -119,7 +119,11 @@ static int part_base64(struct text body, const char *type, mime_part_fn *fn, voi
             packed[n++] = body.s[i];
     }
     int len = base64_decode(packed, n, (uint8_t *)plain, body.len + 1);
-    return len < 0 ? OPAQUE : fn(type, plain, (size_t)len, arg, e);
+    if (len < 0)
+        return OPAQUE;
+    p->data = plain;
+    p->len = (size_t)len;
+    return fn(p, arg, e);
 }
 
 static int part_read(struct text part, mime_part_fn *fn, void *arg, struct err *e)
@@ -135,12 +139,13 @@ static int part_read(struct text part, mime_part_fn *fn, void *arg, struct err *
         word_get(value, encoding, sizeof encoding);
     if (strncmp(type, "multipart/", 10) == 0)
         return OPAQUE;
+    struct mime_part p = { type, part.s, part.len, head.s, head.len };
     if (strcmp(encoding, "base64") == 0)
-        return part_base64(part, type, fn, arg, e);
+        return part_base64(&p, fn, arg, e);
     if (strcmp(encoding, "7bit") != 0 && strcmp(encoding, "8bit") != 0 &&
         strcmp(encoding, "binary") != 0)
         return OPAQUE;
-    return fn(type, part.s, part.len, arg, e);
+    return fn(&p, arg, e);
 }
 
 /* 1: a delimiter line, 2: the closing one, 0: neither. */
@@ -187,6 +192,21 @@ static int parts_walk(struct text body, const char *boundary, mime_part_fn *fn, 
             return worst;
     }
     return OPAQUE; /* cut off: what python makes of it is its own business */
+}
+
+bool mime_field(const struct mime_part *p, const char *name, struct buf *ret)
+{
+    struct text value;
+
+    if (!field_get((struct text){ p->head, p->head_len }, name, &value))
+        return false;
+    while (value.len > 0 && blank(value.s[0]))
+        value.s++, value.len--;
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.s[i];
+        buf_putc(ret, blank(c) ? ' ' : c > ' ' && c <= '~' ? c : '_');
+    }
+    return true;
 }
 
 bool mime_is(const char *data, size_t len)

@@ -7,12 +7,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/err.h"
+#include "base/buf.h"
 
 #define MIME_PARTS_MAX 64
 
-/* One part, decoded; `type` in lower case without parameters, "text/plain" when none is given. */
-typedef int mime_part_fn(const char *type, const char *data, size_t len, void *arg, struct err *e);
+/* One part, decoded. */
+struct mime_part {
+    const char *type; /* in lower case without parameters, "text/plain" when none is given */
+    const char *data;
+    size_t len;
+    const char *head; /* as it stands in the document */
+    size_t head_len;
+};
+typedef int mime_part_fn(const struct mime_part *p, void *arg, struct err *e);
+
+/* A field of its head, appended to *ret on one line of printable ASCII: what is neither is a '_', line
+ * ends are blanks. False: it has none of that name. */
+bool mime_field(const struct mime_part *p, const char *name, struct buf *ret);
 
 /* cloud-init's own rule (user_data.convert_string): "mime-version:" within the first 4096 bytes. */
 bool mime_is(const char *data, size_t len);

@@ -11,7 +11,8 @@
  *                 manual_cache_clean and both merge_how and merge_type; a script that makes the
  * same POST on every boot until it is answered; where the operator has or may have a phone_home of
  *                 his own, there is that script alone. So a first boot without one is posted twice
- * (the script's User-Agent is "roost-home"). `users` is left out without identities.
+ * (the script's User-Agent is "roost-home"). `users` is left out without identities. The operator's
+ *                 own vendor-data goes before, as further parts.
  * network-config: version 2, for each of its cards the interface with that MAC: DHCP (by MAC, not by DUID,
  * where it is not QEMU's own); where roost answers no DHCP and the range is known, the instance's
  * address with the network's gateway, nameservers and search domain. Empty for an external guest
@@ -46,7 +47,7 @@ struct seed_input {
     int n_nics;
     const struct identity *const *identities;
     int n_identities;
-    struct userdata_facts facts; /* of instance->spec.user_data */
+    struct userdata_facts facts; /* of instance->spec.user_data and vendor_data, joined */
     const char *base_url;        /* as the guest reaches roost; NULL: not at all, nothing is posted */
     bool volume;                 /* the documents are for a volume */
     /* TOKEN_SEED, with `volume`: user-data and vendor-data are only pointed to there; "" they are
@@ -55,7 +56,8 @@ struct seed_input {
     struct token post;           /* TOKEN_POST */
     unsigned phone_home_tries;   /* 1 to 1000000; requests are 3 s apart */
     bool reporting;
-    /* in force now: SEAL_YES drops password hashes, SEAL_ALL empties user-data too */
+    /* in force now: SEAL_YES drops password hashes, SEAL_ALL empties user-data and leaves the
+     * operator's vendor-data out too */
     enum seal seal;
 };
 

@@ -11,6 +11,9 @@
 #include "seeds/gunzip.h"
 #include "seeds/mime.h"
 
+static const char user_data[] = "user-data";
+static const char vendor_data[] = "vendor-data";
+
 static const char *const forms[] = {
     [USERDATA_NONE] = "none",   [USERDATA_CONFIG] = "cloud-config", [USERDATA_SCRIPT] = "script",
     [USERDATA_MIME] = "mime",   [USERDATA_JINJA] = "jinja",         [USERDATA_GZIP] = "gzip",
@@ -114,11 +117,17 @@ static bool list_has(const json_t *list, const char *word)
     return false;
 }
 
-static void vendor_inspect(const json_t *root, struct userdata_facts *f)
+static int vendor_inspect(const json_t *root, const struct yaml_map *map, struct userdata_facts *f,
+                          struct err *e)
 {
     const json_t *v = json_object_get(root, "vendor_data");
     const json_t *enabled = json_object_get(v, "enabled");
 
+    if (v && f->document == vendor_data)
+        return err_set(e, ERR_INVALID,
+                       "%s:%d: vendor_data says what to do with this document, and belongs into "
+                       "user-data",
+                       f->document, yaml_map_line(map, "/vendor_data", NULL));
     if (v && (!json_is_object(v) || (enabled && !is_true(enabled)))) {
         f->vendor_off = true;
         warn(f, "vendor_data is switched off: the guest gets nothing from roost but this document "
@@ -127,6 +136,7 @@ static void vendor_inspect(const json_t *root, struct userdata_facts *f)
     if (list_has(json_object_get(v, "disabled_handlers"), "text/x-shellscript"))
         warn(f, "vendor_data.disabled_handlers has text/x-shellscript: the guest will not phone "
                 "home again on later boots");
+    return 0;
 }
 
 static void modules_inspect(const json_t *root, struct userdata_facts *f)
@@ -148,9 +158,9 @@ static int users_inspect(const json_t *root, const struct yaml_map *map, struct 
         return 0;
     if (!json_is_array(v))
         return err_set(e, ERR_INVALID,
-                       "user-data:%d: users is %s: cloud-init would drop one side's accounts; "
+                       "%s:%d: users is %s: cloud-init would drop one side's accounts; "
                        "write a list (users: [default, {name: alice}])",
-                       yaml_map_line(map, "/users", NULL),
+                       f->document, yaml_map_line(map, "/users", NULL),
                        json_is_object(v) ? "a mapping" : "no list");
     f->has_users = true;
     return 0;
@@ -160,12 +170,12 @@ static int tree_inspect(const json_t *root, const struct yaml_map *map, struct u
                         struct err *e)
 {
     if (!json_is_object(root))
-        return err_set(e, ERR_INVALID, "user-data: a cloud-config must be a mapping of keys");
-    if (users_inspect(root, map, f, e) < 0)
+        return err_set(e, ERR_INVALID, "%s: a cloud-config must be a mapping of keys",
+                       f->document);
+    if (users_inspect(root, map, f, e) < 0 || vendor_inspect(root, map, f, e) < 0)
         return -1;
     if (json_object_get(root, "phone_home"))
         f->has_phone_home = true;
-    vendor_inspect(root, f);
     modules_inspect(root, f);
     return 0;
 }
@@ -200,7 +210,7 @@ static int config_inspect(const char *s, size_t len, struct userdata_facts *f, s
     json_t *root = NULL;
     struct err why = { 0 };
 
-    if (yaml_read(s, len, "user-data", &root, &map, &why) < 0) {
+    if (yaml_read(s, len, f->document, &root, &map, &why) < 0) {
         /* cloud-init takes more YAML than roost: anchors, merge keys, tags. */
         if (why.kind == ERR_INTERNAL || yaml_wellformed(s, len) < 0)
             return err_set(e, why.kind, "%s", why.text);
@@ -253,16 +263,21 @@ static int plain_inspect(const char *data, size_t len, struct userdata_facts *f,
     return kind_inspect(kind_by_start(data, len), data, len, f, e);
 }
 
-static int part_inspect(const char *type, const char *data, size_t len, void *arg, struct err *e)
+static int part_inspect(const struct mime_part *p, void *arg, struct err *e)
 {
-    const struct kind *k = kind_of_part(type, data, len);
+    const struct kind *k = kind_of_part(p->type, p->data, p->len);
+    struct userdata_facts *f = arg;
     int rc;
 
+    /* ShellScriptByFreqPartHandler writes them below scripts/vendor, where nothing looks. */
+    if (f->document == vendor_data && strncmp(p->type, "text/x-shellscript-per-", 23) == 0)
+        warn(f, "cloud-init never runs the scripts per-boot, per-instance and per-once of "
+                "vendor-data: say text/x-shellscript, or put them into user-data");
     if (k != &gzip_kind)
-        return kind_inspect(k, data, len, arg, e);
-    rc = gzip_inspect(data, len, arg, plain_inspect, e);
+        return kind_inspect(k, p->data, p->len, f, e);
+    rc = gzip_inspect(p->data, p->len, f, plain_inspect, e);
     if (rc > 0)
-        warn(arg, "a part of it looks like gzip but cannot be unpacked: cloud-init stops there");
+        warn(f, "a part of it looks like gzip but cannot be unpacked: cloud-init stops there");
     return rc < 0 ? -1 : 0;
 }
 
@@ -272,6 +287,11 @@ static int unpacked_inspect(const char *data, size_t len, struct userdata_facts 
     if (!gzip_is(data, len) && mime_is(data, len)) {
         f->form = USERDATA_MIME;
         int rc = mime_walk(data, len, part_inspect, f, e);
+        if (rc > 0 && f->document == vendor_data)
+            return err_set(e, ERR_INVALID,
+                           "vendor-data: a MIME document that roost cannot take apart; write up to "
+                           "%d parts of one level, 7bit, 8bit or base64, and the closing boundary",
+                           MIME_PARTS_MAX);
         f->opaque = f->opaque || rc > 0;
         return rc < 0 ? -1 : 0;
     }
@@ -282,8 +302,12 @@ static int unpacked_inspect(const char *data, size_t len, struct userdata_facts 
 
 static int document_inspect(const char *data, size_t len, struct userdata_facts *f, struct err *e)
 {
+    auto_buf struct buf text = BUF_INIT;
+
     if (!gzip_is(data, len))
         return unpacked_inspect(data, len, f, e);
+    if (f->document == vendor_data && gunzip(data, len, USER_DATA_MAX, &text, e) < 0)
+        return err_wrap(e, "vendor-data");
     int rc = gzip_inspect(data, len, f, unpacked_inspect, e);
     if (rc > 0)
         warn(f, "it looks like gzip but cannot be unpacked: cloud-init ignores it");
@@ -291,16 +315,33 @@ static int document_inspect(const char *data, size_t len, struct userdata_facts 
     return rc < 0 ? -1 : 0;
 }
 
-int userdata_inspect(const char *data, size_t len, struct userdata_facts *ret, struct err *e)
+static int inspect(const char *document, const char *data, size_t len, struct userdata_facts *ret,
+                   struct err *e)
 {
-    struct userdata_facts f = { .form = USERDATA_NONE };
+    struct userdata_facts f = { .document = document, .form = USERDATA_NONE };
 
     if (len > USER_DATA_MAX)
-        return err_set(e, ERR_TOO_BIG, "user-data: %zu bytes; at most %u are served", len,
+        return err_set(e, ERR_TOO_BIG, "%s: %zu bytes; at most %u are served", document, len,
                        USER_DATA_MAX);
     if (len > 0 && document_inspect(data, len, &f, e) < 0)
         return -1;
     f.has_phone_home = f.has_phone_home || f.opaque;
     *ret = f;
     return 0;
+}
+
+int userdata_inspect(const char *data, size_t len, struct userdata_facts *ret, struct err *e)
+{
+    return inspect(user_data, data, len, ret, e);
+}
+
+int vendordata_inspect(const char *data, size_t len, struct userdata_facts *ret, struct err *e)
+{
+    return inspect(vendor_data, data, len, ret, e);
+}
+
+void userdata_join(struct userdata_facts *user, const struct userdata_facts *vendor)
+{
+    user->has_users = user->has_users || vendor->has_users;
+    user->has_phone_home = user->has_phone_home || vendor->has_phone_home;
 }

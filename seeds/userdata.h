@@ -1,5 +1,6 @@
-/* Reads the operator's user-data, which goes to the guest as it is, to know what it does to roost's
- * part (vendor-data), and to say at apply what roost cannot mend. */
+/* Reads the operator's user-data, which goes to the guest as it is, and the operator's vendor-data,
+ * which roost's own carries, to know what they do to roost's part, and to say at apply what roost
+ * cannot mend. */
 #ifndef SEEDS_USERDATA_H
 #define SEEDS_USERDATA_H
 
@@ -21,6 +22,7 @@ enum userdata_form {
 const char *userdata_form_name(enum userdata_form f);
 
 struct userdata_facts {
+    const char *document; /* "user-data" or "vendor-data" */
     enum userdata_form form;
     /* could not be looked into (gzip that is damaged or too large, include, YAML anchors) or not
      * wholly (jinja: only top-level keys that stand in the text): users and phone_home are possible
@@ -37,5 +39,11 @@ struct userdata_facts {
  * beyond 1 MiB of text it is opaque. Parts of a MIME multi-part (7bit, 8bit, base64; one level) are
  * looked into, other forms of it are opaque. */
 int userdata_inspect(const char *data, size_t len, struct userdata_facts *ret, struct err *e);
+/* The same for vendor-data. Refused as well: what roost cannot take apart to carry it (gzip that is
+ * damaged or over 1 MiB of text, forms of MIME that mime_walk() does not understand), and the key
+ * vendor_data, which is about it and would take roost's part away on later boots. */
+int vendordata_inspect(const char *data, size_t len, struct userdata_facts *ret, struct err *e);
+/* What both together say to roost's part: has_users and has_phone_home of either. */
+void userdata_join(struct userdata_facts *user, const struct userdata_facts *vendor);
 
 #endif

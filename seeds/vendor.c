@@ -4,13 +4,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/encode.h"
 #include "base/parse.h"
 #include "base/yaml.h"
-
-/* At column 0 nothing of ours can look like it: YAML lines begin with a key, a dash and a blank or
- * a blank, the script is fixed but for quoted values of one line. */
-#define BOUNDARY "==roost=="
+#include "seeds/multipart.h"
 
 #define TRIES_MAX 1000000
 
@@ -103,75 +99,96 @@ static int input_check(const struct seed_input *in, struct err *e)
     return in->base_url ? base_url_parse(in->base_url, base, e) : 0;
 }
 
-static int set_posts(json_t *o, const struct seed_input *in, struct err *e)
+/* Beside one of the operator's it would lose its url and leave its tries: a guest that waits days
+ * for somebody else's server. The script speaks for roost then. */
+static int set_home(json_t *o, const struct seed_input *in, struct err *e)
 {
-    auto_buf struct buf home = BUF_INIT;
-    auto_buf struct buf report = BUF_INIT;
+    auto_buf struct buf url = BUF_INIT;
 
-    phone_home_url(&home, in->base_url, &in->instance->tag, &in->post);
-    report_url(&report, in->base_url, &in->instance->tag, &in->post);
-    if (buf_check(&home, e) < 0 || buf_check(&report, e) < 0)
+    if (!in->base_url || in->facts.has_phone_home)
+        return 0;
+    phone_home_url(&url, in->base_url, &in->instance->tag, &in->post);
+    if (buf_check(&url, e) < 0)
         return -1;
-    /* Beside one of the operator's it would lose its url and leave its tries: a guest that waits
-     * days for somebody else's server. The script speaks for roost then. */
-    if (!in->facts.has_phone_home)
-        json_object_set_new(o, "phone_home", phone_home(in, buf_str(&home)));
-    if (in->reporting)
-        json_object_set_new(o, "reporting", reporting(buf_str(&report)));
+    json_object_set_new(o, "phone_home", phone_home(in, buf_str(&url)));
     return 0;
+}
+
+static int set_reporting(json_t *o, const struct seed_input *in, struct err *e)
+{
+    auto_buf struct buf url = BUF_INIT;
+
+    if (!in->base_url || !in->reporting)
+        return 0;
+    report_url(&url, in->base_url, &in->instance->tag, &in->post);
+    if (buf_check(&url, e) < 0)
+        return -1;
+    json_object_set_new(o, "reporting", reporting(buf_str(&url)));
+    return 0;
+}
+
+/* Another document's words stand before roost's in the multi-part document. */
+static bool has_guest(const struct seed_input *in)
+{
+    return in->instance->spec.vendor_data_len > 0 && in->seal != SEAL_ALL;
+}
+
+static int config_write(json_t *o, struct buf *out, struct err *e)
+{
+    buf_puts(out, "#cloud-config\n");
+    return yaml_write(o, out, e);
+}
+
+static void set_users(json_t *o, const struct seed_input *in)
+{
+    if (in->n_identities > 0)
+        json_object_set_new(o, "users", accounts(in));
 }
 
 int vendor_config(const struct seed_input *in, struct buf *out, struct err *e)
 {
     json_t *o = json_pack("{s:s, s:s, s:b}", "merge_how", merge_how, "merge_type", merge_type,
                           "manual_cache_clean", 1);
-    if (in->n_identities > 0)
-        json_object_set_new(o, "users", accounts(in));
-    buf_puts(out, "#cloud-config\n");
-    int rc = in->base_url && o ? set_posts(o, in, e) : 0;
-    if (rc == 0)
-        rc = o ? yaml_write(o, out, e) : err_set(e, ERR_INTERNAL, "out of memory");
+    bool alone = !has_guest(in);
+    int rc = -1;
+
+    if (!o)
+        return err_set(e, ERR_INTERNAL, "out of memory");
+    if (alone)
+        set_users(o, in);
+    if (set_home(o, in, e) == 0 && (!alone || set_reporting(o, in, e) == 0))
+        rc = config_write(o, out, e);
     json_decref(o);
     return rc;
 }
 
-static void put_base64(struct buf *out, const struct buf *body)
+/* What adds to an operator's list or mapping: by merge_how of the other part, which replaces, roost's
+ * users would be all that is left. */
+static int shared_config(const struct seed_input *in, struct buf *out, struct err *e)
 {
-    enum { STEP = 57 }; /* bytes for a line of 76 (RFC 2045 section 6.8) */
-    char line[4 * STEP / 3 + 4];
+    json_t *o = json_pack("{s:s}", "merge_how", merge_type);
+    int rc = -1;
 
-    for (size_t at = 0; at < body->len; at += STEP) {
-        size_t n = body->len - at < STEP ? body->len - at : STEP;
-        base64_encode((const uint8_t *)body->data + at, n, line);
-        buf_printf(out, "%s\n", line);
-    }
+    if (!o)
+        return err_set(e, ERR_INTERNAL, "out of memory");
+    set_users(o, in);
+    if (set_reporting(o, in, e) == 0)
+        rc = config_write(o, out, e);
+    json_decref(o);
+    return rc;
 }
 
-static bool is_ascii(const struct buf *b)
+/* The operator's first: what roost says behind it stands, merge_type above all. */
+static int put_guest(const struct seed_input *in, struct buf *out, struct err *e)
 {
-    for (size_t i = 0; i < b->len; i++) {
-        if ((unsigned char)b->data[i] > 0x7e)
-            return false;
-    }
-    return true;
-}
+    auto_buf struct buf config = BUF_INIT;
+    const struct spec *s = &in->instance->spec;
 
-/* Python's email parser damages 8bit text that comes as a string, which is how cloud-init calls it:
- * what is not ASCII travels as base64. */
-static void part_put(struct buf *out, const char *type, const char *name, const struct buf *body)
-{
-    bool ascii = is_ascii(body);
-
-    buf_printf(out,
-               "--" BOUNDARY "\n"
-               "Content-Type: %s; charset=\"utf-8\"\n"
-               "Content-Transfer-Encoding: %s\n"
-               "Content-Disposition: attachment; filename=\"%s\"\n\n",
-               type, ascii ? "7bit" : "base64", name);
-    if (ascii)
-        buf_put(out, body->data, body->len);
-    else
-        put_base64(out, body);
+    if (multipart_attach(out, s->vendor_data, s->vendor_data_len, e) < 0 ||
+        shared_config(in, &config, e) < 0)
+        return -1;
+    multipart_put(out, "text/cloud-config", "roost-shared.yaml", &config);
+    return 0;
 }
 
 int vendor_render(const struct seed_input *in, struct buf *out, struct err *e)
@@ -182,11 +199,12 @@ int vendor_render(const struct seed_input *in, struct buf *out, struct err *e)
     if (input_check(in, e) < 0 || vendor_config(in, &config, e) < 0 ||
         (in->base_url && homescript_render(in, &script, e) < 0))
         return -1;
-    buf_puts(out, "Content-Type: multipart/mixed; boundary=\"" BOUNDARY "\"\n"
-                  "MIME-Version: 1.0\n\n");
-    part_put(out, "text/cloud-config", "roost.yaml", &config);
+    multipart_begin(out);
+    if (has_guest(in) && put_guest(in, out, e) < 0)
+        return -1;
+    multipart_put(out, "text/cloud-config", "roost.yaml", &config);
     if (in->base_url)
-        part_put(out, "text/x-shellscript", "roost-home", &script);
-    buf_puts(out, "--" BOUNDARY "--\n");
+        multipart_put(out, "text/x-shellscript", "roost-home", &script);
+    multipart_end(out);
     return buf_check(out, e);
 }

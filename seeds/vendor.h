@@ -5,7 +5,8 @@
 
 #include "seeds/nocloud.h"
 
-/* The whole multi-part document. */
+/* The whole multi-part document. The operator's own vendor-data is its first part or parts, and what
+ * roost adds to lists and mappings (users, reporting) then is a part of its own. */
 int vendor_render(const struct seed_input *in, struct buf *out, struct err *e);
 
 /* Its parts: the cloud-config, and the script that phones home on every boot. */

@@ -60,7 +60,8 @@ static const struct config_row rows[] = {
     { "seed", "reporting", &config_type_bool, FIELD(reporting), "yes",
       .help = "ask cloud-init to report its stages" },
     { "seed", "seal", &config_type_choice, FIELD(seal), "no", .choices = seals,
-      .help = "after the first phone-home: yes drops password hashes, all also user-data" },
+      .help = "after the first phone-home: yes drops password hashes, all also user-data and "
+              "vendor-data of its own" },
     { "seed", "hold-retry", &config_type_duration, FIELD(hold_retry), "10s", NUMBER(S(1), S(3600)),
       .help = "Retry-After told to a caller whose tag nobody knows yet" },
 

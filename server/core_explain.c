@@ -50,6 +50,11 @@ static void warning(const char *text, void *arg)
     json_array_append_new(arg, json_string(text));
 }
 
+static void vendor_warning(const char *text, void *arg)
+{
+    json_array_append_new(arg, json_sprintf("vendor-data: %s", text));
+}
+
 static void request(struct explaining *x, const char *method, const char *token, const char *last,
                     const char *note)
 {
@@ -135,12 +140,17 @@ static void client_warnings(struct explaining *x)
                 x->warnings);
 }
 
-static void lints(struct explaining *x, const struct userdata_facts *f)
+static void lints(struct explaining *x, const struct userdata_facts *user,
+                  const struct userdata_facts *vendor)
 {
-    if (f->warning[0])
-        warning(f->warning, x->warnings);
-    lint_user_data(x->i.spec.user_data, x->i.spec.user_data_len, x->i.spec.vars, warning,
-                   x->warnings);
+    const struct spec *s = &x->i.spec;
+
+    if (user->warning[0])
+        warning(user->warning, x->warnings);
+    lint_user_data(s->user_data, s->user_data_len, s->vars, warning, x->warnings);
+    if (vendor->warning[0])
+        vendor_warning(vendor->warning, x->warnings);
+    lint_user_data(s->vendor_data, s->vendor_data_len, s->vars, vendor_warning, x->warnings);
     lint_network_config(x->docs.doc[SEED_NETWORK].data, x->docs.doc[SEED_NETWORK].len, warning,
                         x->warnings);
     client_warnings(x);
@@ -151,7 +161,8 @@ static void lints(struct explaining *x, const struct userdata_facts *f)
 static int explain(struct explaining *x, struct err *e)
 {
     const struct network *n = core_network(x->c, x->g.network.s);
-    struct userdata_facts facts;
+    const struct spec *s = &x->i.spec;
+    struct userdata_facts user, vendor, both;
 
     if (!n)
         return err_set(e, ERR_NOT_FOUND, "network %s is not defined", x->g.network.s);
@@ -161,12 +172,15 @@ static int explain(struct explaining *x, struct err *e)
         return err_set(e, ERR_CONFLICT, "instance %s has bootstrapper none: it is offered no seed",
                        x->g.name.s);
     core_base_url(x->c, n, x->base);
-    if (userdata_inspect(x->i.spec.user_data, x->i.spec.user_data_len, &facts, e) < 0 ||
+    if (userdata_inspect(s->user_data, s->user_data_len, &user, e) < 0 ||
+        vendordata_inspect(s->vendor_data, s->vendor_data_len, &vendor, e) < 0 ||
         core_seed_docs(x->c, &x->g, &x->docs, e) < 0)
         return -1;
     documents(x);
-    posts(x, &facts);
-    lints(x, &facts);
+    both = user;
+    userdata_join(&both, &vendor);
+    posts(x, &both);
+    lints(x, &user, &vendor);
     return 0;
 }
 

@@ -23,17 +23,20 @@
 
 /* ---- events ---- */
 
+static bool says_power_state(const char *document)
+{
+    const char *at = document ? strstr(document, "power_state:") : NULL;
+
+    return at && (at == document || at[-1] == '\n');
+}
+
 /* "power_state:" of a cloud-config: the guest restarts or ends when cloud-init is through. */
 static bool restarts_itself(struct core *c, int64_t id)
 {
-    static const char word[] = "power_state:";
     struct instance i = { 0 };
-    bool is = false;
+    bool is = store_instance_get(c->store, id, &i, NULL) == 0 &&
+              (says_power_state(i.spec.user_data) || says_power_state(i.spec.vendor_data));
 
-    if (store_instance_get(c->store, id, &i, NULL) == 0 && i.spec.user_data) {
-        const char *at = strstr(i.spec.user_data, word);
-        is = at && (at == i.spec.user_data || at[-1] == '\n');
-    }
     instance_done(&i);
     return is;
 }

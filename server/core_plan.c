@@ -259,7 +259,7 @@ static int plan_image(struct apply *a, struct fleet_image *f, struct err *e)
     return 0;
 }
 
-/* ---- references, and what the operator's user-data does ---- */
+/* ---- references, and what the operator's documents do ---- */
 
 static bool in_fleet_image(const struct apply *a, const char *name)
 {
@@ -351,27 +351,40 @@ static int check_playbook(const struct apply *a, const struct fleet_instance *f,
 
 struct linting {
     struct apply *a;
-    const char *instance;
+    const char *instance, *document;
 };
 
 static void found(const char *text, void *arg)
 {
     const struct linting *l = arg;
 
-    apply_warn(l->a, "instance %s: user-data: %s", l->instance, text);
+    apply_warn(l->a, "instance %s: %s: %s", l->instance, l->document, text);
 }
 
-static int check_user_data(struct apply *a, const struct fleet_instance *f, struct err *e)
+static int check_document(struct apply *a, const struct fleet_instance *f, const char *data,
+                          size_t len,
+                          int (*inspect)(const char *, size_t, struct userdata_facts *, struct err *),
+                          const char *document, struct err *e)
 {
+    struct linting l = { a, f->name.s, document };
     struct userdata_facts facts;
 
-    if (userdata_inspect(f->spec.user_data, f->spec.user_data_len, &facts, e) < 0)
-        return err_wrap(e, "instance %s: user-data", f->name.s);
+    if (inspect(data, len, &facts, e) < 0)
+        return err_wrap(e, "instance %s: %s", f->name.s, document);
     if (facts.warning[0])
-        apply_warn(a, "instance %s: user-data: %s", f->name.s, facts.warning);
-    lint_user_data(f->spec.user_data, f->spec.user_data_len, f->spec.vars, found,
-                   &(struct linting){ a, f->name.s });
+        found(facts.warning, &l);
+    lint_user_data(data, len, f->spec.vars, found, &l);
     return 0;
+}
+
+static int check_documents(struct apply *a, const struct fleet_instance *f, struct err *e)
+{
+    const struct spec *s = &f->spec;
+
+    if (check_document(a, f, s->user_data, s->user_data_len, userdata_inspect, "user-data", e) < 0)
+        return -1;
+    return check_document(a, f, s->vendor_data, s->vendor_data_len, vendordata_inspect,
+                          "vendor-data", e);
 }
 
 static int check_bootstrapper(const struct fleet_instance *f, struct err *e)
@@ -459,7 +472,7 @@ static int plan_instance(struct apply *a, const struct fleet_instance *f, struct
 
     if (check_references(a, f, e) < 0 || apply_fits_image(a, f, e) < 0 ||
         disk_check(a->c, f->name.s, &f->spec, e) < 0 ||
-        check_user_data(a, f, e) < 0 || check_bootstrapper(f, e) < 0 || check_playbook(a, f, e) < 0)
+        check_documents(a, f, e) < 0 || check_bootstrapper(f, e) < 0 || check_playbook(a, f, e) < 0)
         return -1;
     if (store_guest_by_name(a->c->store, f->name.s, &g, e) == 0)
         return a->all_new ? err_set(e, ERR_CONFLICT, "instance %s is there already", f->name.s)

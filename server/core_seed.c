@@ -95,6 +95,18 @@ static bool can_post(const struct core *c, const struct spec *s, const struct ne
            core_finds_roost(c, n);
 }
 
+/* What the operator's two documents say to roost's part. */
+static int documents_inspect(const struct spec *s, struct userdata_facts *ret, struct err *e)
+{
+    struct userdata_facts vendor;
+
+    if (userdata_inspect(s->user_data, s->user_data_len, ret, e) < 0 ||
+        vendordata_inspect(s->vendor_data, s->vendor_data_len, &vendor, e) < 0)
+        return -1;
+    userdata_join(ret, &vendor);
+    return 0;
+}
+
 int core_seed_render(struct core *c, const struct instance *i, const struct guest *g,
                      enum seed_for how, struct buf docs[SEED_DOCS], struct err *e)
 {
@@ -121,7 +133,7 @@ int core_seed_render(struct core *c, const struct instance *i, const struct gues
     if (how == SEED_FOR_VOLUME && by == BOOTSTRAPPER_DRIVE_NETWORK)
         core_token(c, TOKEN_SEED, g, &in.seed);
     if (reserved_address(c, i, &in.reserved, e) == 0 && other_cards(c, i, &in, e) == 0 &&
-        userdata_inspect(i->spec.user_data, i->spec.user_data_len, &in.facts, e) == 0 &&
+        documents_inspect(&i->spec, &in.facts, e) == 0 &&
         accounts_load(c, &i->spec, &a, e) == 0 && accounts_add_own(c, i, &in.facts, &a, e) == 0) {
         in.identities = a.ptr;
         in.n_identities = a.n;

@@ -134,7 +134,12 @@ static int render(int argc, char **argv, struct err *e)
     in.network = network_of(&fleet, s);
     in.n_identities = identities_of(&fleet, s, ids);
     in.phone_home_tries = (unsigned)tries;
+    struct userdata_facts vendor;
     int rc = userdata_inspect(s->user_data, s->user_data_len, &in.facts, e);
+    if (rc == 0)
+        rc = vendordata_inspect(s->vendor_data, s->vendor_data_len, &vendor, e);
+    if (rc == 0)
+        userdata_join(&in.facts, &vendor);
     if (rc == 0)
         rc = documents_write(&in, argv[2], e);
     if (rc == 0)

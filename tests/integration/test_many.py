@@ -119,6 +119,12 @@ def test_modify(server):
     script.write_text("plain words\n")
     server.cli("instance", "modify", "db1", "--user-data", "user-data", "--domain", "lab.internal")
     assert server.json("instance", "show", "db1")["spec"]["user-data"] == "plain words\n"
+    (server.dir / "own.yaml").write_text("#cloud-config\npackages: [git]\n")
+    server.cli("instance", "modify", "db1", "--vendor-data", "own.yaml")
+    assert server.json("instance", "show", "db1")["spec"]["vendor-data"] == "#cloud-config\npackages: [git]\n"
+    assert "no-such.yaml" in failed(server, "instance", "modify", "db1", "--vendor-data", "no-such.yaml")
+    server.cli("instance", "modify", "db1", "--unset", "vendor-data")
+    assert "vendor-data" not in server.json("instance", "show", "db1")["spec"]
     out = server.cli("instance", "modify", "db1", "--unset", "user-data", "--unset", "domain", "--dry-run").stdout
     assert "domain" in out and "user-data" in out
     assert server.json("instance", "show", "db1")["spec"]["domain"] == "lab.internal"

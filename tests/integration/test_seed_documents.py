@@ -45,7 +45,7 @@ pytestmark = pytest.mark.skipif(not RENDER.exists(), reason=f"{RENDER} is not bu
 
 
 def render(tmp, user_data=None, identities=True, base="http://10.0.2.2:10200", tries=1000, seal="no",
-           gecos="Operators"):
+           gecos="Operators", vendor_data=None):
     """The four documents of one instance, and what userdata_inspect() said."""
     fleet = {
         "networks": {"lab": {"kind": "user", "domain": "lab.internal"}},
@@ -55,9 +55,9 @@ def render(tmp, user_data=None, identities=True, base="http://10.0.2.2:10200", t
         "instances": {"web1": {"network": "lab", "image": "x",
                                "identities": ["ops"] if identities else []}},
     }
-    if user_data is not None:
-        fleet["instances"]["web1"]["user-data"] = {
-            "base64": base64.b64encode(user_data).decode()}
+    for word, data in (("user-data", user_data), ("vendor-data", vendor_data)):
+        if data is not None:
+            fleet["instances"]["web1"][word] = {"base64": base64.b64encode(data).decode()}
     out = tmp / "docs"
     out.mkdir(exist_ok=True)
     (tmp / "fleet.yaml").write_text(json.dumps(fleet, ensure_ascii=False))
@@ -302,6 +302,121 @@ def test_matrix(guest, tmp_path, monkeypatch, user_data, options):
     assert guest.cfg["manual_cache_clean"] is True
     if options:
         assert guest.cfg["locale"] == "C.UTF-8", "the rest of the operator's document is there"
+
+
+# --- the operator's own vendor-data ----------------------------------------------------------------
+
+VENDOR_OPTIONS = {
+    "users": {"users": ["default", {"name": "bob", "lock_passwd": True}]},
+    "phone_home": {"phone_home": {"url": THEIRS, "tries": 3}},
+    "reporting": {"reporting": {"theirs": {"type": "log"}}},
+    # Would make the users of the list that comes later replace, and each boot fetch again.
+    "merging": {"merge_how": "dict(replace)+list()+str()", "merge_type": "dict(replace)+list()+str()",
+                "manual_cache_clean": False},
+}
+VENDOR_BASE = {"runcmd": [["touch", "/vendor"]], "packages": ["nginx"], "locale": "C.UTF-8",
+               "write_files": [{"path": "/vendor-file", "content": "ünï\n"}]}
+
+
+def vendor_cases():
+    for form, make in FORMS.items():
+        if not callable(make):
+            continue
+        for n in (0, 1, len(VENDOR_OPTIONS)):
+            for some in itertools.combinations(VENDOR_OPTIONS, n):
+                tree = dict(VENDOR_BASE)
+                for o in some:
+                    tree.update(VENDOR_OPTIONS[o])
+                config = "#cloud-config\n" + safeyaml.dumps(tree)
+                yield pytest.param(make(config), some, id="-".join((form,) + some))
+
+
+@pytest.mark.parametrize("theirs", [None, b"#cloud-config\nusers: [{name: alice}]\npackages: [git]\n"
+                                          b"runcmd: [[touch, /user]]\nlocale: de_DE.UTF-8\n"],
+                         ids=["alone", "beside-user-data"])
+@pytest.mark.parametrize("vendor_data, options", vendor_cases())
+def test_all_of_their_vendor_data_arrives_and_ours_stays(guest, tmp_path, monkeypatch, vendor_data,
+                                                         options, theirs):
+    docs, facts = render(tmp_path, theirs, vendor_data=vendor_data)
+    assert docs["user-data"] == (theirs or b"#cloud-config\n{}\n")
+    guest.boot(docs)
+    users, posts = guest.users(), urls_posted(guest, monkeypatch)
+    # Theirs: lists behind those of user-data, which wins otherwise.
+    before = theirs is not None
+    assert guest.cfg["packages"] == ["git"] * before + ["nginx"]
+    assert guest.cfg["runcmd"] == [["touch", "/user"]] * before + [["touch", "/vendor"]]
+    assert [f["content"] for f in guest.cfg["write_files"]] == ["ünï\n"]
+    assert guest.cfg["locale"] == ("de_DE.UTF-8" if before else "C.UTF-8")
+    # Ours.
+    assert set(users) == ({"ops"} | ({"alice"} if before else set())
+                          | ({"bob"} if "users" in options else set())
+                          | ({"debian"} if "users" in options or not before else set()))
+    assert users["ops"]["ssh_authorized_keys"] == [KEY] and users["ops"]["lock_passwd"] is False
+    ours = {u for u in posts if u.endswith("/phone-home")}
+    assert len(ours) == 1
+    assert set(posts) == ours | ({THEIRS} if "phone_home" in options else set())
+    assert posts.get(THEIRS, 3) == 3, "our tries leaked into the operator's phone_home"
+    assert set(guest.cfg["reporting"]) - {"logging"} == (
+        {"roost"} | ({"theirs"} if "reporting" in options else set()))
+    assert guest.cfg["manual_cache_clean"] is True
+    assert "merge_type" not in guest.cfg and "merge_how" not in guest.cfg
+
+
+def test_their_scripts_are_run_beside_ours(guest, tmp_path, server):
+    """Named as in the document, each with its own bytes."""
+    ran = tmp_path / "ran"
+    script = f"#!/bin/sh\necho ünï \"$(basename $0)\" >>{ran}\n"
+    both = (f"Content-Type: multipart/mixed; boundary=x\nMIME-Version: 1.0\n\n--x\n"
+            f"Content-Type: text/x-shellscript; charset=utf-8\n"
+            f"Content-Disposition: attachment;\n filename=\"10-first\"\n\n{script}\n--x\n"
+            f"Content-Type: text/plain\n\n{script}: '\n--==roost==--\n'\n--x--\n")
+    docs, _ = render(tmp_path, base=server.url, vendor_data=both.encode())
+    guest.boot(docs).finish()
+    scripts = guest.script().parent
+    assert {p.name for p in scripts.iterdir()} == {"10-first", "part-002", "roost-home"}
+    assert "--==roost==--" in (scripts / "part-002").read_text()
+    guest.run_final()
+    server.wait(1)
+    assert ran.read_text().splitlines() == ["ünï 10-first", "ünï part-002"]
+
+
+def test_a_script_alone_is_their_vendor_data(guest, tmp_path):
+    docs, facts = render(tmp_path, vendor_data="#!/bin/sh\r\necho ünï\n".encode())
+    guest.boot(docs)
+    assert (guest.script().parent / "vendor-data").read_text() == "#!/bin/sh\necho ünï\n"
+    assert set(guest.users()) == {"debian", "ops"} and not facts["has_phone_home"]
+
+
+def test_merge_type_of_a_header_is_carried(guest, tmp_path):
+    """`Merge-Type` says how a part joins those before it."""
+    parts = "".join(f"--x\nContent-Type: text/cloud-config\nMerge-Type: list(append)+dict(recurse_list)\n\n"
+                    f"#cloud-config\npackages: [{p}]\n" for p in ("a", "b"))
+    docs, _ = render(tmp_path, vendor_data=(
+        f"Content-Type: multipart/mixed; boundary=x\nMIME-Version: 1.0\n\n{parts}--x--\n").encode())
+    guest.boot(docs)
+    assert guest.cfg["packages"] == ["a", "b"] and "ops" in guest.users()
+
+
+def test_shared_part_is_needed(guest, tmp_path):
+    """The control: roost's accounts in the part that replaces would be all there is."""
+    docs, _ = render(tmp_path, vendor_data=b"#cloud-config\nusers: [{name: bob}]\n")
+    shared, sep, rest = docs["vendor-data"].partition(b'filename="roost-shared.yaml"')
+    how = re.search(rb'(?m)^merge_how: (.*)$', docs["vendor-data"].rpartition(b'"roost.yaml"')[2]).group(1)
+    docs["vendor-data"] = shared + sep + re.sub(rb'(?m)^merge_how: .*$', b"merge_how: " + how, rest, count=1)
+    guest.boot(docs)
+    assert set(guest.users()) == {"ops"}
+
+
+def test_sealed_guests_get_none_of_it(tmp_path):
+    theirs = b"#cloud-config\npackages: [git]\n"
+    plain, _ = render(tmp_path)
+    for seal in ("no", "yes", "all"):
+        docs, _ = render(tmp_path, seal=seal, vendor_data=theirs)
+        there = base64.b64encode(theirs) in docs["vendor-data"].replace(b"\n", b"")
+        assert there is (seal != "all")
+        assert (HASH.encode() in docs["vendor-data"]) is (seal == "no")
+    assert docs["vendor-data"] == render(tmp_path, seal="all")[0]["vendor-data"]
+    assert len(plain["vendor-data"]) > len(docs["vendor-data"])
 
 
 def test_manual_clean_marker(guest, tmp_path):

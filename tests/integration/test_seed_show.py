@@ -1,5 +1,6 @@
 """What a guest would get, byte for byte, what its client asks for, and the traps in it."""
 import base64
+import gzip
 
 import pytest
 from harness.guest import DOCS, Guest, define
@@ -102,6 +103,44 @@ def test_traps_are_told_at_apply_and_by_explain(server, trap):
     assert any(words in w and name in w for w in warnings), warnings
     assert any(words in w for w in server.json("seed", "explain", name)["warnings"])
     assert words in server.cli("seed", "explain", name).stdout
+
+
+def test_their_vendor_data_is_shown_and_its_traps_told(server):
+    """Its own words in `instance show`, in the document with roost's; its traps by the document's name."""
+    theirs = "## template: jinja\n#cloud-config\nhostname: {{ ds.meta_data.roost.ap }}\nphone_home: {url: 'http://h/'}\n"
+    warnings = define(server, {"instances": {"vend": {"launcher": "external", "vendor-data": theirs}}})["warnings"]
+    assert ["instance vend: vendor-data: line 3: the variable ap is used but not set: say it under vars"] == [
+        w for w in warnings if "vend:" in w]
+    told = server.json("seed", "explain", "vend")
+    assert any(w.startswith("vendor-data: line 3: the variable ap") for w in told["warnings"]), told
+    # As with user-data: there may be a phone_home in it, so roost's script posts alone.
+    assert [r["url"].rsplit("/", 1)[1] for r in told["requests"] if r["method"] == "POST"] == ["report", "phone-home"]
+    assert server.json("instance", "show", "vend")["spec"]["vendor-data"] == theirs
+    shown = raw(server, "seed", "show", "vend", "vendor-data")
+    assert base64.b64encode(theirs.encode()) in shown.replace(b"\n", b"") and b"roost-home" in shown
+    assert shown == Guest(server, "vend").get("vendor-data").body
+
+
+@pytest.mark.parametrize("vendor_data, words", [
+    ("#cloud-config\nusers: {a: b}\n", "vendor-data:2: users is a mapping"),
+    ("#cloud-config\nvendor_data: {enabled: false}\n", "belongs into user-data"),
+    ("Content-Type: multipart/mixed; boundary=b\nMIME-Version: 1.0\n\n--b\n\n", "cannot take apart"),
+    ({"base64": base64.b64encode(b"\x1f\x8b\x08 damaged").decode()}, "damaged"),
+    ({"base64": base64.b64encode(gzip.compress(b"#" * (2 << 20))).decode()}, "unpacks to more than 1024 KiB"),
+], ids=["users", "vendor_data", "mime", "gzip", "bomb"])
+def test_vendor_data_that_cannot_be_carried_is_refused(server, vendor_data, words):
+    reply = server.api("POST", "/v1/apply", {"fleet": {"instances": {
+        "bad": {"launcher": "external", "vendor-data": vendor_data}}}})
+    assert reply.status in (400, 413) and "instance bad: vendor-data: " in reply.text and words in reply.text
+    assert "no instance bad" in server.cli("instance", "show", "bad", check=False).stderr
+
+
+def test_the_largest_vendor_data_is_served(server):
+    """1 MiB of it, which is more in base64."""
+    define(server, {"instances": {"large": {"launcher": "external", "vendor-data": "#!/bin/sh\n".ljust(1 << 20, "#"),
+                                            "user-data": "#!/bin/sh\n".ljust(1 << 20, "#")}}})
+    body = Guest(server, "large").get("vendor-data").body
+    assert len(body) > (4 << 20) / 3 and b"roost-home" in body
 
 
 def test_a_broken_document_is_refused(server):

@@ -137,7 +137,7 @@ static void test_user_data(void **state)
     assert_int_equal(
         run("defaults: {user-data: web.yaml}\ninstances:\n"
             "  a: {user-data: web.yaml}\n  b: {user-data: '#include x'}\n"
-            "  c: {user-data: binary}\n  d:\n  e:\n    user-data: |\n      two\n      lines\n"),
+            "  c: {user-data: binary, vendor-data: web.yaml}\n  d:\n  e:\n    user-data: |\n      two\n      lines\n"),
         0);
     assert_string_equal(text_at("instances", "a", "user-data"), "#cloud-config\n{}\n");
     assert_string_equal(text_at("instances", "b", "user-data"), "#include x");
@@ -148,6 +148,9 @@ static void test_user_data(void **state)
     assert_string_equal(
         json_string_value(json_object_get(json_object_get(tree, "defaults"), "user-data")),
         "#cloud-config\n{}\n");
+    assert_string_equal(text_at("instances", "c", "vendor-data"), "#cloud-config\n{}\n");
+    assert_refused("instances:\n  a:\n    vendor-data: gone.yaml\n",
+                   "f.yaml:3:5: /instances/a/vendor-data: ", "No such file");
     assert_refused("instances:\n  a:\n    user-data: gone.yaml\n",
                    "f.yaml:3:5: /instances/a/user-data: ", "No such file");
 }

@@ -246,7 +246,7 @@ static void test_caps(void **state)
     assert_int_equal(parse(tree, &f, &e), -1);
     assert_int_equal(e.kind, ERR_TOO_BIG);
     assert_string_equal(e.text,
-                        "/instances/web: user-data of all instances together is over 256 MiB");
+                        "/instances/web: user-data and vendor-data of all instances together are over 256 MiB");
     json_decref(tree);
 
     json_t *instances = json_object();

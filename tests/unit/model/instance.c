@@ -64,7 +64,8 @@ static const char full[] =
     "\"needs\": [\"db\", \"proxy\"], \"network\": \"lab\", \"playbook\": \"web.yaml\", "
     "\"qemu-arguments\": [\"-device\", \"a,b\"], \"tag\": \"WEB.1\", \"user-data\": \"#!/bin/sh\\ntrue\\n\", "
     "\"uuid\": \"4c4c4544-0042-3510-8031-b4c04f4e3732\", "
-    "\"vars\": {\"app\": {\"a\": 1, \"b\": [1.5, null]}, \"tier\": \"x\"}}";
+    "\"vars\": {\"app\": {\"a\": 1, \"b\": [1.5, null]}, \"tier\": \"x\"}, "
+    "\"vendor-data\": \"#cloud-config\\n{}\\n\"}";
 
 static void test_canonical(void **state)
 {
@@ -131,7 +132,7 @@ static void test_copy(void **state)
 {
     (void)state;
     struct spec a, b;
-    json_t *more = text("{\"vars\": {\"tier\": 2}, \"user-data\": \"x\"}");
+    json_t *more = text("{\"vars\": {\"tier\": 2}, \"user-data\": \"x\", \"vendor-data\": \"y\"}");
     assert_int_equal(read_text(&a, full, NULL), 0);
     assert_int_equal(spec_copy(&b, &a, NULL), 0);
     json_t *before = spec_to_json(&a);
@@ -322,6 +323,7 @@ static void test_diff(void **state)
         { "network", "\"a\"", "\"b\"", CHANGE_REBUILD },
         { "identities", "[]", "[\"b\"]", CHANGE_REBUILD },
         { "user-data", "\"a\"", "\"\"", CHANGE_REBUILD },
+        { "vendor-data", "\"a\"", "\"\"", CHANGE_REBUILD },
         { "bootstrapper", "\"net\"", "\"drive\"", CHANGE_REBUILD },
         { "bootstrapper", "\"drive\"", "\"drive-network\"", CHANGE_REBUILD },
         { "domain", "\"a.b\"", "\"a.c\"", CHANGE_REBUILD },

@@ -222,6 +222,47 @@ static void test_caps(void **state)
     assert_int_equal(f.form, USERDATA_NONE);
 }
 
+/* Vendor-data is looked at in the same way, but roost has to carry it. */
+static void test_vendor_data(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *words; /* refused with them */
+    } bad[] = {
+        { C "users: {alice: true}\n", "vendor-data:2: users is a mapping" },
+        { C "a: b\nvendor_data: {enabled: true}\n", "vendor-data:3: vendor_data says" },
+        { C "a: [b\nc: d\n", "vendor-data:" },
+        { C "- a\n", "vendor-data: a cloud-config must be a mapping" },
+        { "\x1f\x8b\x08 and more", "vendor-data: it is damaged" },
+        { MIME_HEAD PART("text/cloud-config", "", "a: b"), "cannot take apart" },
+        { MIME_HEAD PART("multipart/mixed; boundary=c", "", "--c\n\n--c--") MIME_END,
+          "cannot take apart" },
+        { MIME_HEAD PART("text/plain", "Content-Transfer-Encoding: quoted-printable\n", "a")
+              MIME_END,
+          "7bit, 8bit or base64" },
+    };
+    static const char per_boot[] =
+        MIME_HEAD PART("text/x-shellscript-per-boot", "", "#!/bin/sh\n") MIME_END;
+    struct userdata_facts f = { .form = USERDATA_OTHER }, user;
+    struct err e;
+
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        e = (struct err){ 0 };
+        if (vendordata_inspect(bad[i].text, strlen(bad[i].text), &f, &e) != -1 ||
+            e.kind != ERR_INVALID || !strstr(e.text, bad[i].words))
+            fail_msg("%s: \"%s\" has no \"%s\"", bad[i].text, e.text, bad[i].words);
+        assert_int_equal(f.form, USERDATA_OTHER);
+    }
+    assert_int_equal(vendordata_inspect(per_boot, sizeof per_boot - 1, &f, &e), 0);
+    assert_non_null(strstr(f.warning, "never runs"));
+    assert_int_equal(userdata_inspect(per_boot, sizeof per_boot - 1, &user, &e), 0);
+    assert_string_equal(user.warning, "");
+    assert_int_equal(vendordata_inspect(C "users: []\nphone_home: {}\n",
+                                        strlen(C "users: []\nphone_home: {}\n"), &f, &e), 0);
+    userdata_join(&user, &f);
+    assert_int_equal(facts_of(&user), USERS | HOME);
+}
+
 /* More parts than the cap: the rest is not read, so anything may be in it. */
 static void test_many_parts(void **state)
 {
@@ -242,6 +283,7 @@ int main(void)
         cmocka_unit_test(test_forms),   cmocka_unit_test(test_refused),
         cmocka_unit_test(test_gzipped), cmocka_unit_test(test_gzip_bomb),
         cmocka_unit_test(test_caps),    cmocka_unit_test(test_many_parts),
+        cmocka_unit_test(test_vendor_data),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
