@@ -92,6 +92,40 @@ static json_t *nics(const struct args *a, const char *option, struct err *e)
     return l;
 }
 
+/* NAME=TEXT, or NAME:=JSON for what is no text: 1.10 as a number would be 1.1. */
+static int var_add(json_t *vars, const char *said, struct err *e)
+{
+    size_t n = strcspn(said, "=");
+    bool typed = said[n] && n > 0 && said[n - 1] == ':';
+    size_t len = typed ? n - 1 : n;
+    const char *value = said + n + 1;
+    json_t *v;
+
+    if (!said[n] || len == 0)
+        return err_set(e, ERR_INVALID, "--var %.80s: expected NAME=VALUE, or NAME:=JSON", said);
+    if (!(v = typed ? json_loads(value, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL)
+                    : json_string(value)))
+        return err_set(e, ERR_INVALID, "--var %.80s: behind %s is no %s", said, typed ? ":=" : "=",
+                       typed ? "JSON (a text has double quotes: NAME:=\"x\")" : "UTF-8");
+    if (json_object_setn_new(vars, said, len, v) < 0)
+        return err_set(e, ERR_INVALID, "--var %.80s: not UTF-8", said);
+    return 0;
+}
+
+static json_t *vars(const struct args *a, const char *option, struct err *e)
+{
+    const char *said[ARGS_SAID_MAX];
+    int n = args_list(a, option, said);
+    json_t *all = json_object();
+
+    for (int i = 0; i < n; i++)
+        if (var_add(all, said[i], e) < 0) {
+            json_decref(all);
+            return NULL;
+        }
+    return all;
+}
+
 /* "0" is a number in the fleet file: a size has a unit. */
 static json_t *size(const struct args *a, const char *option, struct err *e)
 {
@@ -135,6 +169,10 @@ static const struct {
     { "vendor-data", "vendor-data", text },
     { "domain", "domain", text },
     { "autostart", "autostart", sure },
+    { "autostart-order", "autostart-order", number },
+    { "var", "vars", vars },
+    { "playbook", "playbook", text },
+    { "needs", "needs", list },
     { "count", "count", number },
 };
 
@@ -313,6 +351,8 @@ static json_t *changed(struct cli *c, const struct args *a, struct err *e)
     else if (words_of(a, words, e) == 0 && unset(a, spec, e) == 0 &&
              drives_said(a, spec, words, e) == 0 &&
              fleet_inline(tree, NULL, NULL, dir, e) == 0) {
+        /* Variables are merged, as those of defaults are; the rest takes the place of what was. */
+        json_object_update_missing(json_object_get(words, "vars"), json_object_get(spec, "vars"));
         json_object_update(spec, words);
         ret = json_pack("{s:{s:O}}", "instances", a->operand[0], spec);
     }

@@ -141,6 +141,13 @@ def test_the_order_is_checked(host):
     define(host, a=5)
     assert not host.apply({"instances": {"a": {"image": "d", "memory": "64M", "autostart": True,
                                                "autostart-order": 5}}})["changed"]
+    assert host.cli("instance", "modify", "a", "--autostart-order", "7").stdout == \
+        "instance a: autostart-order (live)\n"
+    assert host.json("instance", "show", "a")["spec"]["autostart-order"] == 7
+    done = host.cli("instance", "modify", "a", "--autostart-order", "10000", check=False)
+    assert done.returncode == 2 and "--autostart-order: " in done.stderr and "9999" in done.stderr
+    host.cli("instance", "modify", "a", "--unset", "autostart-order")
+    assert "autostart-order" not in host.json("instance", "show", "a")["spec"]
 
 
 @pytest.mark.skipif(not (shutil.which("dnsmasq") and shutil.which("iptables-save")),

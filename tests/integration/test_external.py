@@ -60,7 +60,25 @@ def test_create_several_and_check(server):
     assert len([r for r in server.json("instance", "list") if r["name"].startswith("many-")]) == 3
 
 
+def test_create_with_what_configures_it(server):
+    (server.dir / "own.yaml").write_text("#cloud-config\npackages: [git]\n")
+    server.cli("instance", "create", "told", "--external", "--count", "2", "--var", "app=shop", "--var", "n:=3",
+               "--playbook", "shop.yaml", "--needs", "db", "--vendor-data", str(server.dir / "own.yaml"))
+    for name in ("told-1", "told-2"):
+        spec = server.json("instance", "show", name)["spec"]
+        assert (spec["vars"], spec["playbook"], spec["needs"]) == ({"app": "shop", "n": 3}, "shop.yaml", ["db"])
+        assert spec["vendor-data"] == "#cloud-config\npackages: [git]\n"
+        vendor = Guest(server, name).get("vendor-data").body.replace(b"\n", b"")
+        assert base64.b64encode(spec["vendor-data"].encode()) in vendor
+
+
 @pytest.mark.parametrize("args, words", [
+    (["--vendor-data", "no-such-file"], ["no-such-file"]),
+    (["--var", "n:=x"], ["--var", "no JSON"]),
+    (["--var", "class=x"], ["--var", "class", "reserved"]),
+    (["--needs", "Web!"], ["--needs"]),
+    (["--playbook", "../x"], ["--playbook"]),
+    (["--autostart-order", "1"], ["--autostart-order", "guests that roost launches"]),
     (["--uuid", "7"], ["--uuid", "36 characters"]),
     (["--mac", "ff:ff:ff:ff:ff:ff"], ["--mac"]),
     (["--tag", "Default string"], ["--tag", "names no machine"]),

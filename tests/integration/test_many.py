@@ -129,10 +129,32 @@ def test_modify(server):
     assert "domain" in out and "user-data" in out
     assert server.json("instance", "show", "db1")["spec"]["domain"] == "lab.internal"
     server.cli("instance", "modify", "db1", "--unset", "user-data")
+    assert server.cli("instance", "modify", "db1", "--var", "app=shop", "--var", "tier:=2", "--playbook", "db.yaml",
+                      "--needs", "web", "--needs", "proxy").stdout == \
+        "instance db1: needs, playbook, vars (live)\n"
+    spec = server.json("instance", "show", "db1")["spec"]
+    assert spec["vars"] == {"app": "shop", "tier": 2}
+    assert (spec["playbook"], spec["needs"]) == ("db.yaml", ["proxy", "web"])
+    server.cli("instance", "modify", "db1", "--var", "version=1.10", "--var", "tier:={\"a\": [null, \"=\"]}", "--needs", "web")
+    spec = server.json("instance", "show", "db1")["spec"]
+    assert spec["vars"] == {"app": "shop", "tier": {"a": [None, "="]}, "version": "1.10"} and spec["needs"] == ["web"]
+    server.cli("instance", "modify", "db1", "--unset", "var", "--var", "url=http://h/?a=b:=c", "--unset", "needs",
+               "--unset", "playbook")
+    spec = server.json("instance", "show", "db1")["spec"]
+    assert spec["vars"] == {"url": "http://h/?a=b:=c"} and "needs" not in spec and "playbook" not in spec
+    server.cli("instance", "modify", "db1", "--unset", "var")
     spec = server.json("instance", "show", "db1")["spec"]
     assert "user-data" not in spec and spec["groups"] == ["db", "sql"] and spec["launcher"] == "external"
     for args, words in ((("nobody", "--domain", "x.y"), "no instance nobody"),
                         (("db1", "--memory", "1G"), "--memory: is for guests that roost launches"),
+                        (("db1", "--autostart-order", "5"), "--autostart-order: is for guests that roost launches"),
+                        (("db1", "--var", "app"), "--var app: expected NAME=VALUE"),
+                        (("db1", "--var", "=x"), "--var =x: expected NAME=VALUE"),
+                        (("db1", "--var", "a:=b"), "--var a:=b: behind := is no JSON"),
+                        (("db1", "--var", "a-b=1"), "a-b"),
+                        (("db1", "--playbook", "../x.yaml"), "--playbook: "),
+                        (("db1", "--needs", "Web!"), "--needs"),
+                        (("db1", "--unset", "playbook"), "it is not set"),
                         (("db1", "--unset", "address"), "it is not set"),
                         (("db1", "--network", "nowhere"), "network nowhere"),
                         (("db1", "--tag", "x"), "unknown option")):
