@@ -127,8 +127,8 @@ static int set_reporting(json_t *o, const struct seed_input *in, struct err *e)
     return 0;
 }
 
-/* Another document's words stand before roost's in the multi-part document. */
-static bool has_guest(const struct seed_input *in)
+/* The operator's own vendor-data stands before roost's parts. */
+static bool carries_own(const struct seed_input *in)
 {
     return in->instance->spec.vendor_data_len > 0 && in->seal != SEAL_ALL;
 }
@@ -149,7 +149,7 @@ int vendor_config(const struct seed_input *in, struct buf *out, struct err *e)
 {
     json_t *o = json_pack("{s:s, s:s, s:b}", "merge_how", merge_how, "merge_type", merge_type,
                           "manual_cache_clean", 1);
-    bool alone = !has_guest(in);
+    bool alone = !carries_own(in);
     int rc = -1;
 
     if (!o)
@@ -179,7 +179,7 @@ static int shared_config(const struct seed_input *in, struct buf *out, struct er
 }
 
 /* The operator's first: what roost says behind it stands, merge_type above all. */
-static int put_guest(const struct seed_input *in, struct buf *out, struct err *e)
+static int put_own(const struct seed_input *in, struct buf *out, struct err *e)
 {
     auto_buf struct buf config = BUF_INIT;
     const struct spec *s = &in->instance->spec;
@@ -200,7 +200,7 @@ int vendor_render(const struct seed_input *in, struct buf *out, struct err *e)
         (in->base_url && homescript_render(in, &script, e) < 0))
         return -1;
     multipart_begin(out);
-    if (has_guest(in) && put_guest(in, out, e) < 0)
+    if (carries_own(in) && put_own(in, out, e) < 0)
         return -1;
     multipart_put(out, "text/cloud-config", "roost.yaml", &config);
     if (in->base_url)
