@@ -3,8 +3,8 @@
 
 #include "model/layout.h"
 
-/* In service the first card's forward is added over QMP after the start, with the recorded port
- * first; without it there is none, since SSH is reached by the first card. */
+/* In service forwards are added over QMP after the start: the first card's to SSH with the recorded
+ * port first, and the published ones, of which a taken one is to be told and not to be the end. */
 static void add_user_net(struct render *r, int number)
 {
     auto_buf struct buf b = BUF_INIT;
@@ -13,6 +13,8 @@ static void add_user_net(struct render *r, int number)
         buf_printf(&b, ",domainname=%s", r->l->domain);
     if (!r->p->qmp_socket && number == 0)
         buf_puts(&b, ",hostfwd=tcp:127.0.0.1:0-:22");
+    if (!r->p->qmp_socket && number == launch_user_card(r->l))
+        hostfwds_option(r->l->forwards, r->l->n_forwards, &b);
     qemu_opt_buf(r, "-netdev", &b);
 }
 

@@ -41,7 +41,4 @@ int qmp_command_fd(struct qmp *q, const char *command, json_t *args, int fd, qmp
 int qmp_hmp(struct qmp *q, qmp_reply_fn *reply, void *arg, struct err *e, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 
-/* Host port that forwards to guest port 22, read from `info usernet` text; 0 none. */
-unsigned qmp_usernet_port(const char *text, unsigned guest_port);
-
 #endif

@@ -104,7 +104,9 @@ static int add(struct network *n, const struct forward *f, struct err *e)
         return err_set(e, ERR_INVALID, "network %s is %s, but only shared networks publish ports%s",
                        n->name.s, network_kind_name(n->kind),
                        n->kind == NETWORK_BRIDGED ? ": guests on it can be reached as they are"
-                                                  : "");
+                       : n->kind == NETWORK_USER
+                           ? ": there each guest has its own, see roost instance modify --forward"
+                           : "");
     if (n->n_forwards == NETWORK_FORWARDS_MAX)
         return err_set(e, ERR_TOO_BIG, "network %s publishes %d ports already, more it cannot",
                        n->name.s, NETWORK_FORWARDS_MAX);

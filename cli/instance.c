@@ -115,6 +115,18 @@ static void put_nics(struct table *t, const json_t *nics)
     }
 }
 
+static void put_forwards(struct table *t, const json_t *forwards)
+{
+    size_t i;
+    json_t *forward;
+
+    json_array_foreach(forwards, i, forward)
+    {
+        const char *cells[] = { i ? "" : "forwards", json_string_value(forward) };
+        table_row(t, TINT_NONE, cells);
+    }
+}
+
 static void put_keys(struct table *t, const json_t *keys)
 {
     size_t i;
@@ -172,6 +184,7 @@ static int print_show(struct cli *c, const json_t *tree, struct err *e)
         put_facts(t, tree);
         put_disks(t, tree);
         put_nics(t, json_object_get(tree, "nics"));
+        put_forwards(t, json_object_get(tree, "forwards"));
         put_keys(t, json_object_get(tree, "host-keys"));
         put_paths(t, json_object_get(tree, "paths"));
     }

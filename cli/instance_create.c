@@ -118,6 +118,7 @@ static const struct {
     { "group", "groups", list },
     { "address", "address", text },
     { "nic", "nics", nics },
+    { "forward", "forwards", list },
     { "cpus", "cpus", number },
     { "memory", "memory", size },
     { "cpu", "cpu", text },

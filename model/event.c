@@ -45,6 +45,8 @@ static const struct {
     [EV_RUN_STARTED] = { "run-started", 'i' },
     [EV_RUN_ENDED] = { "run-ended", 'i' },
     [EV_RESET] = { "reset", 'i' },
+    [EV_FORWARDED] = { "forwarded", 'i' },
+    [EV_FORWARD_FAILED] = { "forward-failed", 'w' },
 };
 
 const char *event_kind_name(enum event_kind k)

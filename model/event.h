@@ -43,6 +43,8 @@ enum event_kind {
     EV_RUN_STARTED, /* of the appliance: Ansible runs */
     EV_RUN_ENDED,
     EV_RESET, /* fresh disk, the same generation */
+    EV_FORWARDED,      /* ports of the host lead to it, or do no more: detail says which */
+    EV_FORWARD_FAILED, /* a port of the host was not to be had */
     EV_KINDS
 };
 

@@ -102,6 +102,7 @@ static int drop_launching(struct spec *s, const json_t *j, const struct spot *at
     s->firmware_set = false;
     s->media = (struct media){ .cdrom = false };
     s->n_nics = 0;
+    s->n_forwards = 0;
     s->machine = (struct machine_def){ 0 };
     s->autostart = false;
     s->autostart_order = AUTOSTART_ORDER;

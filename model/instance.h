@@ -9,6 +9,7 @@
 #include "model/addr.h"
 #include "model/drive.h"
 #include "model/groupdef.h"
+#include "model/hostfwd.h"
 #include "model/image.h"
 #include "model/machine.h"
 #include "model/marks.h"
@@ -71,6 +72,8 @@ struct spec {
     struct ip address; /* family 0: none asked for */
     struct nic nics[NICS_OTHER]; /* beside the one of network, mac and address */
     int n_nics;
+    struct hostfwd forwards[HOSTFWDS_MAX]; /* to its first card on a user network */
+    int n_forwards;
     bool autostart;
     unsigned autostart_order; /* lower ones first, then by name */
     char domain[DOMAIN_MAX_LEN + 1]; /* of the FQDN; "" the network's */

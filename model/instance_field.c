@@ -376,6 +376,18 @@ EMITTER(nics)
     return nics_emit(s->nics, s->n_nics);
 }
 
+READER(forwards)
+{
+    struct spec *s = obj;
+    return value_hostfwds(v, at, s->forwards, &s->n_forwards, e);
+}
+
+EMITTER(forwards)
+{
+    const struct spec *s = obj;
+    return hostfwds_emit(s->forwards, s->n_forwards);
+}
+
 READER(domain)
 {
     struct spec *s = obj;
@@ -495,6 +507,7 @@ static const struct field fields[] = {
     { ROW("firmware", firmware), FIELD_ROOST, CHANGE_RESTART, NULL },
     { ROW("firmware-code", firmware_code), FIELD_ROOST, CHANGE_RESTART, NULL },
     { ROW("firmware-vars", firmware_vars), FIELD_ROOST, CHANGE_RESTART, NULL },
+    { ROW("forwards", forwards), FIELD_OWN | FIELD_ROOST, CHANGE_LIVE, NULL },
     { ROW("groups", groups), 0, CHANGE_LIVE, NULL },
     { ROW("host-devices", devices), FIELD_ROOST, CHANGE_RESTART, NULL },
     { ROW("identities", identities), 0, CHANGE_REBUILD, NULL },

@@ -50,6 +50,7 @@ void launch_encode(const struct launch *l, struct buf *out)
     msg_put_u8(out, l->tap);
     msg_put_u16(out, l->mtu);
     launch_nics_encode(l->nics, l->n_nics, out);
+    hostfwds_encode(l->forwards, l->n_forwards, out);
     machine_encode(&l->machine, out);
 }
 
@@ -93,6 +94,7 @@ static void launch_read(struct msg_cur *c, struct launch *l, char mac[MAC_TEXT])
     l->tap = msg_get_bool(c);
     l->mtu = msg_get_u16(c);
     l->n_nics = launch_nics_decode(c, l->nics);
+    l->n_forwards = hostfwds_decode(c, l->forwards);
 }
 
 /* Who the guest is. The texts must be in their one form: what is compared later is bytes. */
@@ -171,6 +173,16 @@ static int launch_check_drives(const struct launch *l, struct err *e)
     return drives_check(&l->root, l->drives, (int)l->n_drives, e);
 }
 
+int launch_user_card(const struct launch *l)
+{
+    if (!l->tap)
+        return 0;
+    for (int i = 0; i < l->n_nics; i++)
+        if (!l->nics[i].tap)
+            return i + 1;
+    return -1;
+}
+
 static int launch_check_network(const struct launch *l, struct err *e)
 {
     if (verb_check_name(&l->network, "network name", e) < 0)
@@ -179,7 +191,10 @@ static int launch_check_network(const struct launch *l, struct err *e)
         return verb_wrong("launch", "tap", e);
     if (l->mtu && (!l->tap || l->mtu < NETWORK_MTU_MIN || l->mtu > NETWORK_MTU_MAX))
         return verb_wrong("launch", "mtu", e);
-    return launch_nics_check(l->nics, l->n_nics, e);
+    if (launch_nics_check(l->nics, l->n_nics, e) < 0 ||
+        hostfwds_check(l->forwards, l->n_forwards, e) < 0)
+        return -1;
+    return l->n_forwards && launch_user_card(l) < 0 ? verb_wrong("launch", "forwards", e) : 0;
 }
 
 int launch_decode(struct msg_cur *c, struct launch *ret, struct err *e)

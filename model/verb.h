@@ -11,6 +11,7 @@
 #include "base/msg.h"
 #include "model/addr.h"
 #include "model/drive.h"
+#include "model/hostfwd.h"
 #include "model/image.h"
 #include "model/media.h"
 #include "model/launch_nic.h"
@@ -55,8 +56,13 @@ struct launch {
     uint16_t mtu; /* 0: not said; with a tap only */
     struct launch_nic nics[NICS_OTHER]; /* beside that one */
     int n_nics;
+    struct hostfwd forwards[HOSTFWDS_MAX]; /* to the first of them on a user network: for vm.sh,
+                                              a QEMU that roost has is told over QMP */
+    int n_forwards;
     struct machine_def machine;
 };
+/* Number of its first card on a user network, by which its forwards go (net0, net1, …); -1: none. */
+int launch_user_card(const struct launch *l);
 void launch_encode(const struct launch *l, struct buf *out);
 int launch_decode(struct msg_cur *c, struct launch *ret, struct err *e); /* insists on the end */
 

@@ -221,6 +221,16 @@ static bool instance_touched(const struct apply *a, const char *name)
     return false;
 }
 
+/* Guests that run follow what needs no restart. */
+static void follow_instances(const struct apply *a)
+{
+    for (int i = 0; i < a->fleet.n_instances; i++) {
+        struct machine *m = machine_by_name(a->c, a->fleet.instances[i].name.s);
+        if (m && m->state == MACHINE_RUNNING && !strcmp(instance_action(a, i), "update"))
+            hostfwds_follow(m);
+    }
+}
+
 /* Networks that are up follow: their definition changed, or where a published port leads. */
 static int follow(const struct network *n, void *arg)
 {
@@ -244,6 +254,7 @@ static void committed(bool ok, void *arg)
 
     if (ok) {
         core_networks_each(a->c, follow, a);
+        follow_instances(a);
         finish(a);
         return;
     }

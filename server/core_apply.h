@@ -44,6 +44,8 @@ int apply_warn_of_names(struct apply *a, struct err *e);
  * image's disk, where that is known; of one instance, and of all when every image is there. */
 int apply_fits_image(struct apply *a, const struct fleet_instance *f, struct err *e);
 int apply_fits_images(struct apply *a, struct err *e);
+/* core_hostfwd_plan.c: the forwards that the fleet asks for, with those on record. */
+int apply_check_forwards(struct apply *a, struct err *e);
 /* Key in the store's meta table of what an image was made from. */
 void apply_stamp_key(const struct fleet_image *f, char key[96]);
 

@@ -112,6 +112,11 @@ static int fill(struct core *c, const struct guest *g, const struct instance *i,
     l->media = i->spec.media;
     if (core_nics_launch(c, g, l, e) < 0)
         return -1;
+    /* Without a card for them there are none: the network's kind may be another one by now. */
+    if (launch_user_card(l) >= 0) {
+        memcpy(l->forwards, i->spec.forwards, sizeof l->forwards);
+        l->n_forwards = i->spec.n_forwards;
+    }
     snprintf(l->domain, sizeof l->domain, "%s", i->spec.domain[0] ? i->spec.domain : n->domain);
     return 0;
 }

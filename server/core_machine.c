@@ -110,6 +110,7 @@ void machine_free(struct machine *m)
     *at = m->next;
     m->c->n_machines--;
     keyscan_end(m);
+    hostfwds_end(m);
     mediums_end(m->c, m->id,
                 &(struct err){ .kind = ERR_CONFLICT, .text = "the guest has just ended" });
     qmp_close(m->qmp);

@@ -71,7 +71,9 @@ struct machine {
 
     struct child *scan; /* core_keyscan.c: ssh-keyscan at work */
     struct loop_timer *scan_timer;
-    bool forward_known; /* to its SSH, of this QEMU */
+    bool forward_known; /* to its SSH, of this QEMU: port ssh_port of 127.0.0.1 */
+    uint16_t ssh_port;
+    struct forwarding *forwarding; /* core_hostfwd.c: its published ports */
 
     struct child *disk;    /* qemu-img at work */
     struct disk_job *jobs; /* what it has to do, the first is under way */
@@ -126,6 +128,18 @@ bool bootloop_verdict(struct core *c, int64_t id, char *out, size_t size);
  * first seed. */
 void ended_at_once(struct core *c, const struct guest *g, enum event_kind *k, char *text,
                    size_t size);
+
+/* --- core_qmp.c --- */
+/* The connection is gone: it is made again, or QEMU has ended. */
+bool machine_lost(const struct machine *m);
+
+/* --- core_hostfwd.c --- */
+/* Its published ports are brought to what its definition says; nothing without QMP. */
+void hostfwds_follow(struct machine *m);
+void hostfwds_end(struct machine *m);
+int hostfwds_forget(struct core *c, int64_t id, struct err *e); /* it goes off the record */
+/* What of them is not to be had, for people; "" nothing. */
+void hostfwds_note(struct store *store, const struct guest *g, char *out, size_t size);
 
 /* --- core_keyscan.c --- */
 /* It runs, and may be one that has to be asked for its host keys: until it is home. */

@@ -518,7 +518,7 @@ int apply_plan(struct apply *a, struct err *e)
     for (int i = 0; i < a->fleet.n_instances; i++)
         if (plan_instance(a, &a->fleet.instances[i], e) < 0)
             return -1;
-    if (drive_claims_check(a->c, &a->fleet, e) < 0)
+    if (drive_claims_check(a->c, &a->fleet, e) < 0 || apply_check_forwards(a, e) < 0)
         return -1;
     return a->changed ? apply_warn_of_names(a, e) : 0;
 }

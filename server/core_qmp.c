@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "bootstrap/usernet.h"
 #include "model/layout.h"
 #include "server/core_machine.h"
 
@@ -21,6 +22,7 @@ static void learn_forward(struct machine *m, unsigned port)
     struct err e;
 
     m->forward_known = true;
+    m->ssh_port = (uint16_t)port;
     if (store_guest_by_id(c->store, m->id, &g, &e) < 0 ||
         (ip_equal(&g.address.ip, &at.ip) && g.address.port == port))
         return;
@@ -29,22 +31,49 @@ static void learn_forward(struct machine *m, unsigned port)
         core_fault(c, "instance %s: address: %s", m->name.s, e.text);
 }
 
-/* The connection is gone: it is made again, or QEMU has ended. */
-static bool lost(const struct machine *m)
+bool machine_lost(const struct machine *m)
 {
     return !m->qmp || !qmp_is_ready(m->qmp);
+}
+
+/* Its own forward to its SSH, of those that QEMU lists; 0: there is none. */
+static unsigned listed_port(const struct machine *m, const json_t *ret)
+{
+    const char *text = ret ? json_string_value(ret) : NULL;
+    struct instance i = { 0 };
+    struct usernet is;
+    struct guest g;
+    unsigned port = 0;
+
+    if (text && store_guest_by_id(m->c->store, m->id, &g, NULL) == 0 &&
+        store_instance_get(m->c->store, m->id, &i, NULL) == 0) {
+        usernet_read(text, &is);
+        port = usernet_own(&is, SSH_PORT, ip_is_loopback(&g.address.ip) ? g.address.port : 0,
+                           i.spec.forwards, i.spec.n_forwards);
+    }
+    instance_done(&i);
+    return port;
+}
+
+/* What the operator publishes comes behind it, so that the two are told from each other. */
+static void forward_known(struct machine *m, unsigned port)
+{
+    learn_forward(m, port);
+    hostfwds_follow(m);
 }
 
 static void forward_listed(const json_t *ret, const struct err *err, void *arg)
 {
     struct machine *m = arg;
-    unsigned port = ret ? qmp_usernet_port(json_string_value(ret), SSH_PORT) : 0;
+    unsigned port = listed_port(m, ret);
 
-    if (port)
-        learn_forward(m, port);
-    else if (!lost(m))
+    if (port) {
+        forward_known(m, port);
+    } else if (!machine_lost(m)) {
         core_fault(m->c, "instance %s: no forward to its SSH: %s", m->name.s,
                    err ? err->text : "QEMU shows none");
+        hostfwds_follow(m);
+    }
 }
 
 static void forward_list(struct machine *m)
@@ -60,10 +89,11 @@ static void forward_any_added(const json_t *ret, const struct err *err, void *ar
     struct machine *m = arg;
     const char *said = ret ? json_string_value(ret) : NULL;
 
-    if (lost(m))
+    if (machine_lost(m))
         return;
     if (err || (said && *said)) {
         core_fault(m->c, "instance %s: forward to its SSH: %s", m->name.s, err ? err->text : said);
+        hostfwds_follow(m);
         return;
     }
     forward_list(m);
@@ -77,7 +107,7 @@ static void forward_added(const json_t *ret, const struct err *err, void *arg)
     const char *said = ret ? json_string_value(ret) : NULL;
     struct err e;
 
-    if (lost(m))
+    if (machine_lost(m))
         return;
     if (!err && (!said || !*said)) {
         forward_list(m);
@@ -90,15 +120,15 @@ static void forward_added(const json_t *ret, const struct err *err, void *arg)
 static void forward_seen(const json_t *ret, const struct err *err, void *arg)
 {
     struct machine *m = arg;
-    unsigned port = ret ? qmp_usernet_port(json_string_value(ret), SSH_PORT) : 0;
+    unsigned port = listed_port(m, ret);
     struct guest g;
     struct err e;
 
     if (port) { /* adopted: it is there already */
-        learn_forward(m, port);
+        forward_known(m, port);
         return;
     }
-    if (lost(m))
+    if (machine_lost(m))
         return;
     if (err || store_guest_by_id(m->c->store, m->id, &g, &e) < 0) {
         core_fault(m->c, "instance %s: forward to its SSH: %s", m->name.s,
@@ -120,7 +150,9 @@ static void on_ready(const struct err *err, void *arg)
     (void)err; /* a failure comes as the end */
     m->qmp_ready = m->watched = true;
     keyscan_begin(m);
-    if (m->user_network && qmp_hmp(m->qmp, forward_seen, m, &e, "info usernet") < 0)
+    if (!m->user_network)
+        hostfwds_follow(m); /* it may have a further card on one */
+    else if (qmp_hmp(m->qmp, forward_seen, m, &e, "info usernet") < 0)
         core_fault(m->c, "instance %s: %s", m->name.s, e.text);
 }
 

@@ -51,19 +51,24 @@ void view_of(struct core *c, struct view *ret)
         ret->usual_ms[p] = core_usual(c, p);
 }
 
-static void put_standing(const struct view *v, const struct guest *g, json_t *j)
+static void put_standing(const struct view *v, const struct guest *g, bool forwards, json_t *j)
 {
     const struct standing *s = &g->standing;
     int64_t since = v->now_ms - s->since_ms;
-    char note[320];
+    char note[320 + 400], also[400];
 
-    standing_note(s, g->name.s, v->now_ms, v->usual_ms[s->phase], note, sizeof note);
+    standing_note(s, g->name.s, v->now_ms, v->usual_ms[s->phase], note, 320);
     json_object_set_new(j, "state", json_string(s->overdue ? "overdue" : phase_name(s->phase)));
     json_object_set_new(j, "phase", json_string(phase_name(s->phase)));
     json_object_set_new(j, "overdue", json_boolean(s->overdue));
     json_object_set_new(j, "since", stamp(s->since_ms));
     json_object_set_new(j, "for-ms", json_integer(s->since_ms && since > 0 ? since : 0));
     json_object_set_new(j, "usual-ms", json_integer(v->usual_ms[s->phase]));
+    if (forwards && phase_is_running(s->phase)) {
+        size_t len = strlen(note);
+        hostfwds_note(v->store, g, also, sizeof also);
+        snprintf(note + len, sizeof note - len, "%s%s", len && *also ? "; " : "", also);
+    }
     json_object_set_new(j, "note", json_string(note));
     json_object_set_new(j, "last-sign", text_or_null(s->last_sign));
     json_object_set_new(j, "last-sign-at", stamp(s->sign_ms));
@@ -81,6 +86,8 @@ static void put_spec(const struct view *v, const struct spec *s, json_t *j)
     json_object_set_new(j, "memory", json_integer((json_int_t)s->memory));
     json_object_set_new(j, "disk", json_integer((json_int_t)s->disk));
     json_object_set_new(j, "disks", s->n_drives ? drives_emit(s->drives, s->n_drives) : json_array());
+    json_object_set_new(j, "forwards", s->n_forwards ? hostfwds_emit(s->forwards, s->n_forwards)
+                                                     : json_array());
     json_object_set_new(j, "autostart", json_boolean(s->autostart));
     json_object_set_new(j, "bootstrapper", json_string(bootstrapper_name(s->bootstrapper)));
     json_object_set_new(j, "boot", json_string(boot_name(s->media.boot)));
@@ -124,7 +131,7 @@ static json_t *guest_json(const struct view *v, const struct guest *g, const str
     json_object_set_new(j, "nics", nics);
     json_object_set_new(j, "addresses", addresses_json(g, nics));
     json_object_set_new(j, "boots", json_integer(g->boots));
-    put_standing(v, g, j);
+    put_standing(v, g, s->n_forwards > 0, j);
     json_object_set_new(j, "configuration", configuration_json(v, g));
     put_spec(v, s, j);
     return j;

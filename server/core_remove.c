@@ -21,6 +21,7 @@ static int forget_guest(struct core *c, const char *name, const char *actor, boo
     if (core_event(c, &g, EV_REMOVED, actor, e, "%s%s", g.iid, for_good ? "" : ", into the trash") <
             0 ||
         (!for_good && trash_take(c, &g, actor, e) < 0) || disk_forget(c, g.id, e) < 0 ||
+        hostfwds_forget(c, g.id, e) < 0 ||
         network_unreserve(c, &g, e) < 0 || core_nics_drop(c, g.id, e) < 0 ||
         store_instance_remove(c->store, g.id, e) < 0)
         return -1;

@@ -448,4 +448,15 @@ int store_drive_file_get(struct store *s, int64_t instance, const char *file,
 typedef int store_drive_fn(const struct drive_claim *d, void *arg);
 int store_drive_files(struct store *s, store_drive_fn *fn, void *arg, struct err *e);
 
+/* --- forwards of definitions (store_hostfwd.c) --- */
+struct store_hostfwds {
+    int64_t instance;
+    struct name name;
+    struct hostfwd list[HOSTFWDS_MAX];
+    int n;
+};
+typedef int store_hostfwds_fn(const struct store_hostfwds *row, void *arg);
+/* Those of every instance that has any; a result of fn other than 0 ends it and is returned. */
+int store_hostfwds(struct store *s, store_hostfwds_fn *fn, void *arg, struct err *e);
+
 #endif

@@ -164,6 +164,7 @@ enum stmt {
     S_DRIVE_PUT,
     S_DRIVE_GET,
     S_DRIVE_AFTER,
+    S_FORWARDS_AFTER,
     STMTS
 };
 

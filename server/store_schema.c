@@ -24,7 +24,7 @@ _Static_assert(EV_DEFINED == 0 && EV_CHANGED == 1 && EV_LAUNCHING == 2 && EV_LAU
                    EV_REBUILT == 23 && EV_REMOVED == 24 && EV_FAULT == 25 && EV_LEASED == 26 &&
                    EV_NETWORK_UP == 27 && EV_NETWORK_DOWN == 28 && EV_NETWORK_FAULT == 29 &&
                    EV_SECOND_CLAIMANT == 30 && EV_RUN_STARTED == 31 && EV_RUN_ENDED == 32 &&
-                   EV_RESET == 33,
+                   EV_RESET == 33 && EV_FORWARDED == 34 && EV_FORWARD_FAILED == 35,
                "event kinds are stored by number; new ones go to the end");
 _Static_assert(LAUNCHER_ROOST == 0 && LAUNCHER_EXTERNAL == 1, "launchers are stored by number");
 _Static_assert(DEF_NETWORK == 0 && DEF_IDENTITY == 1 && DEF_IMAGE == 2 && DEF_GROUP == 3 &&

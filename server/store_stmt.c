@@ -278,6 +278,9 @@ static const char *const sql[STMTS] = {
     [S_DRIVE_PUT] = "INSERT OR REPLACE INTO drive_files VALUES(?1, ?2, ?3, ?4)",
     [S_DRIVE_GET] = DRIVE_SELECT "instance = ?1 AND file = ?2",
     [S_DRIVE_AFTER] = DRIVE_SELECT "(instance, file) > (?1, ?2) ORDER BY instance, file LIMIT 1",
+    [S_FORWARDS_AFTER] = "SELECT instance, g.name, json_extract(json, '$.forwards') FROM specs "
+                         "JOIN guests g ON g.id = instance WHERE instance > ?1 AND "
+                         "json_extract(json, '$.forwards') IS NOT NULL ORDER BY instance LIMIT 1",
 };
 
 const char *store_sql(enum stmt id)

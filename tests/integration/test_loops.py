@@ -32,7 +32,7 @@ def serve(client):
     for line in client.makefile():
         request = json.loads(line)
         line = request.get("arguments", {}).get("command-line")
-        forward = "TCP[HOST_FORWARD]  12    127.0.0.1 34567       10.0.2.15    22     0     0"
+        forward = "Hub -1 (net0):\\r\\n  TCP[HOST_FORWARD]  12    127.0.0.1 34567       10.0.2.15    22     0     0"
         say(client, {"return": {} if line is None else forward if line == "info usernet" else "",
                      "id": request["id"]})
 

@@ -144,6 +144,9 @@ static struct launch launch_of(const struct test_case *c)
                                          true, 1400 };
         l.nics[1] = (struct launch_nic){ { "other" }, NETWORK_USER, { { 0x52, 0x54, 0, 0xaa, 0xbb, 0xce } },
                                          false, 0 };
+        l.n_forwards = 2;
+        l.forwards[0] = (struct hostfwd){ TRANSPORT_TCP, { { .family = 4 }, 8080 }, 80 };
+        l.forwards[1] = (struct hostfwd){ TRANSPORT_UDP, { { .family = 4, .b = { 127, 0, 0, 1 } }, 5353 }, 53 };
     }
     if (c->kernel)
         strcpy(l.cmdline, "root=LABEL=root console=ttyS0 panic=-1 x=a,b");

@@ -56,7 +56,7 @@ static const char full[] =
     "{\"address\": \"172.16.5.20\", \"autostart\": true, \"bootstrapper\": \"drive\", "
     "\"cpu\": \"max,avx2=on\", \"cpus\": 4, \"disk\": 10737418240, \"display\": \"vnc\", "
     "\"domain\": \"lab.internal\", \"firmware\": \"uefi\", \"firmware-code\": \"/f/code.fd\", "
-    "\"firmware-vars\": \"/f/vars.fd\", \"groups\": [\"db\", \"web\"], "
+    "\"firmware-vars\": \"/f/vars.fd\", \"forwards\": [\"127.0.0.1:8080:80\"], \"groups\": [\"db\", \"web\"], "
     "\"host-devices\": [\"pci:0000:3b:00.0\", \"usb:1-2\"], "
     "\"identities\": [\"ops\", \"_admin\"], \"image\": \"trixie\", \"keymap\": \"de\", "
     "\"launcher\": \"roost\", \"mac\": \"52:54:00:12:34:56\", \"machine\": \"pc-q35-7.2\", "
@@ -303,6 +303,7 @@ static void test_diff(void **state)
         { "autostart", "false", "true", CHANGE_LIVE },
         { "playbook", "\"a.yaml\"", "\"b.yaml\"", CHANGE_LIVE },
         { "needs", "[\"a\"]", "[\"b\"]", CHANGE_LIVE },
+        { "forwards", "[\"8080:80\"]", "[\"8081:80\"]", CHANGE_LIVE },
         { "cpus", "1", "2", CHANGE_RESTART },
         { "memory", "\"1G\"", "\"2G\"", CHANGE_RESTART },
         { "firmware", "\"bios\"", "\"uefi\"", CHANGE_RESTART },

@@ -41,6 +41,8 @@ static struct launch sample(void)
     l.n_nics = 2;
     l.nics[0] = (struct launch_nic){ { "dmz" }, NETWORK_HOST_ONLY, { { 0x52, 0x54, 0, 1, 2, 4 } }, true, 0 };
     l.nics[1] = (struct launch_nic){ { "user" }, NETWORK_USER, { { 0x52, 0x54, 0, 1, 2, 5 } }, false, 0 };
+    l.n_forwards = 1;
+    l.forwards[0] = (struct hostfwd){ TRANSPORT_UDP, { { .family = 4, .b = { 127, 0, 0, 1 } }, 5353 }, 53 };
     return l;
 }
 
@@ -153,6 +155,8 @@ static void test_launch_wrong_names(void **state)
     WRONG(strcpy(l.domain, "Lab"));
     WRONG(strcpy(l.nics[0].network.s, "../lab"));
     WRONG(l.nics[1].tap = true);
+    WRONG(l.forwards[0].at.port = 0);
+    WRONG(l.n_nics = 1); /* and no card for the forwards */
 }
 
 static void test_launch_wrong_seed(void **state)

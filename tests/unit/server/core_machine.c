@@ -54,7 +54,7 @@ static void qmp_reply(const json_t *j)
     const char *text =
         !hmp ? "{}"
         : !strcmp(hmp, "info usernet")
-            ? "\"TCP[HOST_FORWARD]  12    127.0.0.1 34567       10.0.2.15    22     0     0\""
+            ? "\"Hub -1 (net0):\\r\\n  TCP[HOST_FORWARD]  12    127.0.0.1 34567       10.0.2.15    22     0     0\""
             : "\"\"";
     char line[256];
 

@@ -45,7 +45,7 @@ exec /usr/bin/qemu-system-x86_64 \
     -blockdev driver=file,node-name=disk-file,filename=disk.qcow2,discard=unmap \
     -blockdev driver=qcow2,node-name=disk,file=disk-file,discard=unmap,backing=base \
     -device virtio-blk-pci,id=disk0,drive=disk \
-    -netdev user,id=net0,hostname=web1,hostfwd=tcp:127.0.0.1:0-:22 \
+    -netdev user,id=net0,hostname=web1,hostfwd=tcp:127.0.0.1:0-:22,hostfwd=tcp:0.0.0.0:8080-:80,hostfwd=udp:127.0.0.1:5353-:53 \
     -device virtio-net-pci,id=nic0,netdev=net0,mac=52:54:00:aa:bb:cc,romfile= \
     -netdev tap,id=net1,ifname=rt525400aabbcd,script=../../networks/dmz/qemu-ifup,downscript=../../networks/dmz/qemu-ifdown \
     -device virtio-net-pci,id=nic1,netdev=net1,mac=52:54:00:aa:bb:cd,romfile=,host_mtu=1400 \
