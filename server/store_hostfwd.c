@@ -25,11 +25,12 @@ int store_hostfwds(struct store *s, store_hostfwds_fn *fn, void *arg, struct err
     for (;;) {
         sqlite3_stmt *st;
         int n = store_row(s, S_FORWARDS_AFTER, &st, e, "i", row.instance);
-        if (n == 1)
-            n = read_row(s, st, &row, e);
-        store_reset(st);
         if (n <= 0)
             return n;
+        n = read_row(s, st, &row, e);
+        store_reset(st);
+        if (n < 0)
+            return -1;
         int end = fn(&row, arg);
         if (end)
             return end;

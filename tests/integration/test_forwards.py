@@ -167,7 +167,12 @@ def test_a_taken_port_is_told_and_tried_again(r):
 
 
 def test_one_port_of_the_host_leads_to_one_guest(r):
+    # Where nothing else is on record, a shared network's publish as ever.
+    r.cli("network", "create", "first", "--kind", "shared", "--cidr", "172.16.4.0/24")
+    r.cli("network", "forward", "add", "first", ":20070", "web1:80")
     create(r, "web1", "--forward", "20080:80")
+    taken = r.cli("instance", "modify", "web1", "--forward", "0.0.0.0:20070:80", check=False)
+    assert taken.returncode == 4 and "instance web1 wants 0.0.0.0:20070:80, and network first" in taken.stderr
 
     def refused(code, message, *args):
         done = r.cli(*args, check=False)
