@@ -11,7 +11,8 @@
 #include "server/core_priv.h"
 #include "server/project.h"
 
-#define BIT(k) (1u << EV_##k)
+#define BIT(k) (UINT64_C(1) << EV_##k)
+_Static_assert(EV_KINDS <= 64, "a bit for each kind of event");
 /* Which hosts there are and where: what every file of Ansible's and ssh's shows. */
 #define FLEET_CHANGED                                                                              \
     (BIT(DEFINED) | BIT(CHANGED) | BIT(HOMED) | BIT(ADDRESS) | BIT(REBUILT) | BIT(REMOVED))
@@ -30,7 +31,7 @@
 /* The table of reactors: what wakes it, the file it keeps, its mode, how it is rendered. */
 static const struct reactor {
     const char *name;
-    uint32_t wakes;
+    uint64_t wakes;
     const char *file;
     mode_t mode;
     enum projection projection;
@@ -86,7 +87,7 @@ static int mark(struct core *c, size_t i, struct err *e)
 int wire_mark(struct core *c, enum event_kind k, struct err *e)
 {
     for (size_t i = 0; i < REACTORS; i++)
-        if (reactors[i].wakes & 1u << k && mark(c, i, e) < 0)
+        if (reactors[i].wakes & UINT64_C(1) << k && mark(c, i, e) < 0)
             return -1;
     return 0;
 }
