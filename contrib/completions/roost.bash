@@ -21,7 +21,7 @@ _roost() {
         next='--file --dry-run --prune --destroy-disks --yes'
         ;;
     'instance create '*)
-        next='--external --tag --uuid --serial --mac --image --network --identity --group --address --nic --cpus --memory --disk --disk-bus --cache --volatile --add-disk --cpu --machine --firmware --firmware-code --firmware-vars --display --keymap --qemu-argument --host-device --bootstrapper --cdrom --boot --user-data --vendor-data --domain --autostart --autostart-order --var --playbook --needs --count --start --wait --timeout --dry-run'
+        next='--external --tag --uuid --serial --mac --image --network --identity --group --address --nic --forward --cpus --memory --disk --disk-bus --cache --volatile --add-disk --cpu --machine --firmware --firmware-code --firmware-vars --display --keymap --qemu-argument --host-device --bootstrapper --cdrom --boot --user-data --vendor-data --domain --autostart --autostart-order --var --playbook --needs --count --start --wait --timeout --dry-run'
         ;;
     'instance list '*)
         next='--group --state --sort --columns'
@@ -32,7 +32,7 @@ _roost() {
         names=instance
         ;;
     'instance modify '*)
-        next='--image --network --identity --group --address --nic --cpus --memory --disk --disk-bus --cache --volatile --add-disk --remove-disk --cpu --machine --firmware --firmware-code --firmware-vars --display --keymap --qemu-argument --host-device --bootstrapper --cdrom --boot --user-data --vendor-data --domain --autostart --autostart-order --var --playbook --needs --unset --dry-run'
+        next='--image --network --identity --group --address --nic --forward --cpus --memory --disk --disk-bus --cache --volatile --add-disk --remove-disk --cpu --machine --firmware --firmware-code --firmware-vars --display --keymap --qemu-argument --host-device --bootstrapper --cdrom --boot --user-data --vendor-data --domain --autostart --autostart-order --var --playbook --needs --unset --dry-run'
         names=instance
         ;;
     'instance rename '*)

@@ -19,7 +19,7 @@ function __roost_complete
         case 'apply *'
             string split ' ' '--file --dry-run --prune --destroy-disks --yes'
         case 'instance create *'
-            string split ' ' '--external --tag --uuid --serial --mac --image --network --identity --group --address --nic --cpus --memory --disk --disk-bus --cache --volatile --add-disk --cpu --machine --firmware --firmware-code --firmware-vars --display --keymap --qemu-argument --host-device --bootstrapper --cdrom --boot --user-data --vendor-data --domain --autostart --autostart-order --var --playbook --needs --count --start --wait --timeout --dry-run'
+            string split ' ' '--external --tag --uuid --serial --mac --image --network --identity --group --address --nic --forward --cpus --memory --disk --disk-bus --cache --volatile --add-disk --cpu --machine --firmware --firmware-code --firmware-vars --display --keymap --qemu-argument --host-device --bootstrapper --cdrom --boot --user-data --vendor-data --domain --autostart --autostart-order --var --playbook --needs --count --start --wait --timeout --dry-run'
         case 'instance list *'
             string split ' ' '--group --state --sort --columns'
             roost instance list -o name 2>/dev/null
@@ -27,7 +27,7 @@ function __roost_complete
             string split ' ' ''
             roost instance list -o name 2>/dev/null
         case 'instance modify *'
-            string split ' ' '--image --network --identity --group --address --nic --cpus --memory --disk --disk-bus --cache --volatile --add-disk --remove-disk --cpu --machine --firmware --firmware-code --firmware-vars --display --keymap --qemu-argument --host-device --bootstrapper --cdrom --boot --user-data --vendor-data --domain --autostart --autostart-order --var --playbook --needs --unset --dry-run'
+            string split ' ' '--image --network --identity --group --address --nic --forward --cpus --memory --disk --disk-bus --cache --volatile --add-disk --remove-disk --cpu --machine --firmware --firmware-code --firmware-vars --display --keymap --qemu-argument --host-device --bootstrapper --cdrom --boot --user-data --vendor-data --domain --autostart --autostart-order --var --playbook --needs --unset --dry-run'
             roost instance list -o name 2>/dev/null
         case 'instance rename *'
             string split ' ' ''
