@@ -15,6 +15,7 @@ ACCEL, LAUNCH, KILL, ADOPT, VMSH, REPROBE = 9 + 1, 32, 33, 34, 35, 36
 PING, PONG = 12, 13
 MEDIUM_GET, MEDIUM = 45, 61
 NO_NICS = b"\0"
+NO_FORWARDS = b"\0"
 LAUNCHED, LAUNCH_FAILED, DONE, EXITED, ADOPTED, NOT_RUNNING = range(48, 54)
 TOKEN = "00112233445566778899aabbccddeeff"
 
@@ -59,7 +60,7 @@ def launch(name="web1", launch_id=7, kernel=True, volume=False, iso="", **wishes
             + s("52:54:00:12:34:56") + b"\1" + s("http://10.0.2.2:10200") + s(TOKEN) + bytes([volume])
             + struct.pack("=IQBB", 1, 128 << 20, 0, "code" in wishes) + s("img") + struct.pack("=B", 0) + disk()
             + struct.pack("=IBB", 0, kernel, 0) + s("console=ttyS0") + bytes([bool(iso)]) + s(iso) + b"\0"
-            + struct.pack("=B", 0) + s("") + s("user") + struct.pack("=BH", 0, 0) + NO_NICS + machine(**wishes))
+            + struct.pack("=B", 0) + s("") + s("user") + struct.pack("=BH", 0, 0) + NO_NICS + NO_FORWARDS + machine(**wishes))
 
 
 def machine(cpu="", kind="", display=0, keymap="", code="", variables="", arguments=(), devices=()):
