@@ -1,7 +1,7 @@
 #!/bin/sh
 # micro.sh OUTDIR [--arm64]: a guest of 10 MB from Debian packages, for tests that need many of them. No
 # root. An arm64 one is made on any machine: nothing of it is run here, and its packages come by lists of
-# their own (from MIRROR, else Debian's), so that the machine's dpkg and apt stay as they are.
+# their own (from MIRROR, else where apt has bookworm from), so that the machine's dpkg and apt stay as they are.
 #
 #   OUTDIR/vmlinuz      Debian's cloud kernel
 #   OUTDIR/initrd       busybox, dropbear and a handful of modules; it needs no disk, but can keep its
@@ -52,8 +52,11 @@ trap 'exit 1' INT TERM HUP
 # foreign_lists: package lists of the other architecture in TMP/apt, for the apt programs of this script.
 foreign_lists() {
     mkdir -p "$TMP/apt/state/lists/partial" "$TMP/apt/cache/archives/partial"
+    mirror=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Identifier: Packages' |
+        awk '$2 == "bookworm" { print $1; exit }')}
+    [ -n "$mirror" ] || die "apt's sources have no Debian bookworm: say where it is, MIRROR=URL"
     printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s bookworm main\n' \
-        "${MIRROR:-http://deb.debian.org/debian}" >"$TMP/apt/sources.list"
+        "$mirror" >"$TMP/apt/sources.list"
     cat >"$TMP/apt/conf" <<END
 APT::Architecture "$ARCH";
 APT::Architectures { "$ARCH"; };
