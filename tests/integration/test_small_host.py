@@ -1,12 +1,14 @@
 """A host with nothing but roost: it starts, serves guests that others launch, and names what is missing when that is
 asked for."""
 import json
+import platform
 
 import pytest
 from harness import roost as harness
 from harness.guest import DOCS, Guest, define, fleet
 
-MISSING = {"qemu": "qemu-system-x86", "qemu-img": "qemu-utils", "ansible": "ansible-core", "ssh": "openssh-client"}
+ARM = platform.machine() == "aarch64"
+MISSING = {"qemu": "qemu-system-arm" if ARM else "qemu-system-x86", "qemu-img": "qemu-utils", "ansible": "ansible-core", "ssh": "openssh-client"}
 
 
 @pytest.fixture(params=["launches", "only serves"])
@@ -50,6 +52,7 @@ def test_check_names_what_is_missing_and_the_mend(bare):
     assert code == (1 if bare.launches else 0)
 
 
+@pytest.mark.skipif(ARM, reason="arm64 is this machine's own architecture, no other one")
 def test_other_machines_are_missed_when_an_image_is_for_them(tmp_path):
     conf = {"launch": {"qemu-arm64": str(tmp_path / "qemu"), "accelerator": "tcg",
                        "firmware-code-arm64": str(tmp_path / "code.fd"),
