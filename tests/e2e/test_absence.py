@@ -82,9 +82,8 @@ def test_roost_away_for_two_minutes_and_core_stuck_for_one(two):
     answers = probe.end()
     stuck.kill("core", signal.SIGCONT)
     assert len(answers) > STUCK / 2
-    # Within a second, as front counts it; a probe of its own waits for the CPU beside two guests.
-    took = sorted(a[3] for a in answers)
-    assert took[len(took) * 9 // 10] <= 1 and took[-1] < 3, answers
+    slow = [a for a in answers if a[3] > 1]
+    assert not slow, slow
     assert not [a for a in answers if not isinstance(a[2], int)], answers
     # What only core can know is put off; nothing is acknowledged that nobody has recorded.
     assert {a[2] for a in answers if a[1].endswith(("-data", "phone-home"))} == {503}, answers

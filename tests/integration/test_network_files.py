@@ -80,6 +80,7 @@ def test_the_files_say_what_was_applied(host):  # noqa: F811
 @pytest.mark.parametrize("script", sorted(p.relative_to(ROOT) for p in (ROOT / "tests/golden/bootstrap").glob("*/vm.sh")),
                          ids=lambda p: p.parent.name)
 def test_vm_sh_is_posix(script):
-    # SC2016: what stands in single quotes is meant as it stands.
-    done = subprocess.run(["shellcheck", "-s", "sh", "-e", "SC2016", ROOT / script], capture_output=True, text=True, timeout=60)
+    # A Mac's kernel command line has a dollar in single quotes, which is meant as it stands.
+    meant = ["-e", "SC2016"] if script.parent.name in ("mac-host-only", "mac-user") else []
+    done = subprocess.run(["shellcheck", "-s", "sh", *meant, ROOT / script], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout
