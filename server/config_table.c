@@ -73,7 +73,7 @@ static const struct config_row rows[] = {
       .help = "connections at once from one address; 0: no limit (all guests of a user network are one)" },
     { "front", "request-timeout", &config_type_duration, FIELD(request_timeout), "15s", NUMBER(S(1), S(600)),
       .help = "silence after which a connection is closed; a whole request may take twice as long" },
-    { "front", "core-deadline", &config_type_duration, FIELD(core_deadline), "900ms", NUMBER(10, S(10)),
+    { "front", "core-deadline", &config_type_duration, FIELD(core_deadline), "700ms", NUMBER(10, S(10)),
       .help = "how long roost-core may take before a guest is told to come again" },
     { "front", "cache-keep", &config_type_duration, FIELD(cache_keep), "30s", NUMBER(0, S(30)),
       .help = "how long a seed's documents are kept for the other requests of the same boot" },
