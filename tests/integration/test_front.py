@@ -407,7 +407,7 @@ def test_silent_core(front):
     for s in socks:
         reply = Reply(s)
         assert reply.status == 503 and reply.headers["retry-after"] == "2"
-    assert 0.8 < time.monotonic() - begin < 1.1
+    assert 0.6 < time.monotonic() - begin < 1
     asked = front.core.wait(fr.SEED_GET, 3)
     assert len(asked) == 3
     for row in asked:
