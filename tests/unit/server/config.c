@@ -54,7 +54,7 @@ static void test_defaults(void **state)
     assert_int_equal(config_defaults(&c, NULL), 0);
     assert_string_equal(endpoint_format(&c.listen, at), "127.0.0.1:10200");
     assert_int_equal(c.disk, UINT64_C(5) << 30);
-    assert_int_equal(c.core_deadline, 900);
+    assert_int_equal(c.core_deadline, 700);
     assert_int_equal(c.mode, geteuid() ? MODE_ROOTLESS : MODE_SYSTEM);
     assert_int_equal(c.events_age, INT64_C(90) * 86400000);
     assert_string_equal(c.network.s, "user");
