@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "base/parse.h"
+#include "base/utf8.h"
 
 #define COUNTS 7
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/parse.h"
+#include "base/utf8.h"
 
 static const char *const names[RUNNER_HOWS] = {
     [RUNNER_DONE] = "done",           [RUNNER_REFUSED] = "refused",

@@ -14,7 +14,7 @@
 #include "ansible/runlog.h"
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "base/parse.h"
+#include "base/utf8.h"
 
 #define LOG_DEFAULT (1u << 20)
 #define LOCK_FD     3 /* in roost-run */

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/parse.h"
+#include "base/utf8.h"
 
 int sshpath_check(const char *path, struct err *e)
 {

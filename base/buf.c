@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/parse.h"
+#include "base/utf8.h"
 
 #define CAP_DEFAULT ((size_t)16 << 20)
 #define SIZE_FIRST  128

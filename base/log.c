@@ -14,7 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/parse.h"
+#include "base/utf8.h"
 
 /* Below PIPE_BUF, so that the lines of several processes on one pipe never mix (pipe(7)). */
 #define LINE_MAX_BYTES 2048

@@ -51,7 +51,7 @@ struct loop {
     bool poll;    /* the next turn does not wait */
     bool stop;
     struct err fault; /* of a call that cannot fail; the next turn returns it */
-    TAILQ_HEAD(, loop_hook) hooks;
+    TAILQ_HEAD(, loop_hook) hook_list;
     SLIST_HEAD(, loop_sig) signals;
 };
 
@@ -93,7 +93,7 @@ struct loop *loop_new(struct err *e)
         return NULL;
     }
     evtimer_assign(&l->limit, l->base, limit_cb, NULL);
-    TAILQ_INIT(&l->hooks);
+    TAILQ_INIT(&l->hook_list);
     SLIST_INIT(&l->signals);
     l->now = clock_now();
     return l;
@@ -138,10 +138,10 @@ static void fault(struct loop *l, const char *what, int fd)
 static void hooks_sweep(struct loop *l)
 {
     struct loop_hook *next;
-    for (struct loop_hook *h = TAILQ_FIRST(&l->hooks); h; h = next) {
+    for (struct loop_hook *h = TAILQ_FIRST(&l->hook_list); h; h = next) {
         next = TAILQ_NEXT(h, order);
         if (!h->fn) {
-            TAILQ_REMOVE(&l->hooks, h, order);
+            TAILQ_REMOVE(&l->hook_list, h, order);
             free(h);
         }
     }
@@ -151,7 +151,7 @@ static void hooks_run(struct loop *l)
 {
     tick(l);
     l->hooking = true;
-    struct loop_hook *h = TAILQ_FIRST(&l->hooks);
+    struct loop_hook *h = TAILQ_FIRST(&l->hook_list);
     while (h) {
         if (h->fn)
             h->fn(h->arg);
@@ -361,15 +361,15 @@ struct loop_hook *loop_hook_new(struct loop *l, loop_hook_fn *fn, void *arg, str
         return NULL;
     }
     *h = (struct loop_hook){ .loop = l, .fn = fn, .arg = arg };
-    TAILQ_INSERT_TAIL(&l->hooks, h, order);
+    TAILQ_INSERT_TAIL(&l->hook_list, h, order);
     return h;
 }
 
 void loop_hook_soon(struct loop_hook *h)
 {
     struct loop *l = h->loop;
-    TAILQ_REMOVE(&l->hooks, h, order);
-    TAILQ_INSERT_TAIL(&l->hooks, h, order);
+    TAILQ_REMOVE(&l->hook_list, h, order);
+    TAILQ_INSERT_TAIL(&l->hook_list, h, order);
     l->poll = !l->running;
 }
 

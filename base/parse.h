@@ -29,14 +29,7 @@ const char *format_size(uint64_t bytes, char out[24]);
 int percent_decode(const char *s, size_t len, bool plus_is_space, char *out, size_t size,
                    struct err *e);
 
-bool utf8_valid(const char *s, size_t len); /* RFC 3629, no surrogates, no overlong forms */
 /* True when every byte is printable ASCII (0x20 to 0x7e). */
 bool ascii_printable(const char *s, size_t len);
-/* Length of the UTF-8 sequence at s (1 to 4, its code point in *ret unless NULL), 0 when invalid.
- */
-size_t utf8_next(const char *s, size_t len, uint32_t *ret);
-/* Replaces in place, byte for byte, control characters (C0, DEL, C1) and bytes that are no UTF-8
- * by `?`: what is left can neither forge a line nor drive a terminal. */
-void control_mask(char *s);
 
 #endif

@@ -16,8 +16,8 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "base/parse.h"
 #include "base/spawn.h"
+#include "base/utf8.h"
 #include "bootstrap/platform.h"
 #include "bootstrap/probe_boot.h"
 #include "bootstrap/verdict.h"

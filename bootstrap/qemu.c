@@ -8,144 +8,6 @@
 #include "bootstrap/qemu_priv.h"
 #include "bootstrap/smbios.h"
 
-/* How people call the files, in messages and in the opaque word of -add-fd. */
-static const char *const file_names[QEMU_FILES] = {
-    [QEMU_DISK] = "disk",
-    [QEMU_BASE] = "base",
-    [QEMU_KERNEL] = "kernel",
-    [QEMU_INITRD] = "initrd",
-    [QEMU_SMBIOS] = "smbios",
-    [QEMU_CODE] = "firmware-code",
-    [QEMU_VARS] = "firmware-variables",
-    [QEMU_CONSOLE] = "console-log",
-    [QEMU_LOCK] = "lock",
-    [QEMU_TAP] = "tap", "tap", "tap", "tap", "tap", "tap", "tap", "tap",
-    [QEMU_SEED] = "seed",
-    [QEMU_CDROM] = "cdrom",
-};
-
-static bool is_top(enum qemu_file f)
-{
-    return f >= QEMU_TOP && f <= QEMU_TOP_LAST;
-}
-
-static const char *file_name(enum qemu_file f)
-{
-    if (is_top(f))
-        return "volatile";
-    return f >= QEMU_DRIVE0 && f <= QEMU_DRIVE_LAST ? "drive" : file_names[f];
-}
-
-/* QEMU reads these itself with open(2), past its fdset: /proc/self/fd/N is the same file there. */
-static bool by_plain_open(enum qemu_file f)
-{
-    return f == QEMU_KERNEL || f == QEMU_INITRD || f == QEMU_SMBIOS;
-}
-
-void qemu_place_init(struct qemu_place *p)
-{
-    *p = (struct qemu_place){ .binary = NULL };
-    for (int i = 0; i < QEMU_FILES; i++)
-        p->fd[i] = -1;
-}
-
-/* Of the place `n` among the other disks. */
-static const struct drive *drive_at(const struct launch *l, int n)
-{
-    return n < (int)l->n_drives ? &l->drives[n] : NULL;
-}
-
-const struct drive *qemu_drive(const struct launch *l, enum qemu_file f)
-{
-    if (f == QEMU_DISK || f == QEMU_TOP)
-        return l->image_format != DISK_NONE || l->root.file[0] ? &l->root : NULL;
-    if (f >= QEMU_DRIVE0 && f <= QEMU_DRIVE_LAST)
-        return drive_at(l, (int)(f - QEMU_DRIVE0));
-    if (f >= QEMU_TOP0 && f <= QEMU_TOP_LAST)
-        return drive_at(l, (int)(f - QEMU_TOP0));
-    return NULL;
-}
-
-bool qemu_writes(const struct launch *l, enum qemu_file f)
-{
-    const struct drive *d = qemu_drive(l, f);
-
-    if (d)
-        return is_top(f) || (!d->throw_away && !d->read_only);
-    return f == QEMU_VARS || f == QEMU_CONSOLE;
-}
-
-bool qemu_is_bottom(enum qemu_file f)
-{
-    return f == QEMU_DISK || (f >= QEMU_DRIVE0 && f <= QEMU_DRIVE_LAST);
-}
-
-static bool needs_disk(const struct launch *l, enum qemu_file f)
-{
-    const struct drive *d = qemu_drive(l, f);
-
-    return d && (!is_top(f) || d->throw_away);
-}
-
-static bool is_tap(enum qemu_file f)
-{
-    return f >= QEMU_TAP && f <= QEMU_TAP_LAST;
-}
-
-/* Has the guest a card that wants this descriptor? */
-static bool has_tap(const struct launch *l, enum qemu_file f)
-{
-    int other = (int)f - QEMU_TAP - 1;
-    return other < 0 ? l->tap : other < l->n_nics && l->nics[other].tap;
-}
-
-static bool has_taps(const struct launch *l)
-{
-    for (int f = QEMU_TAP; f <= QEMU_TAP_LAST; f++)
-        if (has_tap(l, (enum qemu_file)f))
-            return true;
-    return false;
-}
-
-bool qemu_needs(const struct launch *l, enum qemu_file f)
-{
-    if (is_tap(f))
-        return has_tap(l, f);
-    switch (f) {
-    case QEMU_DISK:
-    case QEMU_DRIVE0 ... QEMU_DRIVE_LAST:
-    case QEMU_TOP:
-    case QEMU_TOP0 ... QEMU_TOP_LAST:
-        return needs_disk(l, f);
-    case QEMU_BASE:
-        return l->image_format != DISK_NONE;
-    /* QEMU boots a kernel that it is given before anything else. */
-    case QEMU_KERNEL:
-        return l->has_kernel && l->media.boot == BOOT_DISK;
-    case QEMU_INITRD:
-        return l->has_initrd && l->media.boot == BOOT_DISK;
-    case QEMU_SMBIOS:
-        return l->seed;
-    case QEMU_SEED:
-        return l->seed_volume;
-    case QEMU_CDROM:
-        return l->media.iso[0] != '\0';
-    case QEMU_CODE:
-    case QEMU_VARS:
-        return l->firmware == FIRMWARE_UEFI;
-    case QEMU_CONSOLE:
-    case QEMU_LOCK:
-        return true;
-    case QEMU_TAP:
-    case QEMU_TAP_LAST:
-    case QEMU_FILES:
-        break;
-    }
-    return false;
-}
-
-/* --- do launch and place fit? ---------------------------------------------------------------- */
-
 static int check_launch(const struct launch *l, struct err *e)
 {
     const struct platform *m = platform_of(l->arch);
@@ -180,7 +42,7 @@ static int check_launch(const struct launch *l, struct err *e)
  * is never named here. */
 static bool is_wanted(const struct launch *l, const struct qemu_place *p, enum qemu_file f)
 {
-    if (f == QEMU_LOCK || ((f == QEMU_CONSOLE || is_tap(f)) && !p->qmp_socket))
+    if (f == QEMU_LOCK || ((f == QEMU_CONSOLE || qemu_is_tap(f)) && !p->qmp_socket))
         return false;
     return qemu_needs(l, f);
 }
@@ -197,7 +59,7 @@ static int check_place(const struct launch *l, const struct qemu_place *p, struc
         bool by_fd = p->fd[f] >= 0;
         if (is_wanted(l, p, (enum qemu_file)f) && by_path == by_fd)
             return err_set(e, ERR_INVALID, "instance %s: %s is given %s", l->instance.s,
-                           file_name((enum qemu_file)f), by_path ? "twice, by path and by descriptor" : "nowhere");
+                           qemu_file_name((enum qemu_file)f), by_path ? "twice, by path and by descriptor" : "nowhere");
     }
     if (p->qmp_socket && (l->machine.display == DISPLAY_VNC) != (p->vnc_socket != NULL))
         return err_set(e, ERR_INVALID, "instance %s: a VNC socket is of display vnc",
@@ -215,53 +77,20 @@ static int check_place(const struct launch *l, const struct qemu_place *p, struc
     for (int f = QEMU_TAP; f <= QEMU_TAP_LAST; f++)
         if (p->path[f])
             return err_set(e, ERR_INVALID, "instance %s: a tap has no path", l->instance.s);
-    if (has_taps(l) && !p->qmp_socket && !p->tap_scripts)
+    if (qemu_has_taps(l) && !p->qmp_socket && !p->tap_scripts)
         return err_set(e, ERR_INVALID, "instance %s: no qemu-ifup for its tap", l->instance.s);
     return 0;
-}
-
-/* --- pieces ---------------------------------------------------------------------------------- */
-
-void qemu_opt(struct render *r, const char *name, const char *value)
-{
-    argv_add(r->out, name);
-    argv_add(r->out, value);
-}
-
-void qemu_opt_buf(struct render *r, const char *name, const struct buf *value)
-{
-    qemu_opt(r, name, buf_str(value));
-    r->out->failed |= value->failed;
-}
-
-void qemu_put_text(struct buf *b, const char *s)
-{
-    for (; *s; s++) {
-        if (*s == ',')
-            buf_putc(b, ',');
-        buf_putc(b, *s);
-    }
-}
-
-void qemu_put_file(struct buf *b, const struct qemu_place *p, enum qemu_file f)
-{
-    if (p->fd[f] < 0)
-        qemu_put_text(b, p->path[f]);
-    else if (by_plain_open(f))
-        buf_printf(b, "/proc/self/fd/%d", p->fd[f]);
-    else
-        buf_printf(b, "/dev/fdset/%d", (int)f);
 }
 
 static void add_descriptors(struct render *r)
 {
     for (int f = 0; f < QEMU_FILES; f++) {
         if (!is_wanted(r->l, r->p, (enum qemu_file)f) || r->p->fd[f] < 0 ||
-            is_tap((enum qemu_file)f) ||
-            by_plain_open((enum qemu_file)f))
+            qemu_is_tap((enum qemu_file)f) ||
+            qemu_opens_plainly((enum qemu_file)f))
             continue;
         argv_add(r->out, "-add-fd");
-        argv_addf(r->out, "fd=%d,set=%d,opaque=%s", r->p->fd[f], f, file_name((enum qemu_file)f));
+        argv_addf(r->out, "fd=%d,set=%d,opaque=%s", r->p->fd[f], f, qemu_file_name((enum qemu_file)f));
     }
 }
 
@@ -279,7 +108,7 @@ static void add_process(struct render *r)
      * becomes has no capability. */
     argv_add(r->out, "-sandbox");
     /* Where QEMU makes its tap itself, it runs qemu-ifup and qemu-ifdown. */
-    bool scripts = has_taps(r->l) && !r->p->qmp_socket;
+    bool scripts = qemu_has_taps(r->l) && !r->p->qmp_socket;
     argv_addf(r->out, "on,obsolete=deny,%s%sresourcecontrol=deny",
               r->p->run_as ? "" : "elevateprivileges=deny,", scripts ? "" : "spawn=deny,");
     if (r->p->run_as)

@@ -2,28 +2,6 @@
 
 #include <stdio.h>
 
-static void add_file(struct render *r, enum qemu_file f, const char *node, const char *options)
-{
-    const struct drive *d = qemu_drive(r->l, f);
-    auto_buf struct buf file = BUF_INIT;
-    buf_printf(&file, "driver=%s,node-name=%s-file,filename=",
-               d && d->device && qemu_is_bottom(f) ? "host_device" : "file", node);
-    qemu_put_file(&file, r->p, f);
-    buf_puts(&file, options);
-    qemu_opt_buf(r, "-blockdev", &file);
-}
-
-void qemu_blockdev(struct render *r, enum qemu_file f, const char *node, const char *format,
-                   const char *options, const char *above)
-{
-    add_file(r, f, node, options);
-    argv_add(r->out, "-blockdev");
-    argv_addf(r->out, "driver=%s,node-name=%s,file=%s-file%s%s", format, node, node, options,
-              above);
-}
-
-/* --- nodes ----------------------------------------------------------------------------------- */
-
 #define OPTIONS_SIZE 96
 #define NODE_SIZE    24
 
@@ -61,7 +39,7 @@ static void add_layer(struct render *r, enum qemu_file f, const char *node, enum
         qemu_blockdev(r, f, node, disk_format_name(format), options, above);
         return;
     }
-    add_file(r, f, node, options);
+    qemu_blockdev_file(r, f, node, options);
     argv_add(r->out, "-blockdev");
     argv_addf(r->out,
               "{\"driver\": \"qcow2\", \"node-name\": \"%s\", \"file\": \"%s-file\", "

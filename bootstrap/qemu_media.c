@@ -1,23 +1,5 @@
 #include "bootstrap/qemu_priv.h"
 
-/* The order of what a guest tries (QEMU's docs/bootindex.txt), 0: never. A disk that holds nothing
- * yet gives way to the CD-ROM; the network is waited for only by who asks for it. */
-static const unsigned char order[BOOTS][BOOTS] = {
-    [BOOT_DISK] = { [BOOT_DISK] = 1, [BOOT_CDROM] = 2 },
-    [BOOT_CDROM] = { [BOOT_CDROM] = 1, [BOOT_DISK] = 2 },
-    [BOOT_NETWORK] = { [BOOT_NETWORK] = 1, [BOOT_DISK] = 2, [BOOT_CDROM] = 3 },
-};
-
-void qemu_put_bootindex(struct buf *b, const struct launch *l, enum boot device)
-{
-    /* Firmware finds the one disk that there is by itself. */
-    bool choice = l->media.cdrom || l->media.boot != BOOT_DISK || l->seed_volume;
-    unsigned index = order[l->media.boot][device];
-
-    if (choice && index)
-        buf_printf(b, ",bootindex=%u", index);
-}
-
 /* As a disk, not as a CD-ROM: a guest that boots from its virtio disk has that driver, and kernels
  * made for clouds have no other. cloud-init looks at labels alone. */
 static void add_seed(struct render *r)

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/parse.h"
+#include "base/utf8.h"
 #include "cli/client.h"
 #include "cli/out.h"
 #include "cli/wait_priv.h"

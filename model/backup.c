@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/parse.h"
+#include "base/utf8.h"
 #include "model/keypair.h"
 #include "model/layout.h"
 #include "model/token.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/parse.h"
+#include "base/utf8.h"
 #include "model/identity.h"
 
 static const char *const part_names[BUNDLE_PARTS] = {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/parse.h"
+#include "base/utf8.h"
 #include "model/verb_field.h"
 
 static const char *const bus_names[DRIVE_BUSES] = {

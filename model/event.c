@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/parse.h"
+#include "base/utf8.h"
 
 /* One row per kind: its name on record, and how it is logged. */
 static const struct {

@@ -2,7 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/encode.h"
-#include "base/parse.h"
+#include "base/utf8.h"
 #include "model/words.h"
 
 static int from_base64(const json_t *v, size_t max, const struct spot *at, char **ret,

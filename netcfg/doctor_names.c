@@ -1,6 +1,6 @@
 /* Whom systemd-resolved asks for a domain: its configuration (resolved.conf(5)), and what it keeps
  * of each link that somebody told it about (resolvectl(1)). */
-#include "netcfg/doctor_read.h"
+#include "netcfg/doctor_names.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "netcfg/doctor_file.h"
+#include "netcfg/doctor_read.h"
 
 #define FILES_MAX 256
 

@@ -1,5 +1,5 @@
 /* Who holds a port: proc_pid_net(5)'s socket tables, then the processes' descriptors. */
-#include "netcfg/doctor_read.h"
+#include "netcfg/doctor_port.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -11,7 +11,8 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
-#include "base/parse.h"
+#include "base/utf8.h"
+#include "netcfg/doctor_file.h"
 
 /* "  1: 00000000:0035 00000000:0000 0A 00000000:00000000 00:00000000 00000000   101        0 4711":
  * the local address, the peer's, the state; the inode is the tenth word. */

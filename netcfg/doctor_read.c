@@ -9,16 +9,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-
-FILE *doctor_open(int root, const char *path)
-{
-    const int fd = openat(root, path, O_RDONLY | O_CLOEXEC);
-    FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
-
-    if (!f && fd >= 0)
-        close(fd);
-    return f;
-}
+#include "netcfg/doctor_file.h"
+#include "netcfg/doctor_port.h"
 
 static bool exists(int root, const char *path)
 {

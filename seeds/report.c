@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/parse.h"
+#include "base/utf8.h"
 
 /* As cloudinit.reporting.events.status has them, in the order of the enum. */
 static const char *const results[] = {

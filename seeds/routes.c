@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/parse.h"
+#include "base/utf8.h"
 
 #define SEGMENTS_MAX 4
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/parse.h"
+#include "base/utf8.h"
 #include "server/api_priv.h"
 
 #define API_GROUP  "roost"

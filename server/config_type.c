@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/parse.h"
+#include "base/utf8.h"
 #include "model/addr.h"
 #include "model/seedurl.h"
 #include "server/config_table.h"

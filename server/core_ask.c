@@ -9,6 +9,7 @@
 #include "ansible/runlog.h"
 #include "base/cleanup.h"
 #include "base/parse.h"
+#include "base/utf8.h"
 #include "server/core_ansible.h"
 
 #define HOSTS_MAX 100000

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/parse.h"
+#include "base/utf8.h"
 
 #define CHUNK 65536 /* as much as a pipe holds (pipe(7)) */
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/parse.h"
+#include "base/utf8.h"
 
 #define META_HOOKS    "hooks" /* {NAME: {cursor, given-up, fault}} */
 #define META_SIZE     16384

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/parse.h"
+#include "base/utf8.h"
 #include "bootstrap/checksums.h"
 #include "server/fetch_out.h"
 

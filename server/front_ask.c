@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/parse.h"
+#include "base/utf8.h"
 #include "server/front_priv.h"
 
 #define ASKS_MAX 65536 /* seeds and posts under way: core has not answered */

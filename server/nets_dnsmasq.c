@@ -11,7 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "base/parse.h"
+#include "base/utf8.h"
 #include "server/nets_priv.h"
 #include "server/powers.h"
 

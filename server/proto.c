@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/parse.h"
+#include "base/utf8.h"
 #include "server/build_id.h"
 
 static const char *const tally_names[TALLY_ROWS] = {

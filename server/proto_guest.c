@@ -1,7 +1,7 @@
 /* Messages about guests' requests: what front hands to core and back. */
 #include <string.h>
 
-#include "base/parse.h"
+#include "base/utf8.h"
 #include "server/proto.h"
 
 #define CLAIMS (CLAIM_FILLER + 1)

@@ -11,7 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/encode.h"
-#include "base/parse.h"
+#include "base/utf8.h"
 #include "bootstrap/disk_head.h"
 #include "bootstrap/disk_kind.h"
 

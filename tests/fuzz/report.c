@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/parse.h"
+#include "base/utf8.h"
 #include "seeds/report.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "base/parse.h"
+#include "base/utf8.h"
 
 static void test_names(void **state)
 {

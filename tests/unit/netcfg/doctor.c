@@ -15,6 +15,8 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "netcfg/doctor_names.h"
+#include "netcfg/doctor_port.h"
 #include "netcfg/doctor_read.h"
 
 /* ---- judging ---- */
