@@ -381,6 +381,6 @@ void loop_hook_free(struct loop_hook *h)
         h->fn = NULL;
         return;
     }
-    TAILQ_REMOVE(&h->loop->hooks, h, order);
+    TAILQ_REMOVE(&h->loop->hook_list, h, order);
     free(h);
 }
