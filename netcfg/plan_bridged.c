@@ -1,9 +1,9 @@
-/* Bridged networks: on somebody's bridge, on an interface, on a VLAN of one. */
+#include "netcfg/plan_bridged.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "netcfg/firewall.h"
-#include "netcfg/plan_priv.h"
 
 static bool is_bridge(const struct fact_link *l)
 {

@@ -1,4 +1,4 @@
-#include "seeds/vendor.h"
+#include "seeds/homescript.h"
 
 /* Why a script installs itself: cloud-init (seen with 22.4.2) stores a text/x-shellscript-per-boot
  * part of vendor-data in /var/lib/cloud/scripts/vendor/per-boot (script_path in

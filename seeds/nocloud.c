@@ -1,21 +1,11 @@
 #include "seeds/nocloud.h"
 
 #include <jansson.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/yaml.h"
 #include "seeds/vendor.h"
-
-void seed_fqdn(const struct seed_input *in, char out[FQDN_SIZE])
-{
-    const char *domain = in->instance->spec.domain;
-
-    if (!domain[0] && in->network)
-        domain = in->network->domain;
-    snprintf(out, FQDN_SIZE, "%s%s%s", in->instance->name.s, domain[0] ? "." : "", domain);
-}
 
 /* Writes a tree that is ours and lets it go; NULL: memory was short while it was built. */
 static int tree_write(json_t *tree, struct buf *out, struct err *e)

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/parse.h"
 #include "base/yaml.h"
+#include "seeds/homescript.h"
 #include "seeds/multipart.h"
 
 #define TRIES_MAX 1000000

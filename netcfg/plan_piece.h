@@ -1,6 +1,6 @@
-/* Between plan.c and plan_bridged.c. */
-#ifndef NETCFG_PLAN_PRIV_H
-#define NETCFG_PLAN_PRIV_H
+/* What the plans of all kinds of networks are made of. */
+#ifndef NETCFG_PLAN_PIECE_H
+#define NETCFG_PLAN_PIECE_H
 
 #include "netcfg/plan.h"
 
@@ -26,7 +26,5 @@ void plan_add_address(struct planner *pl); /* the network's own */
 int plan_not_ours(const struct planner *pl, const struct fact_link *l, struct err *e);
 int plan_check_bridge_device(const struct planner *pl, struct err *e);
 int plan_check_range(const struct planner *pl, const char *except, struct err *e);
-
-int plan_bridged(struct planner *pl, struct err *e);
 
 #endif
