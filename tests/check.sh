@@ -1,6 +1,6 @@
 #!/bin/sh
 # check.sh BUILD STEP…: the steps of `make check`, one after another, all of them even when one
-# fails; ends with what each said and one line of the form "N passed, N failed".
+# fails (A+B: two beside each other); ends with what each said and one line of the form "N passed, N failed".
 set -u
 build=$1
 shift
@@ -32,18 +32,39 @@ run_step() {
     esac
 }
 
-for step; do
-    echo "== $step"
+timed_step() { # STEP LOG: runs it; how it went, as a line of the report, to LOG.said
     start=$(date +%s)
-    if run_step "$step"; then
-        passed=$((passed + 1))
-        said=ok
-    else
-        failed=$((failed + 1))
-        said=FAILED
-    fi
-    report="$report$(printf '%-12s %-6s %4ss' "$step" "$said" $(($(date +%s) - start)))
+    said=ok
+    run_step "$1" || said=FAILED
+    printf '%-12s %-6s %4ss\n' "$1" "$said" $(($(date +%s) - start)) >"$2.said"
+}
+
+note_step() { # LOG
+    if grep -q ' ok ' "$1.said"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+    report="$report$(cat "$1.said")
 "
+    rm -f "$1.said"
+}
+
+# A+B: A in what B leaves of the machine, behind it in the output.
+for steps; do
+    main=${steps##*+}
+    beside=${steps%"$main"}
+    beside=${beside%+}
+    if [ -n "$beside" ]; then
+        timed_step "$beside" "$build/check-$beside" >"$build/check-$beside.log" 2>&1 &
+        behind=$!
+        renice -n 5 -p "$behind" >/dev/null || :
+    fi
+    echo "== $main"
+    timed_step "$main" "$build/check-$main"
+    note_step "$build/check-$main"
+    if [ -n "$beside" ]; then
+        wait "$behind"
+        echo "== $beside"
+        cat "$build/check-$beside.log"
+        note_step "$build/check-$beside"
+    fi
 done
 echo "== steps"
 printf '%s' "$report"

@@ -78,7 +78,7 @@ check: deps
 check-programs: $(unit_bin) $(fuzz_bin) $(helpers)
 
 check-all: all check-programs
-	@sh tests/check.sh $(BUILD) unit corpus layers asan arm64 integration e2e
+	@sh tests/check.sh $(BUILD) unit corpus layers asan arm64+integration e2e
 
 # Under a minute: no real guests, no sanitizers.
 check-fast: all check-programs
