@@ -73,7 +73,7 @@ $(BUILD)/build_id.c: $(ID_SOURCES)
 	@id=$$(cat $(ID_SOURCES) | sha256sum | cut -d ' ' -f 1) && \
 	    printf '#include "server/build_id.h"\n\nconst char build_id[65] = "%s";\n' "$$id" >$@
 $(BUILD)/build_id.o: $(BUILD)/build_id.c
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 define room_rule
 $(call archive,$(1)): $(call room_obj,$(1))

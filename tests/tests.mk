@@ -11,13 +11,13 @@ unit_libs  = $(if $(filter server,$(1)),$(call rooms,server ansible bootstrap ne
 
 define unit_rule
 $(BUILD)/tests/unit/$(1): $(BUILD)/tests/unit/$(1).o $(call unit_libs,$(call unit_room,$(1)))
-	$$(CC) $$(LDFLAGS) -o $$@ $$(filter %.o %.a,$$^) $$(LIBS_ALL) -lcmocka
+	$$(link) -lcmocka
 endef
 $(foreach t,$(patsubst tests/unit/%.c,%,$(unit_src)),$(eval $(call unit_rule,$(t))))
 
 # A fuzz target is 15 lines around LLVMFuzzerTestOneInput; its corpus runs as an ordinary test.
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/corpus_main.o $(call rooms,seeds bootstrap netcfg ansible model base)
-	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
+	$(link)
 
 .PHONY: unit corpus
 unit: $(unit_bin)
@@ -27,25 +27,25 @@ corpus: $(fuzz_bin)
 
 # The seeds room as a program, for tests/integration/test_seed_documents.py.
 $(BUILD)/tests/integration/render_seed: $(BUILD)/tests/integration/render_seed.o $(call rooms,seeds model base)
-	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
+	$(link)
 
 # The netcfg room's dnsmasq side as a program, for tests/integration/test_dnsmasq.py.
 $(BUILD)/tests/tools/netcfg: $(BUILD)/tests/tools/netcfg.o $(call rooms,netcfg model base)
-	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
+	$(link)
 # Its links and taps, by lines, for tests/integration/test_bridge_mac.py.
 $(BUILD)/tests/tools/link: $(BUILD)/tests/tools/link.o $(call rooms,netcfg model base)
-	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
+	$(link)
 
 # The ansible room's runner, for tests/integration/test_ansible_runner.py.
 $(BUILD)/tests/tools/run: $(BUILD)/tests/tools/run.o $(call rooms,ansible model base)
-	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
+	$(link)
 
 # roost-core over a disk that loses power when it is killed (tests/powercut/vfs.h). A roostd whose
 # helpers directory holds a link of this name uses it.
 powercut_obj := $(BUILD)/tests/powercut/vfs.o $(BUILD)/tests/powercut/pending.o
 $(BUILD)/powercut/roost-core: $(BUILD)/tests/powercut/core_main.o $(powercut_obj) $(call rooms,server ansible bootstrap netcfg seeds model base)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
+	$(link)
 $(BUILD)/tests/unit/server/powercut: $(powercut_obj)
 # Two that break the promise on purpose: test_powercut.py shows with them that it would notice.
 $(BUILD)/tests/powercut/early.o: server/core_turn.c
@@ -58,7 +58,7 @@ $(BUILD)/tests/powercut/unsafe.o: $(BUILD)/tests/powercut/unsafe.c
 	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/powercut/%/roost-core: $(BUILD)/tests/powercut/%.o $(BUILD)/tests/powercut/core_main.o $(powercut_obj) $(call rooms,server ansible bootstrap netcfg seeds model base)
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
+	$(link)
 
 # ---- the whole ----
 PYTEST := BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider -c tests/pytest.ini --rootdir=.
@@ -113,7 +113,7 @@ fuzz:
 fuzz-programs: $(patsubst tests/fuzz/%.c,$(BUILD)/tests/libfuzzer/%,$(fuzz_src))
 $(BUILD)/tests/libfuzzer/%: $(BUILD)/tests/fuzz/%.o $(call rooms,seeds bootstrap netcfg ansible model base)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
+	$(link) -fsanitize=fuzzer
 
 # Objects between a source and its test are kept, not removed as intermediate.
 .SECONDARY:
