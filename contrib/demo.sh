@@ -39,7 +39,7 @@ finish() {
     trap - EXIT INT TERM HUP
     if [ -n "$roostd" ] && kill -0 "$roostd" 2>/dev/null; then
         say "Stopping the guest and roost"
-        [ -z "$defined" ] || roost instance remove --force "$guest" || true
+        [ -z "$defined" ] || roost instance remove --force --destroy-disks --yes "$guest" || true
         kill "$roostd"
         wait "$roostd" || true
     fi
