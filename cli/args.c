@@ -87,12 +87,42 @@ static int group_of(char *const *argv, int argc, char ret[GROUP_SIZE])
     int n = 0;
 
     for (ret[0] = '\0'; n < argc; n++) {
-        if (snprintf(longer, sizeof longer, "%s%s%s", ret, n ? " " : "", argv[n]) >= GROUP_SIZE ||
+        if (!*argv[n] ||
+            snprintf(longer, sizeof longer, "%s%s%s", ret, n ? " " : "", argv[n]) >= GROUP_SIZE ||
             !words_of(longer, store, words))
             break;
         memcpy(ret, longer, sizeof longer);
     }
     return n;
+}
+
+/* A verb whose object was left out: "start" for "instance start". How many rows end in it. */
+static int objects_of(const char *verb, struct buf *ret)
+{
+    size_t n;
+    const struct command *rows = commands(&n);
+    int found = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const char *last = strrchr(rows[i].words, ' ');
+        if (last && strcmp(last + 1, verb) == 0)
+            buf_printf(ret, "%s\"%s\"", found++ ? ", " : "", rows[i].words);
+    }
+    return found;
+}
+
+static int no_such_word(const char *typed, const char *near, struct err *e)
+{
+    auto_buf struct buf list = BUF_INIT;
+    int n = objects_of(typed, &list);
+
+    if (n == 1 || (n == 0 && near))
+        return err_set(e, ERR_INVALID, "there is no command \"%.40s\": did you mean %s%s%s?", typed,
+                       n ? "" : "\"", n ? buf_str(&list) : near, n ? "" : "\"");
+    if (n)
+        return err_set(e, ERR_INVALID, "there is no command \"%.40s\": there are %s", typed,
+                       buf_str(&list));
+    return err_set(e, ERR_INVALID, "there is no command \"%.40s\": see roost help", typed);
 }
 
 static int no_such_command(char *const *argv, int argc, struct err *e)
@@ -101,16 +131,15 @@ static int no_such_command(char *const *argv, int argc, struct err *e)
     const char *words[WORDS_MAX], *near;
     auto_buf struct buf list = BUF_INIT;
     int depth = group_of(argv, argc, group);
-    const char *typed = depth < argc ? argv[depth] : NULL, *space = depth ? " " : "";
+    const char *typed = depth < argc ? argv[depth] : NULL;
     size_t n = words_of(group, store, words);
 
     near = typed ? nearest_name(typed, words, n) : NULL;
-    if (near)
-        return err_set(e, ERR_INVALID,
-                       "there is no command \"%s%s%.40s\": did you mean \"%s%s%s\"?", group, space,
-                       typed, group, space, near);
     if (!depth)
-        return err_set(e, ERR_INVALID, "there is no command \"%.40s\": see roost help", typed);
+        return no_such_word(typed, near, e);
+    if (near)
+        return err_set(e, ERR_INVALID, "there is no command \"%s %.40s\": did you mean \"%s %s\"?",
+                       group, typed, group, near);
     for (size_t i = 0; i < n; i++)
         buf_printf(&list, "%s%s", i ? ", " : "", words[i]);
     return err_set(e, ERR_INVALID, "%s wants one of: %s", group, buf_str(&list));
@@ -270,13 +299,25 @@ static int check_names(const struct args *a, struct err *e)
     return 0;
 }
 
+/* Before anything is done: a command may come to its times late, or never. */
+static int check_times(const struct args *a, struct err *e)
+{
+    int64_t ms;
+
+    for (const struct option *o = a->command->options; o && o->name; o++)
+        if (o->value && strcmp(o->value, "TIME") == 0 &&
+            args_duration(a, o->name, 0, &ms, e) < 0)
+            return err_wrap(e, "%s", a->command->words);
+    return 0;
+}
+
 static int check_operands(const struct args *a, struct err *e)
 {
     auto_buf struct buf usage = BUF_INIT;
 
     if (a->n >= a->command->min && (a->command->max < 0 || a->n <= a->command->max))
         return check_names(a, e);
-    command_usage(a->command, &usage);
+    command_synopsis(a->command, &usage);
     return err_set(e, ERR_INVALID, "%s: too %s operands; usage: roost %s", a->command->words,
                    a->n < a->command->min ? "few" : "many", buf_str(&usage));
 }
@@ -374,7 +415,7 @@ int args_parse(struct cli *c, int argc, char **argv, struct args *ret, struct er
     }
     if ((ret->command->flags & COMMAND_RAW) && c->output != OUTPUT_TABLE)
         return err_set(e, ERR_INVALID, "%s: --output has no meaning here", ret->command->words);
-    return check_operands(ret, e);
+    return check_operands(ret, e) < 0 ? -1 : check_times(ret, e);
 }
 
 /* --- values --- */

@@ -337,8 +337,17 @@ static const struct option run_show_options[] = {
 
 /* clang-format off */
 static const struct command table[] = {
+    /* In the order of the help, objects together. The longer of two rows that begin alike is first. */
     { "apply", "", 0, 0, apply_options, 0,
       "make the fleet as a file describes it", run_apply },
+    { "status", "", 0, 0, NULL, COMMAND_READ,
+      "show how roost and its fleet are", run_status },
+    { "check", "", 0, 0, NULL, COMMAND_READ,
+      "look for what is missing on this host, with the mend", run_check },
+    { "wait", "[NAME…]", 0, -1, wait_options, COMMAND_READ | COMMAND_MANY,
+      "wait until instances have come to a state", run_wait },
+    { "events", "[NAME]", 0, 1, events_options, COMMAND_READ,
+      "show what happened, of one instance or all", run_events },
     { "instance create", "NAME", 1, 1, instance_create_options, 0,
       "define an instance, as apply does with a fleet file that holds nothing else", run_instance_create },
     { "instance list", "[NAME…]", 0, -1, instance_list_options, COMMAND_READ | COMMAND_MANY,
@@ -375,16 +384,6 @@ static const struct command table[] = {
       "write the guest as a script that runs it by hand, here or on a Mac, or as a bundle for another host", run_instance_export },
     { "instance import", "FILE", 1, 1, instance_import_options, 0,
       "bring a guest in from a bundle, to be home here without a new first boot", run_instance_import },
-    { "wait", "[NAME…]", 0, -1, wait_options, COMMAND_READ | COMMAND_MANY,
-      "wait until instances have come to a state", run_wait },
-    { "status", "", 0, 0, NULL, COMMAND_READ,
-      "show how roost and its fleet are", run_status },
-    { "metrics", "", 0, 0, NULL, COMMAND_READ,
-      "print numbers for monitoring (OpenMetrics)", run_metrics },
-    { "check", "", 0, 0, NULL, COMMAND_READ,
-      "look for what is missing on this host, with the mend", run_check },
-    { "events", "[NAME]", 0, 1, events_options, COMMAND_READ,
-      "show what happened, of one instance or all", run_events },
     { "console", "NAME", 1, 1, console_options, COMMAND_READ,
       "attach to a guest's serial console (Ctrl-] leaves); several people may, at once", run_console },
     { "vnc", "NAME", 1, 1, NULL, COMMAND_READ,
@@ -395,30 +394,30 @@ static const struct command table[] = {
       "copy files to a guest or from it, NAME:PATH there, its host keys checked strictly", run_cp },
     { "ssh-config", "", 0, 0, NULL, COMMAND_READ,
       "print entries for ssh_config(5)", run_ssh_config },
-    { "inventory", "", 0, 0, NULL, COMMAND_READ,
-      "print the Ansible inventory", run_inventory },
-    { "known-hosts", "[HOST]", 0, 1, NULL, COMMAND_READ,
-      "print host keys as known_hosts has them: all, or of a name or address, for ssh", run_known_hosts },
-    { "ansible init", "", 0, 0, ansible_init_options, 0,
-      "write what Ansible needs, once, for people to edit; nothing that is there is changed", run_ansible_init },
-    { "sync", "", 0, 0, NULL, 0,
-      "write all generated files anew", run_sync },
-    { "paths", "", 0, 0, NULL, COMMAND_READ,
-      "show where things lie", run_paths },
-    { "unknown list", "", 0, 0, NULL, COMMAND_READ,
-      "list callers that no instance is known for, and whether they still wait", run_unknown_list },
-    { "unknown adopt", "CALLER", 1, 1, adopt_options, 0,
-      "make an unknown caller an instance, which then gets its seed from there without a token until it is home", run_adopt },
-    { "unknown forget", "CALLER…", 1, -1, NULL, 0,
-      "take callers off the list", run_forget },
-    { "seed show", "NAME [DOCUMENT]", 1, 2, NULL, COMMAND_READ,
-      "print the documents that a guest gets, or one of them byte for byte", run_seed_show },
-    { "seed explain", "NAME", 1, 1, seed_explain_options, COMMAND_READ,
-      "list what a client asks for, in order, and warn of traps in what it gets", run_seed_explain },
-    { "seed export", "NAME", 1, 1, seed_export_options, 0,
-      "write a seed for a machine elsewhere to read from a volume; it holds secrets", run_seed_export },
-    { "seed url", "[NAME]", 0, 1, seed_url_options, COMMAND_READ,
-      "print what to paste where a guest is launched by others; without NAME a URL by which any machine says itself who it is", run_seed_url },
+    { "image create", "IMAGE", 1, 1, image_create_options, 0,
+      "make a base image, which guests' disks lie over; it goes on when roost(1) ends", run_image_create },
+    { "image list", "", 0, 0, NULL, COMMAND_READ,
+      "list images", run_image_list },
+    { "image show", "IMAGE", 1, 1, NULL, COMMAND_READ,
+      "show all that is known of an image", run_image_show },
+    { "image catalogue", "", 0, 0, NULL, COMMAND_READ,
+      "list the images that --predefined knows", run_image_catalogue },
+    { "image verify", "IMAGE…", 1, -1, NULL, COMMAND_READ,
+      "read images and compare them with their checksums on record", run_image_verify },
+    { "image remove", "IMAGE…", 1, -1, NULL, 0,
+      "delete images that no instance stands on", run_image_remove },
+    { "image gc", "", 0, 0, image_gc_options, 0,
+      "delete what is left of images that were never finished, and unused ones if asked to", run_image_gc },
+    { "identity create", "IDENTITY", 1, 1, identity_create_options, 0,
+      "define an account that guests make at their first boot", run_identity_create },
+    { "identity list", "", 0, 0, NULL, COMMAND_READ,
+      "list identities", run_identity_list },
+    { "identity show", "IDENTITY", 1, 1, NULL, COMMAND_READ,
+      "show all that is known of an identity, and the fingerprints of its keys", run_identity_show },
+    { "identity modify", "IDENTITY", 1, 1, identity_modify_options, 0,
+      "change an identity; guests that have booted keep the account they made", run_identity_modify },
+    { "identity remove", "IDENTITY…", 1, -1, NULL, 0,
+      "forget identities that no instance uses", run_identity_remove },
     { "network create", "NETWORK", 1, 1, network_create_options, 0,
       "define a network, as apply does with a fleet file that holds nothing else", run_network_create },
     { "network list", "", 0, 0, NULL, COMMAND_READ,
@@ -443,46 +442,36 @@ static const struct command table[] = {
       "list published ports", run_forward_list },
     { "network forward remove", "NETWORK ENDPOINT [TARGET]", 2, 3, NULL, 0,
       "publish a port no longer", run_forward_remove },
-    { "identity list", "", 0, 0, NULL, COMMAND_READ,
-      "list identities", run_identity_list },
-    { "identity create", "IDENTITY", 1, 1, identity_create_options, 0,
-      "define an account that guests make at their first boot", run_identity_create },
-    { "identity show", "IDENTITY", 1, 1, NULL, COMMAND_READ,
-      "show all that is known of an identity, and the fingerprints of its keys", run_identity_show },
-    { "identity modify", "IDENTITY", 1, 1, identity_modify_options, 0,
-      "change an identity; guests that have booted keep the account they made", run_identity_modify },
-    { "identity remove", "IDENTITY…", 1, -1, NULL, 0,
-      "forget identities that no instance uses", run_identity_remove },
-    { "image list", "", 0, 0, NULL, COMMAND_READ,
-      "list images", run_image_list },
+    { "seed show", "NAME [DOCUMENT]", 1, 2, NULL, COMMAND_READ,
+      "print the documents that a guest gets, or one of them byte for byte", run_seed_show },
+    { "seed explain", "NAME", 1, 1, seed_explain_options, COMMAND_READ,
+      "list what a client asks for, in order, and warn of traps in what it gets", run_seed_explain },
+    { "seed export", "NAME", 1, 1, seed_export_options, 0,
+      "write a seed for a machine elsewhere to read from a volume; it holds secrets", run_seed_export },
+    { "seed url", "[NAME]", 0, 1, seed_url_options, COMMAND_READ,
+      "print what to paste where a guest is launched by others; without NAME a URL by which any machine says itself who it is", run_seed_url },
+    { "unknown list", "", 0, 0, NULL, COMMAND_READ,
+      "list callers that no instance is known for, and whether they still wait", run_unknown_list },
+    { "unknown adopt", "CALLER", 1, 1, adopt_options, 0,
+      "make an unknown caller an instance, which then gets its seed from there without a token until it is home", run_adopt },
+    { "unknown forget", "CALLER…", 1, -1, NULL, 0,
+      "take callers off the list", run_forget },
+    { "inventory", "", 0, 0, NULL, COMMAND_READ,
+      "print the Ansible inventory", run_inventory },
+    { "known-hosts", "[HOST]", 0, 1, NULL, COMMAND_READ,
+      "print host keys as known_hosts has them: all, or of a name or address, for ssh", run_known_hosts },
+    { "ansible init", "", 0, 0, ansible_init_options, 0,
+      "write what Ansible needs, once, for people to edit; nothing that is there is changed", run_ansible_init },
+    { "group list", "", 0, 0, NULL, COMMAND_READ,
+      "list groups that a fleet file says something of", run_group_list },
+    { "runs", "[NAME]", 0, 1, runs_options, COMMAND_READ,
+      "list runs of Ansible, of one instance or all", run_runs },
     { "run show", "ID", 1, 1, run_show_options, COMMAND_READ,
       "show a run of Ansible, and what became of each guest", run_run_show },
     { "run cancel", "ID…", 1, -1, NULL, 0,
       "end runs of Ansible, or take them back before they begin", run_run_cancel },
     { "run", "[NAME…]", 0, -1, run_options, 0,
       "run Ansible on guests by hand; without a name on all that are home", run_run },
-    { "runs", "[NAME]", 0, 1, runs_options, COMMAND_READ,
-      "list runs of Ansible, of one instance or all", run_runs },
-    { "group list", "", 0, 0, NULL, COMMAND_READ,
-      "list groups that a fleet file says something of", run_group_list },
-    { "store backup", "FILE", 1, 1, NULL, COMMAND_READ,
-      "write what a host is restored from: the store and the secret key, checked", run_store_backup },
-    { "store check", "[FILE]", 0, 1, NULL, COMMAND_READ,
-      "check the whole store of a running roost, or a backup", run_store_check },
-    { "store restore", "FILE", 1, 1, restore_options, 0,
-      "make a state directory from a backup while no roost runs on it; see roost-restore(7)", run_store_restore },
-    { "image create", "IMAGE", 1, 1, image_create_options, 0,
-      "make a base image, which guests' disks lie over; it goes on when roost(1) ends", run_image_create },
-    { "image catalogue", "", 0, 0, NULL, COMMAND_READ,
-      "list the images that --predefined knows", run_image_catalogue },
-    { "image show", "IMAGE", 1, 1, NULL, COMMAND_READ,
-      "show all that is known of an image", run_image_show },
-    { "image verify", "IMAGE…", 1, -1, NULL, COMMAND_READ,
-      "read images and compare them with their checksums on record", run_image_verify },
-    { "image remove", "IMAGE…", 1, -1, NULL, 0,
-      "delete images that no instance stands on", run_image_remove },
-    { "image gc", "", 0, 0, image_gc_options, 0,
-      "delete what is left of images that were never finished, and unused ones if asked to", run_image_gc },
     { "task list", "", 0, 0, NULL, COMMAND_READ,
       "list what roost works on by itself, and how it ended", run_task_list },
     { "task show", "TASK", 1, 1, NULL, COMMAND_READ,
@@ -491,6 +480,18 @@ static const struct command table[] = {
       "follow a task to its end, and end as it does", run_task_wait },
     { "task cancel", "TASK…", 1, -1, NULL, 0,
       "end tasks; nothing of them is left", run_task_cancel },
+    { "store backup", "FILE", 1, 1, NULL, COMMAND_READ,
+      "write what a host is restored from: the store and the secret key, checked", run_store_backup },
+    { "store check", "[FILE]", 0, 1, NULL, COMMAND_READ,
+      "check the whole store of a running roost, or a backup", run_store_check },
+    { "store restore", "FILE", 1, 1, restore_options, 0,
+      "make a state directory from a backup while no roost runs on it; see roost-restore(7)", run_store_restore },
+    { "metrics", "", 0, 0, NULL, COMMAND_READ,
+      "print numbers for monitoring (OpenMetrics)", run_metrics },
+    { "sync", "", 0, 0, NULL, 0,
+      "write all generated files anew", run_sync },
+    { "paths", "", 0, 0, NULL, COMMAND_READ,
+      "show where things lie", run_paths },
     { "completion", "SHELL", 1, 1, NULL, COMMAND_READ,
       "print a script by which bash, zsh or fish completes commands, options and names", run_completion },
     { "version", "", 0, 0, NULL, COMMAND_READ,
@@ -522,11 +523,15 @@ bool command_needs(const struct command *k, const struct option *o)
            (k->run == run_seed_export && o == seed_export_options);
 }
 
-void command_usage(const struct command *k, struct buf *out)
+static void put_usage(const struct command *k, bool shortly, struct buf *out)
 {
     buf_puts(out, k->words);
+    if (shortly)
+        buf_puts(out, " [OPTION…]");
     for (const struct option *o = k->options; o && o->name; o++) {
         bool needed = command_needs(k, o);
+        if (shortly && !needed)
+            continue;
         buf_printf(out, " %s", needed ? "" : "[");
         if (o->letter)
             buf_printf(out, "-%c", o->letter);
@@ -536,4 +541,20 @@ void command_usage(const struct command *k, struct buf *out)
     }
     if (*k->args)
         buf_printf(out, " %s", k->args);
+}
+
+void command_usage(const struct command *k, struct buf *out)
+{
+    put_usage(k, false, out);
+}
+
+#define OPTIONS_SHOWN 6
+
+void command_synopsis(const struct command *k, struct buf *out)
+{
+    int n = 0;
+
+    for (const struct option *o = k->options; o && o->name; o++)
+        n++;
+    put_usage(k, n > OPTIONS_SHOWN, out);
 }

@@ -74,5 +74,7 @@ bool command_needs(const struct command *k, const struct option *o); /* it has t
 /* "instance list [--all]" as it is typed, without the program. */
 struct buf;
 void command_usage(const struct command *k, struct buf *out);
+/* The same on a line: of more than a few options "[OPTION…]", and those that have to be there. */
+void command_synopsis(const struct command *k, struct buf *out);
 
 #endif

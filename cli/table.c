@@ -7,6 +7,11 @@
 #include "base/cleanup.h"
 #include "base/utf8.h"
 #include "cli/out.h"
+#include "cli/wrap.h"
+
+#define SEPARATOR "  " /* two, since cells have blanks of their own */
+#define NARROWEST 16   /* that a column of words is made */
+#define COLUMNS_MAX 16
 
 struct table {
     struct libscols_table *t;
@@ -35,6 +40,29 @@ enum tint tint_of_state(const char *state)
     return TINT_NONE;
 }
 
+/* Columns of sentences; so is the last one of every table. */
+static bool is_wordy(const char *head)
+{
+    static const char *const wordy[] = { "DETAIL", "MEND",    "NOTE",   "TITLE",
+                                         "REASON", "MESSAGE", "FIELDS", "TASK" };
+
+    for (size_t i = 0; i < ARRAY_SIZE(wordy); i++)
+        if (strcmp(wordy[i], head) == 0)
+            return true;
+    return false;
+}
+
+static bool add_column(struct table *t, const char *head, bool last)
+{
+    bool wraps = last || is_wordy(head);
+    struct libscols_column *k = scols_table_new_column(t->t, head, 0, wraps ? SCOLS_FL_WRAP : 0);
+
+    /* Broken between words here (fit), since the library breaks within them. */
+    return k && (!wraps || (scols_column_set_safechars(k, "\n") == 0 &&
+                            scols_column_set_wrapfunc(k, scols_wrapnl_chunksize,
+                                                      scols_wrapnl_nextchunk, NULL) == 0));
+}
+
 struct table *table_new(const struct cli *c, const char *const *columns, bool heads)
 {
     struct table *t = calloc(1, sizeof *t);
@@ -52,12 +80,11 @@ struct table *table_new(const struct cli *c, const char *const *columns, bool he
     if (!isatty(STDOUT_FILENO))
         scols_table_set_termforce(t->t, SCOLS_TERMFORCE_NEVER);
     scols_table_enable_minout(t->t, 1); /* no blanks at the ends of lines */
-    /* Two, since cells have blanks of their own. */
-    if (scols_table_set_column_separator(t->t, "  ") != 0)
+    if (scols_table_set_column_separator(t->t, SEPARATOR) != 0)
         t->failed = true;
     for (; columns[t->columns]; t->columns++)
-        if (!scols_table_new_column(t->t, columns[t->columns], 0,
-                                    columns[t->columns + 1] ? 0 : SCOLS_FL_WRAP))
+        if (t->columns == COLUMNS_MAX ||
+            !add_column(t, columns[t->columns], !columns[t->columns + 1]))
             t->failed = true;
     return t;
 }
@@ -91,9 +118,69 @@ void table_free(struct table *t)
     free(t);
 }
 
+/* --- on a terminal that is too narrow --- */
+
+static void widths(const struct table *t, size_t ret[COLUMNS_MAX])
+{
+    for (size_t k = 0; k < t->columns; k++) {
+        struct libscols_column *column = scols_table_get_column(t->t, k);
+        const char *head = scols_cell_get_data(scols_column_get_header(column));
+        ret[k] = head && !scols_table_is_noheadings(t->t) ? strlen(head) : 0;
+        for (size_t i = 0; i < scols_table_get_nlines(t->t); i++) {
+            const char *s = scols_line_get_column_data(scols_table_get_line(t->t, i), column);
+            size_t width = s ? wrap_width(s) : 0;
+            ret[k] = width > ret[k] ? width : ret[k];
+        }
+    }
+}
+
+static bool narrow(struct table *t, size_t k, size_t width)
+{
+    for (size_t i = 0; i < scols_table_get_nlines(t->t); i++) {
+        struct libscols_line *line = scols_table_get_line(t->t, i);
+        struct libscols_cell *cell = scols_line_get_cell(line, k);
+        auto_buf struct buf b = BUF_INIT;
+        const char *s = cell ? scols_cell_get_data(cell) : NULL;
+        if (!s || wrap_width(s) <= width)
+            continue;
+        wrap_text(s, width, 0, &b);
+        if (buf_check(&b, NULL) < 0 || scols_line_set_data(line, k, buf_str(&b)) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* The columns of sentences are wrapped so that the others stand on one line. */
+static bool fit(struct table *t)
+{
+    size_t all[COLUMNS_MAX], want[COLUMNS_MAX], which[COLUMNS_MAX], got[COLUMNS_MAX], n = 0;
+    size_t fixed = (t->columns - 1) * strlen(SEPARATOR), sum = 0, term;
+
+    if (!isatty(STDOUT_FILENO))
+        return true;
+    term = scols_table_get_termwidth(t->t);
+    widths(t, all);
+    for (size_t k = 0; k < t->columns; k++) {
+        if (!scols_column_is_wrap(scols_table_get_column(t->t, k))) {
+            fixed += all[k];
+            continue;
+        }
+        which[n] = k;
+        want[n++] = all[k];
+        sum += all[k];
+    }
+    if (fixed + sum <= term)
+        return true;
+    wrap_share(want, n, term > fixed ? term - fixed : 0, NARROWEST, got);
+    for (size_t i = 0; i < n; i++)
+        if (!narrow(t, which[i], got[i]))
+            return false;
+    return true;
+}
+
 int table_print(struct table *t, struct err *e)
 {
-    bool failed = !t || t->failed || scols_print_table(t->t) != 0;
+    bool failed = !t || t->failed || !fit(t) || scols_print_table(t->t) != 0;
 
     table_free(t);
     return failed ? err_set(e, ERR_INTERNAL, "out of memory") : 0;

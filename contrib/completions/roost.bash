@@ -20,6 +20,20 @@ _roost() {
     'apply '*)
         next='--file --dry-run --prune --destroy-disks --yes'
         ;;
+    'status '*)
+        next=''
+        ;;
+    'check '*)
+        next=''
+        ;;
+    'wait '*)
+        next='--group --state --all --for --timeout --overdue --quiet'
+        names=instance
+        ;;
+    'events '*)
+        next='--follow --limit'
+        names=instance
+        ;;
     'instance create '*)
         next='--external --tag --uuid --serial --mac --image --network --identity --group --address --nic --forward --cpus --memory --disk --disk-bus --cache --volatile --add-disk --cpu --machine --firmware --firmware-code --firmware-vars --display --keymap --qemu-argument --host-device --bootstrapper --cdrom --boot --user-data --vendor-data --domain --autostart --autostart-order --var --playbook --needs --count --start --wait --timeout --dry-run'
         ;;
@@ -86,23 +100,6 @@ _roost() {
     'instance import '*)
         next='--as --network --no-wait --quiet'
         ;;
-    'wait '*)
-        next='--group --state --all --for --timeout --overdue --quiet'
-        names=instance
-        ;;
-    'status '*)
-        next=''
-        ;;
-    'metrics '*)
-        next=''
-        ;;
-    'check '*)
-        next=''
-        ;;
-    'events '*)
-        next='--follow --limit'
-        names=instance
-        ;;
     'console '*)
         next='--log --lines --escape --watch'
         names=instance
@@ -122,45 +119,47 @@ _roost() {
     'ssh-config '*)
         next=''
         ;;
-    'inventory '*)
+    'image create '*)
+        next='--predefined --url --file --kernel --initrd --cmdline --checksum --arch --firmware --default-user --min-cpu --min-ram --min-disk --no-wait --quiet'
+        ;;
+    'image list '*)
         next=''
         ;;
-    'known-hosts '*)
+    'image show '*)
+        next=''
+        names=image
+        ;;
+    'image catalogue '*)
         next=''
         ;;
-    'ansible init '*)
-        next='--instance'
+    'image verify '*)
+        next=''
+        names=image
         ;;
-    'sync '*)
+    'image remove '*)
+        next=''
+        names=image
+        ;;
+    'image gc '*)
+        next='--unused --dry-run'
+        ;;
+    'identity create '*)
+        next='--public-key --password --gecos --home --shell --group --sudo'
+        ;;
+    'identity list '*)
         next=''
         ;;
-    'paths '*)
+    'identity show '*)
         next=''
+        names=identity
         ;;
-    'unknown list '*)
+    'identity modify '*)
+        next='--public-key --password --gecos --home --shell --group --sudo --remove-key --unset'
+        names=identity
+        ;;
+    'identity remove '*)
         next=''
-        ;;
-    'unknown adopt '*)
-        next='--as --network'
-        ;;
-    'unknown forget '*)
-        next=''
-        ;;
-    'seed show '*)
-        next=''
-        names=instance
-        ;;
-    'seed explain '*)
-        next='--as'
-        names=instance
-        ;;
-    'seed export '*)
-        next='--cidata'
-        names=instance
-        ;;
-    'seed url '*)
-        next='--for'
-        names=instance
+        names=identity
         ;;
     'network create '*)
         next='--kind --cidr --dhcp --domain --parent --vlan --host-address --gateway --nameserver --mtu --policy --advertise --allow --autostart --dry-run'
@@ -208,26 +207,46 @@ _roost() {
         next=''
         names=network
         ;;
-    'identity list '*)
+    'seed show '*)
+        next=''
+        names=instance
+        ;;
+    'seed explain '*)
+        next='--as'
+        names=instance
+        ;;
+    'seed export '*)
+        next='--cidata'
+        names=instance
+        ;;
+    'seed url '*)
+        next='--for'
+        names=instance
+        ;;
+    'unknown list '*)
         next=''
         ;;
-    'identity create '*)
-        next='--public-key --password --gecos --home --shell --group --sudo'
+    'unknown adopt '*)
+        next='--as --network'
         ;;
-    'identity show '*)
+    'unknown forget '*)
         next=''
-        names=identity
         ;;
-    'identity modify '*)
-        next='--public-key --password --gecos --home --shell --group --sudo --remove-key --unset'
-        names=identity
-        ;;
-    'identity remove '*)
+    'inventory '*)
         next=''
-        names=identity
         ;;
-    'image list '*)
+    'known-hosts '*)
         next=''
+        ;;
+    'ansible init '*)
+        next='--instance'
+        ;;
+    'group list '*)
+        next=''
+        ;;
+    'runs '*)
+        next='--limit'
+        names=instance
         ;;
     'run show '*)
         next='--log --follow'
@@ -239,11 +258,16 @@ _roost() {
         next='--group --playbook --tags --check --detach'
         names=instance
         ;;
-    'runs '*)
-        next='--limit'
-        names=instance
+    'task list '*)
+        next=''
         ;;
-    'group list '*)
+    'task show '*)
+        next=''
+        ;;
+    'task wait '*)
+        next='--quiet'
+        ;;
+    'task cancel '*)
         next=''
         ;;
     'store backup '*)
@@ -255,37 +279,13 @@ _roost() {
     'store restore '*)
         next='--replace'
         ;;
-    'image create '*)
-        next='--predefined --url --file --kernel --initrd --cmdline --checksum --arch --firmware --default-user --min-cpu --min-ram --min-disk --no-wait --quiet'
-        ;;
-    'image catalogue '*)
+    'metrics '*)
         next=''
         ;;
-    'image show '*)
-        next=''
-        names=image
-        ;;
-    'image verify '*)
-        next=''
-        names=image
-        ;;
-    'image remove '*)
-        next=''
-        names=image
-        ;;
-    'image gc '*)
-        next='--unused --dry-run'
-        ;;
-    'task list '*)
+    'sync '*)
         next=''
         ;;
-    'task show '*)
-        next=''
-        ;;
-    'task wait '*)
-        next='--quiet'
-        ;;
-    'task cancel '*)
+    'paths '*)
         next=''
         ;;
     'completion '*)
@@ -306,41 +306,38 @@ _roost() {
     'instance '*)
         next='create list show modify rename start stop restart reset rebuild eject insert remove trash export import'
         ;;
-    'ansible '*)
-        next='init'
+    'image '*)
+        next='create list show catalogue verify remove gc'
         ;;
-    'unknown '*)
-        next='list adopt forget'
-        ;;
-    'seed '*)
-        next='show explain export url'
+    'identity '*)
+        next='create list show modify remove'
         ;;
     'network '*)
         next='create list show up down remove check plan export forward'
         ;;
-    'identity '*)
-        next='list create show modify remove'
+    'seed '*)
+        next='show explain export url'
         ;;
-    'image '*)
-        next='list create catalogue show verify remove gc'
+    'unknown '*)
+        next='list adopt forget'
         ;;
-    'run '*)
-        next='show cancel'
+    'ansible '*)
+        next='init'
         ;;
     'group '*)
         next='list'
         ;;
-    'store '*)
-        next='backup check restore'
-        ;;
-    'image '*)
-        next='list create catalogue show verify remove gc'
+    'run '*)
+        next='show cancel'
         ;;
     'task '*)
         next='list show wait cancel'
         ;;
+    'store '*)
+        next='backup check restore'
+        ;;
     ''*)
-        next='apply instance wait status metrics check events console vnc ssh cp ssh-config inventory known-hosts ansible sync paths unknown seed network identity image run runs group store image task completion version help'
+        next='apply status check wait events instance console vnc ssh cp ssh-config image identity network seed unknown inventory known-hosts ansible group runs run task store metrics sync paths completion version help'
         ;;
     esac
     if [ -n "$names" ] && [ "${cur#-}" = "$cur" ]; then
