@@ -24,7 +24,7 @@
 #include "model/layout.h"
 
 enum {
-    DISK_FD = 10,       /* the boot disk's number inside QEMU */
+    IMAGE_FD = 10,      /* the guest code's number inside QEMU */
     VERDICT_MAX = 8192, /* bytes of the cache file */
     LIMIT_DEFAULT_MS = 5000,
     LOAD_FACTOR = 4, /* --version: from a cold disk, beside all else that starts with the host */
@@ -35,6 +35,7 @@ struct probe {
     struct loop_timer *later; /* an answer that needs no child comes from the loop all the same */
     struct child *child;
     char *qemu, *kvm;
+    enum arch arch;
     int state_dir;
     bool forced;
     int64_t limit_ms;
@@ -120,18 +121,24 @@ static bool cpu_offers(void)
     return true;
 }
 
+/* Arm's KVM is no module: it comes with the kernel, where that was started at the level of
+ * hypervisors (Documentation/arm64/booting.rst). */
+static const char *why_absent(enum arch a)
+{
+    if (a == ARCH_ARM64)
+        return "the kernel has no KVM, or was not started at EL2 (a boot loader's doing, or a "
+               "virtual machine without nesting)";
+    return cpu_offers() ? "the kvm module is not loaded (modprobe kvm_intel or kvm_amd)"
+                        : "the CPU offers no virtualization (off in the BIOS, or a virtual machine "
+                          "without nesting)";
+}
+
 /* Why the device cannot even be opened; false when it can. */
 static bool device_fails(struct probe *p)
 {
     auto_close int fd = open(p->kvm, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 && errno == ENOENT && !cpu_offers())
-        verdict(p, ACCEL_TCG,
-                "no %s: the CPU offers no virtualization (off in the BIOS, or a virtual machine "
-                "without nesting)",
-                p->kvm);
-    else if (fd < 0 && errno == ENOENT)
-        verdict(p, ACCEL_TCG, "no %s: the kvm module is not loaded (modprobe kvm_intel or kvm_amd)",
-                p->kvm);
+    if (fd < 0 && errno == ENOENT)
+        verdict(p, ACCEL_TCG, "no %s: %s", p->kvm, why_absent(p->arch));
     else if (fd < 0 && (errno == EACCES || errno == EPERM))
         verdict(p, ACCEL_TCG, "no right to open %s: add this user to the group kvm", p->kvm);
     else if (fd < 0)
@@ -145,46 +152,13 @@ static bool device_fails(struct probe *p)
 
 /* --- the run --------------------------------------------------------------------------------- */
 
-static int boot_disk(struct err *e)
+static int boot_image(const struct probe_boot *b, struct err *e)
 {
     auto_close int fd = memfd_create("roost-probe", MFD_CLOEXEC);
-    if (fd < 0 || ftruncate(fd, PROBE_BOOT_DISK) < 0 ||
-        pwrite(fd, probe_boot, probe_boot_size, 0) != (ssize_t)probe_boot_size)
-        return err_sys(e, "cannot make the probe's disk");
+    if (fd < 0 || ftruncate(fd, b->image) < 0 ||
+        pwrite(fd, b->code, b->size, 0) != (ssize_t)b->size)
+        return err_sys(e, "cannot make the probe's image");
     return steal_fd(&fd);
-}
-
-/* Machine, CPU and disk as guests get them (bootstrap/qemu.c). */
-static void run_argv(const char *qemu, struct argv *a)
-{
-    static const char *const words[] = {
-        "-no-user-config",
-        "-nodefaults",
-        "-display",
-        "none",
-        "-no-reboot",
-        "-machine",
-        "q35,graphics=off,vmport=off",
-        "-accel",
-        "kvm",
-        "-cpu",
-        "host",
-        "-smp",
-        "1",
-        "-m",
-        "64",
-        "-device",
-        "isa-debug-exit,iobase=0xf4,iosize=4",
-    };
-    argv_add(a, qemu);
-    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-        argv_add(a, words[i]);
-    argv_add(a, "-add-fd");
-    argv_addf(a, "fd=%d,set=1", DISK_FD);
-    argv_add(a, "-blockdev");
-    argv_add(a, "driver=file,node-name=disk,filename=/dev/fdset/1");
-    argv_add(a, "-device");
-    argv_add(a, "virtio-blk-pci,drive=disk");
 }
 
 /* The last line of what it said, without its own name in front. */
@@ -201,6 +175,12 @@ static const char *last_line(const struct buf *text, char *out, size_t size)
     return out;
 }
 
+static bool ran(const struct probe_boot *b, const struct spawn_exit *x)
+{
+    return WIFEXITED(x->status) && WEXITSTATUS(x->status) == b->status &&
+           (!b->said || strcmp(buf_str(x->out), b->said) == 0);
+}
+
 static void run_done(const struct spawn_exit *x, void *arg)
 {
     struct probe *p = arg;
@@ -209,7 +189,7 @@ static void run_done(const struct spawn_exit *x, void *arg)
     p->child = NULL;
     if (x->timed_out)
         verdict(p, ACCEL_TCG, "%s opens, but a guest on it hung", p->kvm);
-    else if (WIFEXITED(x->status) && WEXITSTATUS(x->status) == PROBE_BOOT_EXIT)
+    else if (ran(probe_boot_of(p->arch), x))
         verdict(p, ACCEL_KVM, "KVM runs guest code");
     else
         verdict(p, ACCEL_TCG, "%s opens, but a guest on it failed: QEMU %s%s%s", p->kvm,
@@ -222,10 +202,10 @@ static void run_done(const struct spawn_exit *x, void *arg)
 static int run(struct probe *p, struct err *e)
 {
     auto_argv struct argv a = ARGV_INIT;
-    auto_close int disk = boot_disk(e);
-    if (disk < 0)
+    auto_close int image = boot_image(probe_boot_of(p->arch), e);
+    if (image < 0)
         return -1;
-    struct spawn_fd fds[] = { { .from = disk, .to = DISK_FD } };
+    struct spawn_fd fds[] = { { .from = image, .to = IMAGE_FD } };
     struct spawn_opts o = SPAWN_OPTS_INIT;
     o.fds = fds;
     o.n_fds = 1;
@@ -233,7 +213,10 @@ static int run(struct probe *p, struct err *e)
     o.own_session = true;
     o.limit_caps = true; /* to none */
     o.limit_ms = p->limit_ms;
-    run_argv(p->qemu, &a);
+    argv_add(&a, p->qemu);
+    argv_add(&a, "-add-fd");
+    argv_addf(&a, "fd=%d,set=1", IMAGE_FD);
+    probe_boot_args(p->arch, ACCEL_KVM, "/dev/fdset/1", &a);
     p->child = child_spawn(p->loop, &a, &o, run_done, p, e);
     return p->child ? 0 : -1;
 }
@@ -335,6 +318,7 @@ struct probe *probe_start(struct loop *l, const struct probe_opts *o, probe_done
         return NULL;
     }
     p->loop = l;
+    p->arch = o->arch;
     p->state_dir = o->state_dir;
     p->forced = o->forced;
     p->report.accel = o->forced ? o->force : ACCEL_TCG;
@@ -353,7 +337,7 @@ struct probe *probe_start(struct loop *l, const struct probe_opts *o, probe_done
     look_at_qemu(p);
     if (ask_version(p, &why) < 0) {
         verdict(p, p->report.accel, "QEMU is missing: %.150s (apt-get install %s)",
-                why.text, platform_of(arch_native())->package);
+                why.text, platform_of(p->arch)->package);
         loop_timer_set(p->later, 0);
     }
     return p;

@@ -1,8 +1,9 @@
 /* Which accelerator works here. /dev/kvm may open, even answer, and then abort or hang when a guest
  * really runs, so the probe boots real guest code: QEMU on KVM with the machine and CPU that guests
- * get and a boot sector that goes through the BIOS (int 10h, int 13h), switches to protected mode
- * and leaves through isa-debug-exit, 5 s at most. Anything but the agreed exit code means TCG, with
- * the reason. */
+ * get, 5 s at most. On amd64 a boot sector goes through the BIOS (int 10h, int 13h), switches to
+ * protected mode and leaves through isa-debug-exit; on arm64 code in flash touches memory, waits
+ * for a timer's interrupt, says so on its serial port and powers off by PSCI. Anything but the
+ * agreed exit code and words means TCG, with the reason. */
 #ifndef BOOTSTRAP_PROBE_H
 #define BOOTSTRAP_PROBE_H
 
@@ -11,7 +12,8 @@
 
 struct probe;
 struct probe_opts {
-    const char *qemu; /* binary: path or name */
+    enum arch arch;   /* the host's, and so the guest code's */
+    const char *qemu; /* binary of that architecture: path or name */
     const char *kvm;  /* "/dev/kvm"; tests give another */
     int state_dir;    /* where the verdict is cached (FILE_ACCEL), -1: nowhere */
     bool forced;      /* an accelerator is given by configuration: no probe, only QEMU's version */

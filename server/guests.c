@@ -317,7 +317,8 @@ static void probe_done(const struct accel_report *r, void *arg)
 
 static int probe(struct guests *g, struct err *e)
 {
-    struct probe_opts o = { .qemu = config_qemu(g->config, arch_native()),
+    struct probe_opts o = { .arch = arch_native(),
+                            .qemu = config_qemu(g->config, arch_native()),
                             .kvm = "/dev/kvm",
                             .state_dir = g->place->state,
                             .forced = g->config->accel != ACCEL_CHOICE_AUTO,

@@ -1,5 +1,6 @@
 """roostd's verbs: the test is its core, QEMU a program that only holds what it was given."""
 import os
+import platform
 import re
 import signal
 import socket
@@ -54,11 +55,11 @@ def disk(serial="", size=0, file="", form=0, bus=0, cache=0, **flags):
             + bytes(bool(flags.get(f)) for f in ("device", "no_discard", "volatile", "read_only")))
 
 
-def launch(name="web1", launch_id=7, kernel=True, volume=False, iso="", **wishes):
+def launch(name="web1", launch_id=7, kernel=True, volume=False, iso="", arch=0, uefi=False, **wishes):
     s = fr.string
     return (s(name) + struct.pack("=Q", launch_id) + s(name) + s("12345678-1234-4234-8234-123456789abc")
             + s("52:54:00:12:34:56") + b"\1" + s("http://10.0.2.2:10200") + s(TOKEN) + bytes([volume])
-            + struct.pack("=IQBB", 1, 128 << 20, 0, "code" in wishes) + s("img") + struct.pack("=B", 0) + disk()
+            + struct.pack("=IQBB", 1, 128 << 20, arch, uefi or "code" in wishes) + s("img") + struct.pack("=B", 0) + disk()
             + struct.pack("=IBB", 0, kernel, 0) + s("console=ttyS0") + bytes([bool(iso)]) + s(iso) + b"\0"
             + struct.pack("=B", 0) + s("") + s("user") + struct.pack("=BH", 0, 0) + NO_NICS + NO_FORWARDS + machine(**wishes))
 
@@ -419,6 +420,24 @@ def test_vmsh_alone(rig):
 def test_reprobe(rig):
     r = fr.Reader(rig.ask(REPROBE, b"", ACCEL))
     assert r.number("B") == 0 and b"configuration" in r.string() and b"7.2.0" in r.string()
+
+
+def test_kvm_runs_guests_of_its_own_architecture_alone(make, tmp_path):
+    """Whatever the probe or the configuration say of it."""
+    code, variables = tmp_path / "code.fd", tmp_path / "vars.fd"
+    code.write_bytes(bytes(4096))
+    variables.write_bytes(bytes(4096))
+    rig = make(launch__accelerator="kvm", launch__qemu=tmp_path / "qemu", launch__qemu_arm64=tmp_path / "qemu",
+               launch__firmware_code=code, launch__firmware_vars=variables,
+               launch__firmware_code_arm64=code, launch__firmware_vars_arm64=variables)
+    for arch, machine_of, name in (0, "x86_64", "web1"), (1, "aarch64", "web2"):
+        _, _, pid, accel = launched(rig.ask(LAUNCH, launch(name, 7, arch=arch, uefi=True), LAUNCHED))
+        rig.qemus.add(pid)
+        assert accel == (machine_of == platform.machine())
+        with open(f"/proc/{pid}/cmdline", encoding="utf-8") as f:
+            given = f.read().split("\0")
+        assert given[given.index("-accel") + 1].split(",")[0] == ("kvm" if accel else "tcg")
+        assert (given[given.index("-cpu") + 1] == "host") == accel
 
 
 @pytest.mark.parametrize("kind, payload", [
