@@ -227,6 +227,7 @@ static void choose(struct probe *p)
     if (p->forced) {
         verdict(p, p->report.accel, "%s by configuration", accel_name(p->report.accel));
     } else if (device_fails(p)) {
+        p->now.limit_ms = 0;
         keep(p);
     } else if (!recall(p)) {
         if (run(p, &e) == 0)
@@ -293,6 +294,7 @@ static void look_at_qemu(struct probe *p)
     const char *path = getenv("PATH");
     struct circumstances *c = &p->now;
     struct stat st;
+    c->limit_ms = p->limit_ms;
     snprintf(c->boot_id, sizeof(c->boot_id), "%s", clock_boot_id());
     snprintf(c->qemu_path, sizeof(c->qemu_path), "%s", p->qemu);
     while (path && !strchr(p->qemu, '/')) {

@@ -22,9 +22,9 @@ struct probe_opts {
 };
 typedef void probe_done_fn(const struct accel_report *r, void *arg);
 
-/* Answers from the cache (same boot_id, same QEMU binary by path, size, mtime, and version) or runs
- * the probe. `done` is called once from the loop. A missing QEMU is an answer too: qemu_version is
- * empty. */
+/* Answers from the cache (same boot_id, same QEMU binary by path, size, mtime, and version; "no
+ * KVM" only if a guest was started and had no less than limit_ms) or runs the probe. `done` is
+ * called once from the loop. A missing QEMU is an answer too: qemu_version is empty. */
 struct probe *probe_start(struct loop *l, const struct probe_opts *o, probe_done_fn *done,
                           void *arg, struct err *e);
 void probe_cancel(struct probe *p); /* NULL is fine */

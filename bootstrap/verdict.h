@@ -1,5 +1,5 @@
-/* The cached verdict of the KVM probe (FILE_ACCEL): lines of accelerator, reason, QEMU's version,
- * and the circumstances under which it holds. The first line is what vm.sh reads. */
+/* The cached verdict of the KVM probe (FILE_ACCEL): lines of accelerator, reason, how long a guest
+ * was given, and the circumstances under which it holds. The first line is what vm.sh reads. */
 #ifndef BOOTSTRAP_VERDICT_H
 #define BOOTSTRAP_VERDICT_H
 
@@ -12,9 +12,12 @@ struct circumstances {
     char qemu_version[64];
     uint64_t qemu_size;
     int64_t qemu_mtime_ns;
+    int64_t limit_ms; /* what a guest is given; in a verdict 0 when there was no device to start it
+                         on */
 };
 void verdict_render(const struct accel_report *r, const struct circumstances *c, struct buf *out);
-/* -1: of other circumstances, or not such a file. */
+/* -1: of other circumstances, or not such a file. That there is no KVM holds for who gives a guest
+ * no longer than it had. */
 int verdict_parse(const char *text, const struct circumstances *now, struct accel_report *ret);
 
 #endif

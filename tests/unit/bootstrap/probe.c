@@ -238,6 +238,29 @@ static void test_cached(void **state)
     assert_string_equal(buf_str(&b), "run\nrun\n");
 }
 
+/* What the reason told to do is done: the next start finds the device. So with a longer limit. */
+static void test_mended(void **state)
+{
+    (void)state;
+    static const char slow[] = "#!/bin/sh\ncase $1 in --version) echo 'QEMU emulator version 9.9'; "
+                               "exit;; esac\nsleep 1\nexit 33\n";
+    struct probe_opts o = usual;
+    auto_buf struct buf b = BUF_INIT;
+    if (access("/dev/kvm", R_OK | W_OK) < 0)
+        skip();
+    o.qemu = script("slow", slow);
+    o.state_dir = dirfd_;
+    o.kvm = "/nonexistent/kvm";
+    assert_non_null(strstr(probe(&o, NULL).reason, "no /nonexistent/kvm"));
+    assert_int_equal(file_read(dirfd_, FILE_ACCEL, 10000, &b, NULL), 0);
+    assert_int_equal(strncmp(buf_str(&b), "tcg\n", 4), 0);
+    o.kvm = "/dev/kvm";
+    o.limit_ms = 300;
+    assert_non_null(strstr(probe(&o, NULL).reason, "hung"));
+    o.limit_ms = 5000;
+    assert_string_equal(probe(&o, NULL).reason, "KVM runs guest code");
+}
+
 static void test_forced(void **state)
 {
     (void)state;
@@ -363,6 +386,7 @@ int main(void)
         cmocka_unit_test(test_grandchild_hangs),
         cmocka_unit_test(test_guest_runs),
         cmocka_unit_test(test_cached),
+        cmocka_unit_test(test_mended),
         cmocka_unit_test(test_forced),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_boot_code_amd64),

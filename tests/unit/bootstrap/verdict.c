@@ -11,7 +11,8 @@ static const struct circumstances now = { .boot_id = "b1",
                                           .qemu_path = "/usr/bin/qemu",
                                           .qemu_version = "7.2",
                                           .qemu_size = 12,
-                                          .qemu_mtime_ns = 34 };
+                                          .qemu_mtime_ns = 34,
+                                          .limit_ms = 5000 };
 
 static void test_round_trip(void **state)
 {
@@ -47,6 +48,23 @@ static void test_other_circumstances(void **state)
         assert_int_equal(verdict_parse(buf_str(&b), &c[i], &got), -1);
 }
 
+/* "Hung" is said of a time; that KVM works is not. */
+static void test_longer(void **state)
+{
+    (void)state;
+    for (int a = 0; a < ACCELS; a++) {
+        struct accel_report r = { .accel = (enum accel)a, .reason = "because" };
+        struct accel_report got;
+        struct circumstances c = now;
+        auto_buf struct buf b = BUF_INIT;
+        verdict_render(&r, &now, &b);
+        c.limit_ms--;
+        assert_int_equal(verdict_parse(buf_str(&b), &c, &got), 0);
+        c.limit_ms += 2;
+        assert_int_equal(verdict_parse(buf_str(&b), &c, &got), a == ACCEL_KVM ? 0 : -1);
+    }
+}
+
 /* Cut or damaged anywhere, it is no verdict. */
 static void test_damaged(void **state)
 {
@@ -60,7 +78,7 @@ static void test_damaged(void **state)
         buf_put(&cut, b.data, n);
         assert_int_equal(verdict_parse(buf_str(&cut), &now, &got), -1);
     }
-    assert_int_equal(verdict_parse("xen\nbecause\n", &now, &got), -1);
+    assert_int_equal(verdict_parse("xen\nbecause\n5000\n", &now, &got), -1);
 }
 
 int main(void)
@@ -68,6 +86,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_other_circumstances),
+        cmocka_unit_test(test_longer),
         cmocka_unit_test(test_damaged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
