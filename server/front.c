@@ -10,7 +10,7 @@
 #define TICK_MS   1000
 #define TALLY_MS  5000
 #define POLL_EACH 32   /* requests */
-#define QUIT_MS   2000 /* for requests under way */
+#define QUIT_MS   2000 /* for requests under way, and for who has just connected */
 
 /* --- the end ------------------------------------------------------------------------------- */
 
@@ -34,12 +34,18 @@ bool front_failed(const struct front *f)
     return f->failed;
 }
 
+/* Whoever was let in is owed an answer: a guest may take a closed connection for its last word. */
+static bool owes(const struct front *f)
+{
+    return f->n_requests > 0 || f->n_fresh > 0 || listeners_arrivals(f) > 0;
+}
+
 static void quit_cb(void *arg)
 {
     struct front *f = arg;
     int64_t left = f->quit_ms - loop_now(f->loop).boot_ms;
 
-    if (f->n_requests == 0 || left <= 0) {
+    if (!owes(f) || left <= 0) {
         front_table_report(f->table);
         if (f->core)
             chan_flush(f->core, 100);
@@ -47,6 +53,14 @@ static void quit_cb(void *arg)
         return;
     }
     loop_timer_set(f->quit, left < 20 ? left : 20);
+}
+
+static void quit_begin(struct front *f)
+{
+    f->quitting = true;
+    listeners_quiesce(f);
+    f->quit_ms = loop_now(f->loop).boot_ms + QUIT_MS;
+    loop_timer_set(f->quit, 0);
 }
 
 /* --- once a second ------------------------------------------------------------------------- */
@@ -124,7 +138,7 @@ static void again_cb(void *arg)
 /* Ready is a front that listens and has somebody to ask. */
 static int say_ready(struct front *f, struct err *e)
 {
-    if (f->ready || !f->listening || !f->core_hello)
+    if (f->ready || !f->listening || !f->core_hello || !f->roostd)
         return 0;
     f->ready = true;
     text_encode("", &f->out);
@@ -329,10 +343,7 @@ static int on_quit(struct front *f, const struct chan_msg *m, struct msg_cur *c,
         front_over(f);
         return 0;
     }
-    f->quitting = true;
-    listeners_quiesce(f);
-    f->quit_ms = loop_now(f->loop).boot_ms + QUIT_MS;
-    loop_timer_set(f->quit, 0);
+    quit_begin(f);
     return 0;
 }
 
@@ -349,14 +360,18 @@ static void roostd_msg(const struct chan_msg *m, void *arg)
     dispatch(f, from_roostd, ARRAY_SIZE(from_roostd), "roostd", f->said_hello, m);
 }
 
+/* However it ended: the next one has the sockets, nobody else has those who were accepted here. */
 static void roostd_gone(const struct err *err, void *arg)
 {
     struct front *f = arg;
 
     if (err)
         front_fail(f, err);
-    else
+    else if (!f->configured)
         front_over(f);
+    else if (!f->quitting)
+        quit_begin(f);
+    chan_free(steal_ptr(f->roostd));
 }
 
 /* --- the beginning ------------------------------------------------------------------------- */

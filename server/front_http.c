@@ -56,11 +56,20 @@ static struct conn *conn_new(struct listener *l, struct MHD_Connection *mhd)
     c->peer.listener = l->number;
     peer_of(mhd, &c->peer);
     c->since_ms = loop_now(f->loop).boot_ms;
+    c->fresh = true;
     TAILQ_INSERT_TAIL(&f->conns, c, order);
     f->n_conns++;
+    f->n_fresh++;
     l->n_conns++;
     front_tick_soon(f);
     return c;
+}
+
+void conn_not_fresh(struct conn *c)
+{
+    if (c->fresh)
+        c->listener->front->n_fresh--;
+    c->fresh = false;
 }
 
 /* Closing over bytes that were not read would take the answer from the client by a reset. */
@@ -79,6 +88,7 @@ static void conn_free(struct conn *c)
         drain_add(f->drain, c->fd);
     request_end(c);
     conn_release(c);
+    conn_not_fresh(c);
     TAILQ_REMOVE(&f->conns, c, order);
     f->n_conns--;
     c->listener->n_conns--;

@@ -101,6 +101,7 @@ struct conn {
     TAILQ_ENTRY(conn) order; /* of front.conns */
     int64_t since_ms;        /* of the last request's end, or of the connection's start */
     bool linger;             /* answered before all was read */
+    bool fresh;              /* has not asked for anything yet */
 
     enum step step;
     bool head;    /* method HEAD */
@@ -139,7 +140,8 @@ struct front {
     struct conns conns;   /* by progress, the longest without first */
     struct conns resumed; /* answered, to be resumed at the end of this turn */
     unsigned n_conns, n_requests;
-    size_t bodies; /* bytes of bodies held */
+    unsigned n_fresh; /* conns with `fresh` */
+    size_t bodies;    /* bytes of bodies held */
 
     struct answers *answers;
     struct front_table *table;
@@ -159,12 +161,14 @@ void listener_remove(struct front *f, uint16_t number);
 void listeners_sweep(struct front *f);
 void listeners_quiesce(struct front *f);
 void listeners_free(struct front *f);
+void conn_not_fresh(struct conn *c);
 void conns_sweep(struct front *f); /* ends those whose request takes too long */
 
 /* --- front_run.c: when MHD runs --- */
 /* Takes in who waits at the sockets; any time. */
 void listeners_accept(struct front *f);
 void listener_admit(struct listener *l); /* hands them to MHD */
+unsigned listeners_arrivals(const struct front *f);
 /* At the end of a turn: resumes what was answered, runs MHD where it has to. */
 void listeners_run(struct front *f);
 void listeners_look(struct front *f); /* front.again */

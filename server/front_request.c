@@ -18,6 +18,7 @@ void request_begin(struct conn *c, const char *uri)
     struct err e = { 0 };
     size_t len = uri ? strnlen(uri, sizeof(path)) : 0;
 
+    conn_not_fresh(c);
     c->listener->front->n_requests++;
     c->step = STEP_HEAD;
     c->refused = c->asked = c->head = false;

@@ -98,6 +98,15 @@ void listener_admit(struct listener *l)
     l->n_arrivals = 0;
 }
 
+unsigned listeners_arrivals(const struct front *f)
+{
+    unsigned n = 0;
+
+    for (int i = 0; i < f->n_listeners; i++)
+        n += f->listeners[i]->n_arrivals;
+    return n;
+}
+
 /* --- runs ---------------------------------------------------------------------------------- */
 
 static void resume_all(struct front *f)

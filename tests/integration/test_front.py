@@ -178,6 +178,16 @@ class Front:
         self.process.send_signal(signal.SIGUSR1)
         return int(until("state in the log", lambda: dumps()[before:])[0])
 
+    def gone_quiet(self):
+        """Returns when it listens no more: its end has begun."""
+        def listens():
+            with contextlib.suppress(FileNotFoundError):  # one that was closed meanwhile: look again
+                own = f"/proc/{self.process.pid}/fd"
+                return any(os.path.samestat(os.stat(f"{own}/{fd}"), os.fstat(self.listener.fileno()))
+                           for fd in os.listdir(own))
+            return True
+        until("the socket closed by front", lambda: not listens())
+
     def connect(self, timeout=10):
         return socket.create_connection(("127.0.0.1", self.port), timeout)
 
@@ -719,6 +729,38 @@ def test_quit_finishes_what_is_under_way(front):
     late.settimeout(0.2)
     with pytest.raises(socket.timeout):
         late.recv(1)
+
+
+@pytest.fixture(params=["quit", "killed"])
+def end(request):
+    """roostd ends, by its own will or not."""
+    if request.param == "quit":
+        return lambda front: front.chan.send(fr.QUIT)
+    return lambda front: front.chan.sock.shutdown(socket.SHUT_RDWR)
+
+
+def test_the_end_waits_for_who_was_let_in(front, end):
+    """A connection without a request is answered too, in pieces even; one that had its answer is not waited for."""
+    idle = front.connect()
+    idle.sendall(f"GET {SEED}/meta-data HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    assert Reply(idle).status == 200
+    new, begun = front.connect(), front.connect()
+    begun.sendall(f"GET {SEED}/meta-d".encode())
+    front.settle()
+    end(front)
+    front.gone_quiet()
+    new.sendall(f"GET {SEED}/user-data HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    begun.sendall(b"ata HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert Reply(new).status == 200 and Reply(begun).status == 200
+    assert front.process.wait(5) == 0
+
+
+def test_the_end_waits_for_no_silence(front, end):
+    silent = front.connect()
+    front.settle()
+    end(front)
+    assert front.process.wait(5) == 0
+    assert silent.recv(1) == b""
 
 
 def test_roostd_gone(front):
