@@ -7,6 +7,7 @@ import stat
 import subprocess
 
 import pytest
+from harness import package as deb
 from harness import roost as harness
 from harness.guest import Guest, define, fleet
 from harness.roost import BUILD, ROOT
@@ -142,13 +143,8 @@ def test_what_it_is_built_with():
 
 
 @pytest.fixture(scope="module")
-def package(tmp_path_factory):
-    out = tmp_path_factory.mktemp("deb")
-    version = re.search(r"^VERSION +:= (.*)$", (ROOT / "Makefile").read_text(), re.M).group(1)
-    done = subprocess.run(["sh", "contrib/debian/build.sh", out / "d", version], cwd=ROOT, env=CLEAN,
-                          capture_output=True, text=True, timeout=1500)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return next((out / "d").glob("roost_*.deb"))
+def package():
+    return deb.package()
 
 
 def test_lintian_finds_nothing(package):
