@@ -157,6 +157,7 @@ const char *format_duration(int64_t ms, char out[24])
 const char *format_size(uint64_t bytes, char out[24])
 {
     static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+    char number[16], *point;
     size_t unit = 0;
     double v = (double)bytes;
 
@@ -165,7 +166,10 @@ const char *format_size(uint64_t bytes, char out[24])
         v /= 1024;
         unit++;
     }
-    snprintf(out, 24, "%.*f %s", unit > 0 && v < 9.95 ? 1 : 0, v, units[unit]);
+    snprintf(number, sizeof number, "%.*f", unit > 0 && v < 99.95 ? 1 : 0, v);
+    if (v >= 9.95 && (point = strstr(number, ".0")))
+        *point = '\0';
+    snprintf(out, 24, "%s %s", number, units[unit]);
     return out;
 }
 

@@ -20,7 +20,8 @@ int parse_duration(const char *s, int64_t *ret_ms, struct err *e);
 /* How people read it: "4m12s", "40s", "1h03m", "2d4h", "0.3s" below a second. `out` has 24 bytes.
  */
 const char *format_duration(int64_t ms, char out[24]);
-/* "2.0 GiB", "512 MiB". */
+/* "2.0 GiB", "23.5 GiB", "24 GiB", "512 MiB": three digits, so that sums of what is shown come out as
+ * people reckon them. */
 const char *format_size(uint64_t bytes, char out[24]);
 
 /* RFC 3986: one pass of percent-decoding into out (size >= len + 1); refuses a bad escape and %00.

@@ -167,6 +167,11 @@ static void test_format_size(void **state)
         { UINT64_MAX, "16 EiB" },
         { 10188, "9.9 KiB" },
         { 10230, "10 KiB" },
+        { 25276514304, "23.5 GiB" }, /* a host, and what of it is not kept for other things: */
+        { 25276514304 - (512u << 20), "23 GiB" },
+        { 102348, "99.9 KiB" },
+        { 102349, "100 KiB" },
+        { 15ull << 29, "7.5 GiB" },
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         char out[24];
