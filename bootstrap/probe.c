@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -288,28 +287,6 @@ static void later_cb(void *arg)
     finish(arg);
 }
 
-/* Path by PATH, as the spawn does it; what it is now. Absent: zeros, and the spawn will tell. */
-static void look_at_qemu(struct probe *p)
-{
-    const char *path = getenv("PATH");
-    struct circumstances *c = &p->now;
-    struct stat st;
-    c->limit_ms = p->limit_ms;
-    snprintf(c->boot_id, sizeof(c->boot_id), "%s", clock_boot_id());
-    snprintf(c->qemu_path, sizeof(c->qemu_path), "%s", p->qemu);
-    while (path && !strchr(p->qemu, '/')) {
-        size_t len = strcspn(path, ":");
-        snprintf(c->qemu_path, sizeof(c->qemu_path), "%.*s/%s", (int)len, path, p->qemu);
-        if (access(c->qemu_path, X_OK) == 0 || !path[len])
-            break;
-        path += len + 1;
-    }
-    if (stat(c->qemu_path, &st) == 0) {
-        c->qemu_size = (uint64_t)st.st_size;
-        c->qemu_mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-    }
-}
-
 struct probe *probe_start(struct loop *l, const struct probe_opts *o, probe_done_fn *done,
                           void *arg, struct err *e)
 {
@@ -336,7 +313,9 @@ struct probe *probe_start(struct loop *l, const struct probe_opts *o, probe_done
         probe_free(p);
         return NULL;
     }
-    look_at_qemu(p);
+    p->now.limit_ms = p->limit_ms;
+    snprintf(p->now.boot_id, sizeof(p->now.boot_id), "%s", clock_boot_id());
+    binary_look(p->qemu, &p->now.qemu);
     if (ask_version(p, &why) < 0) {
         verdict(p, p->report.accel, "QEMU is missing: %.150s (apt-get install %s)",
                 why.text, platform_of(p->arch)->package);

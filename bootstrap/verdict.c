@@ -8,8 +8,8 @@
 
 static void put_circumstances(const struct circumstances *c, struct buf *out)
 {
-    buf_printf(out, "%s\n%s %" PRIu64 " %" PRId64 "\n%s\n", c->boot_id, c->qemu_path, c->qemu_size,
-               c->qemu_mtime_ns, c->qemu_version);
+    buf_printf(out, "%s\n%s %" PRIu64 " %" PRId64 "\n%s\n", c->boot_id, c->qemu.path, c->qemu.size,
+               c->qemu.mtime_ns, c->qemu_version);
 }
 
 void verdict_render(const struct accel_report *r, const struct circumstances *c, struct buf *out)

@@ -4,14 +4,13 @@
 #define BOOTSTRAP_VERDICT_H
 
 #include "base/buf.h"
+#include "bootstrap/binary.h"
 #include "model/verb.h"
 
 struct circumstances {
     char boot_id[40];
-    char qemu_path[4096]; /* found by PATH */
+    struct binary qemu;
     char qemu_version[64];
-    uint64_t qemu_size;
-    int64_t qemu_mtime_ns;
     int64_t limit_ms; /* what a guest is given; in a verdict 0 when there was no device to start it
                          on */
 };

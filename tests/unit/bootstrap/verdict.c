@@ -8,10 +8,10 @@
 #include <cmocka.h>
 
 static const struct circumstances now = { .boot_id = "b1",
-                                          .qemu_path = "/usr/bin/qemu",
+                                          .qemu.path = "/usr/bin/qemu",
                                           .qemu_version = "7.2",
-                                          .qemu_size = 12,
-                                          .qemu_mtime_ns = 34,
+                                          .qemu.size = 12,
+                                          .qemu.mtime_ns = 34,
                                           .limit_ms = 5000 };
 
 static void test_round_trip(void **state)
@@ -40,10 +40,10 @@ static void test_other_circumstances(void **state)
     verdict_render(&r, &now, &b);
     struct circumstances c[5] = { now, now, now, now, now };
     strcpy(c[0].boot_id, "b2");
-    strcpy(c[1].qemu_path, "/opt/qemu");
+    strcpy(c[1].qemu.path, "/opt/qemu");
     strcpy(c[2].qemu_version, "8.0");
-    c[3].qemu_size++;
-    c[4].qemu_mtime_ns--;
+    c[3].qemu.size++;
+    c[4].qemu.mtime_ns--;
     for (int i = 0; i < 5; i++)
         assert_int_equal(verdict_parse(buf_str(&b), &c[i], &got), -1);
 }
