@@ -82,8 +82,16 @@ static int check(const struct source *s, struct err *e)
     return 0;
 }
 
+/* Length of the word and its ": " at s; 0: there is none. */
+static size_t field_len(const char *s)
+{
+    size_t len = strspn(s, "abcdefghijklmnopqrstuvwxyz-");
+
+    return len && s[len] == ':' ? len : 0;
+}
+
 /* What a message of the server is about, as a JSON pointer: it begins with one, or with "instance
- * web: ". */
+ * web: ", or even "instance web: cpu: ". */
 static bool pointer_of(const char *message, char *out, size_t size)
 {
     static const struct {
@@ -101,8 +109,10 @@ static bool pointer_of(const char *message, char *out, size_t size)
         size_t word = strlen(table[i].word);
         if (len <= word || strncmp(message, table[i].word, word) != 0)
             continue;
-        return snprintf(out, size, "%s%.*s", table[i].section, (int)(len - word), message + word) <
-               (int)size;
+        const char *rest = message[len] && message[len + 1] == ' ' ? message + len + 2 : "";
+        size_t field = field_len(rest);
+        return snprintf(out, size, "%s%.*s%s%.*s", table[i].section, (int)(len - word),
+                        message + word, field ? "/" : "", (int)field, rest) < (int)size;
     }
     return false;
 }

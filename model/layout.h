@@ -20,6 +20,7 @@
 #define FILE_RESERVE     "reserve"     /* 16 MiB, freed to record that the disk is full */
 #define FILE_SEED_PORT   "seed-port"   /* the port once chosen, decimal */
 #define FILE_ACCEL       "accelerator" /* cached verdict of the KVM probe */
+#define FILE_EMULATOR    "emulator-" /* and an architecture: cached answers of that QEMU */
 #define DIR_IMAGES       "images"      /* NAME/{disk,kernel,initrd} */
 #define DIR_INSTANCES    "instances"   /* NAME/… */
 #define DIR_TRASH        "trash"       /* NUMBER/…: directories of removed instances */

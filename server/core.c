@@ -150,6 +150,7 @@ void core_free(struct core *c)
     ansible_free(c);
     keeper_stop(c);
     imports_free(c);
+    emulators_free(c);
     brings_free(c);
     tasks_free(c);
     machines_free(c);

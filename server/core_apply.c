@@ -4,6 +4,7 @@
 #include "server/core_apply.h"
 #include "server/core_machine.h"
 #include "server/core_ansible.h"
+#include "server/core_emulator.h"
 #include "server/core_network.h"
 #include "server/core_task.h"
 
@@ -24,6 +25,7 @@ static void apply_free(struct apply *a)
     fleet_done(&a->fleet);
     json_decref(a->plan);
     json_decref(a->warnings);
+    json_decref(a->told);
     free(a);
     if (large)
         malloc_trim(0); /* else the process keeps some 80 MiB of a large fleet's trees */
@@ -375,6 +377,20 @@ static int read_fleet(struct apply *a, const json_t *tree, struct err *e)
     return r;
 }
 
+/* Where its QEMUs are known, as far as they are. */
+static void plan(void *arg)
+{
+    struct apply *a = arg;
+    struct err e = { .kind = ERR_BUSY, .text = "roost is stopping" };
+
+    if (a->c->ending || apply_plan(a, &e) < 0 || begin(a, &e) < 0)
+        refuse(a, &e);
+    else if (a->dry_run || !a->changed)
+        finish(a);
+    else
+        next_image(a);
+}
+
 static void run(struct core *c, const json_t *tree, bool dry_run, bool all_new,
                 const struct adoption *adoption, const struct actor *who, core_op_fn *done,
                 void *arg)
@@ -394,13 +410,9 @@ static void run(struct core *c, const json_t *tree, bool dry_run, bool all_new,
     }
     a->plan = json_array();
     a->warnings = json_array();
-    if (read_fleet(a, tree, &e) < 0 || apply_plan(a, &e) < 0 ||
-        begin(a, &e) < 0)
+    a->told = json_object();
+    if (read_fleet(a, tree, &e) < 0 || emulators_ask(c, apply_architectures(a), plan, a, &e) < 0)
         refuse(a, &e);
-    else if (dry_run || !a->changed)
-        finish(a);
-    else
-        next_image(a);
 }
 
 void core_apply(struct core *c, const json_t *tree, bool dry_run, const struct actor *who,

@@ -12,6 +12,7 @@ struct apply {
     struct actor who;
     bool dry_run, changed;
     bool claim_warned;
+    json_t *told; /* remarks on machines, {TEXT: true}: one of a kind is enough */
     bool all_new; /* an instance that is there already is refused */
     bool applies; /* it is the one that may change things */
     /* its one instance is a caller that was unknown: who, for the event, and where; "" nobody */
@@ -44,6 +45,13 @@ int apply_warn_of_names(struct apply *a, struct err *e);
  * image's disk, where that is known; of one instance, and of all when every image is there. */
 int apply_fits_image(struct apply *a, const struct fleet_instance *f, struct err *e);
 int apply_fits_images(struct apply *a, struct err *e);
+/* core_apply_machine.c: its words against what QEMU knows. The architectures whose QEMU has a say in
+ * the fleet, as of emulators_ask(), which goes before the plan; and the judgement on one. */
+unsigned apply_architectures(struct apply *a);
+int apply_fits_emulator(struct apply *a, const struct fleet_instance *f, enum arch arch,
+                        struct err *e);
+/* An image of this fleet, else the one on record. */
+int apply_image(struct apply *a, const char *name, struct image *ret, struct err *e);
 /* core_hostfwd_plan.c: the forwards that the fleet asks for, with those on record. */
 int apply_check_forwards(struct apply *a, struct err *e);
 /* Key in the store's meta table of what an image was made from. */

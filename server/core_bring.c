@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "server/core_emulator.h"
 #include "server/core_errand.h"
 #include "server/core_task.h"
 #include "server/unbundle.h"
@@ -121,15 +122,47 @@ static void on_its_base(const struct spawn_exit *x, void *arg)
     give_up(m, &e);
 }
 
+/* A machine that this host's QEMU has not is told: that can be changed here as well as there. */
+static void remark(const char *text, void *arg)
+{
+    struct moving *m = arg;
+
+    buf_printf(&m->remarks, "; %s", text);
+}
+
+static void look_at_machine(void *arg)
+{
+    struct moving *m = arg;
+    const struct spec *s = &m->bundle.instance.spec;
+    char why[EMULATOR_WHY];
+    struct err e;
+
+    if (m->c->ending)
+        return; /* brings_free() */
+    if (emulator_concerns(s) &&
+        emulator_check(m->c, s, m->bundle.image.arch, remark, m, why, &e) < 0)
+        buf_printf(&m->remarks, "; it will not start here before that is changed: %s", e.text);
+    if (m->cancelled)
+        err_set(&e, ERR_BUSY, "it was cancelled");
+    else if (bring_rebase(m, on_its_base, &e) == 0)
+        return;
+    give_up(m, &e);
+}
+
 static void settle_in(struct moving *m)
 {
+    unsigned archs;
     struct err e;
 
     task_progress(m->task, "checking", 0, 0);
     if (m->as.s[0])
         m->bundle.instance.name = m->as;
-    if (bring_check(m, &e) < 0 || bring_find_network(m, &e) < 0 || bring_find_image(m, &e) < 0 ||
-        bring_rebase(m, on_its_base, &e) < 0)
+    if (bring_check(m, &e) < 0 || bring_find_network(m, &e) < 0 || bring_find_image(m, &e) < 0) {
+        give_up(m, &e);
+        return;
+    }
+    archs = emulator_concerns(&m->bundle.instance.spec) ? 1u << m->bundle.image.arch : 0;
+    if (emulators_ask(m->c, archs, look_at_machine, m, &e) < 0)
         give_up(m, &e);
 }
 

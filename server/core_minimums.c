@@ -7,8 +7,7 @@
 #include "base/parse.h"
 #include "server/core_apply.h"
 
-/* Of an image of this fleet, else of the one on record. */
-static int find_image(struct apply *a, const char *name, struct image *ret, struct err *e)
+int apply_image(struct apply *a, const char *name, struct image *ret, struct err *e)
 {
     for (int i = 0; i < a->fleet.n_images; i++)
         if (!strcmp(a->fleet.images[i].image.name.s, name)) {
@@ -68,9 +67,11 @@ int apply_fits_image(struct apply *a, const struct fleet_instance *f, struct err
 
     if (s->launcher != LAUNCHER_ROOST)
         return 0;
-    if (s->image.s[0] && find_image(a, s->image.s, &image, e) < 0)
+    if (s->image.s[0] && apply_image(a, s->image.s, &image, e) < 0)
         return -1;
     if (fits_machine(a, s, s->image.s[0] ? image.arch : arch_native(), e) < 0)
+        return err_wrap(e, "instance %s", f->name.s);
+    if (apply_fits_emulator(a, f, s->image.s[0] ? image.arch : arch_native(), e) < 0)
         return err_wrap(e, "instance %s", f->name.s);
     if (!s->image.s[0])
         return 0;

@@ -122,6 +122,7 @@ struct core {
     struct medium *mediums;   /* core_medium.c: CD-ROMs that are being changed */
     size_t n_machines;
     struct memory memory;
+    struct emulators *emulators; /* core_emulator.c: what QEMU can do; made when needed */
     struct moving *moving; /* core_bring.c: a guest on its way in; NULL: none */
     struct tty *ttys; /* core_tty.c: serial lines that somebody watches */
     unsigned n_viewers;
@@ -442,6 +443,10 @@ void keeper_free(struct core *c);
 /* New references; NULL with e where there is no such predefined image. */
 json_t *core_image_words(struct core *c, const json_t *words, const char *name, struct err *e);
 json_t *core_fleet_words(struct core *c, const json_t *tree, struct err *e);
+
+/* --- core_emulator.c --- */
+/* Whoever waits is called with c->ending set. */
+void emulators_free(struct core *c);
 
 /* --- core_full.c: a full disk --- */
 int reserve_make(struct core *c, struct err *e); /* no room: c->full, and it is tried again */
