@@ -5,7 +5,11 @@
  * behind the other, what lies between them is a hole. The last member, BUNDLE_SUMS, has the SHA-256
  * of each member as sha256sum(1) writes it, so that a bundle is made in one pass.
  *
- * It holds what is secret: the guest's tokens, password hashes, and its disk. */
+ * A disk that is a file used in place comes as its content, and the manifest says of the guest what
+ * it will be where it goes: there the disk is roost's own, one of `disks:` under its serial, the root
+ * disk as an image of its own. So a manifest never names a file of the host that reads it.
+ *
+ * It holds what is secret: the guest's tokens, password hashes, and its disks. */
 #ifndef MODEL_BUNDLE_H
 #define MODEL_BUNDLE_H
 
@@ -18,7 +22,7 @@
 #include "model/seedurl.h"
 #include "model/token.h"
 
-#define BUNDLE_FORMAT       1
+#define BUNDLE_FORMAT       2 /* 1: one disk, none in place; still written where that is all */
 #define BUNDLE_MANIFEST     "roost-bundle.json"
 #define BUNDLE_MANIFEST_MAX (8u << 20)
 #define BUNDLE_SUMS         "SHA256SUMS"
@@ -27,12 +31,13 @@
 #define BUNDLE_FILE_MAX     (UINT64_C(16) << 40) /* bytes of a file */
 
 enum bundle_part {
-    BUNDLE_DISK, /* the overlay, qcow2 */
+    BUNDLE_DISK, /* the overlay, qcow2; over what was a root disk in place: a fresh one, made there */
     BUNDLE_VARS, /* UEFI variables */
     BUNDLE_IMAGE_DISK,
     BUNDLE_IMAGE_KERNEL,
     BUNDLE_IMAGE_INITRD,
-    BUNDLE_PARTS
+    BUNDLE_DRIVE, /* the first of spec.drives; the others follow. Not there: made anew, empty */
+    BUNDLE_PARTS = BUNDLE_DRIVE + DRIVES_MAX
 };
 const char *bundle_part_name(enum bundle_part p); /* of the member */
 int bundle_part_from_name(const char *name);      /* or -1 */
@@ -42,8 +47,10 @@ struct bundle_extent {
 };
 struct bundle_file {
     bool there;
-    uint64_t size;             /* bytes, holes included */
-    struct bundle_extent *map; /* ascending, apart; NULL: nothing but a hole */
+    enum disk_format format;       /* of a drive: qcow2 or raw; else DISK_NONE */
+    char from[DRIVE_FILE_MAX + 1]; /* where it lay, for people; "": it was roost's own */
+    uint64_t size;                 /* bytes, holes included */
+    struct bundle_extent *map;     /* ascending, apart; NULL: nothing but a hole */
     int n_map;
 };
 
@@ -57,13 +64,17 @@ struct bundle {
     struct hostkey keys[HOSTKEY_TYPES];
     struct token tokens[TOKEN_PURPOSES]; /* that the guest knows */
     char base_url[BASE_URL_MAX + 1];     /* where it looks for roost */
-    struct image image;                  /* what its overlay stands on */
+    struct image image;                  /* what its overlay stands on; sha256 "": not known yet */
     json_t *identities;                  /* {NAME: as identity_to_json()} */
     struct bundle_file files[BUNDLE_PARTS];
 };
 void bundle_done(struct bundle *b);
 /* Bytes of a file's member. */
 uint64_t bundle_file_stored(const struct bundle_file *f);
+/* The image was its root disk, a file used in place. */
+bool bundle_root_in_place(const struct bundle *b);
+/* The lowest format that has room for what is in it. */
+int bundle_format(const struct bundle *b);
 /* The manifest. New reference, NULL without memory. */
 json_t *bundle_to_json(const struct bundle *b);
 /* Checks every field, so that what is in *ret can be trusted to be of its type. ERR_CONFLICT: of a

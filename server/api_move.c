@@ -1,4 +1,5 @@
 /* Guests on their way: as a script, as a bundle, and in. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -18,11 +19,31 @@ int api_get_export(struct api_req *r, struct err *e)
 
 /* --- out --- */
 
+struct sending {
+    struct api_req *r;
+    struct bundle_stream *s;
+};
+
+static void more(void *arg)
+{
+    struct sending *o = arg;
+
+    api_wake(o->r);
+}
+
+/* libmicrohttpd goes through it once, from the beginning. For 0 it would ask again at once but that
+ * the connection is suspended (microhttpd.h, MHD_ContentReaderCallback). */
 static ssize_t read_bundle(void *arg, uint64_t pos, char *out, size_t max)
 {
-    ssize_t n = bundle_stream_read(arg, out, max);
+    struct sending *o = arg;
+    ssize_t n = o->r->api->stopping ? -1 : bundle_stream_read(o->s, out, max);
 
-    (void)pos; /* libmicrohttpd goes through it once, from the beginning */
+    (void)pos;
+    if (n == BUNDLE_NOT_YET) {
+        api_park(o->r);
+        bundle_stream_wait(o->s, more, o);
+        return 0;
+    }
     return n > 0    ? n
            : n == 0 ? MHD_CONTENT_READER_END_OF_STREAM
                     : MHD_CONTENT_READER_END_WITH_ERROR;
@@ -30,19 +51,26 @@ static ssize_t read_bundle(void *arg, uint64_t pos, char *out, size_t max)
 
 static void free_bundle(void *arg)
 {
-    bundle_stream_free(arg);
+    struct sending *o = arg;
+
+    bundle_stream_free(o->s);
+    free(o);
 }
 
 int api_get_bundle(struct api_req *r, struct err *e)
 {
-    struct bundle_stream *s;
+    auto_free struct sending *o = calloc(1, sizeof *o);
     bool bare;
 
+    if (!o)
+        return err_set(e, ERR_INTERNAL, "out of memory");
+    o->r = r;
     if (api_peer_owner(r, "a bundle, which holds a guest's tokens and password hashes", e) < 0 ||
         api_query_bool(r, "no-image", &bare, e) < 0 ||
-        !(s = core_bundle(r->api->core, r->name, !bare, e)))
+        api_room(r->api, e) < 0 || !(o->s = core_bundle(r->api->core, r->name, !bare, e)))
         return -1;
-    api_answer_stream(r, "application/x-tar", MHD_SIZE_UNKNOWN, read_bundle, free_bundle, s);
+    api_answer_stream(r, "application/x-tar", MHD_SIZE_UNKNOWN, read_bundle, free_bundle,
+                      steal_ptr(o));
     return 0;
 }
 

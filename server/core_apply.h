@@ -54,6 +54,11 @@ int apply_fits_emulator(struct apply *a, const struct fleet_instance *f, enum ar
 int apply_image(struct apply *a, const char *name, struct image *ret, struct err *e);
 /* core_hostfwd_plan.c: the forwards that the fleet asks for, with those on record. */
 int apply_check_forwards(struct apply *a, struct err *e);
+/* core_fits.c: what an apply asks of an instance before it is on record, for one that gets there by
+ * another way: the ports that it wants, its disks that are files, and, with the image that it comes
+ * with (else NULL), its size and machine. */
+int apply_check_comer(struct core *c, const struct instance *i, const struct image *image,
+                      struct err *e);
 /* Key in the store's meta table of what an image was made from. */
 void apply_stamp_key(const struct fleet_image *f, char key[96]);
 

@@ -94,7 +94,7 @@ static void settle(bool committed, void *arg)
         return; /* brings_free(), and the next core cleans */
     if (m->cancelled)
         err_set(&e, ERR_BUSY, "it was cancelled");
-    if (!committed || m->cancelled || bring_check(m, &e) < 0)
+    if (!committed || m->cancelled || bring_check(m, &e) < 0 || bring_fits(m, &e) < 0)
         give_up(m, &e);
     else if (bring_place(m, &e) < 0 || bring_record(m, &e) < 0 ||
              core_after(m->c, recorded, m, &e) < 0)
@@ -103,23 +103,15 @@ static void settle(bool committed, void *arg)
 
 /* ---- step 3: what is it to stand on here, and is there room for it? ---- */
 
-static void on_its_base(const struct spawn_exit *x, void *arg)
+static void on_its_base(struct moving *m, const struct err *err)
 {
-    struct moving *m = arg;
     const char *image = m->brings_image ? m->image.s : "-";
-    char status[64];
     struct err e;
 
-    m->child = NULL;
-    if (m->cancelled)
-        err_set(&e, ERR_BUSY, "it was cancelled");
-    else if (x->status != 0 || x->timed_out)
-        err_set(&e, ERR_INVALID, "qemu-img does not take its disk: %s: %.300s",
-                child_status_text(x->status, x->timed_out, status), buf_str(x->err));
-    else if (bring_note(m->c, m->bundle.instance.name.s, image, &e) == 0 &&
-             core_after(m->c, settle, m, &e) == 0)
+    if (!err && bring_note(m->c, m->bundle.instance.name.s, image, &e) == 0 &&
+        core_after(m->c, settle, m, &e) == 0)
         return;
-    give_up(m, &e);
+    give_up(m, err ? err : &e);
 }
 
 /* A machine that this host's QEMU has not is told: that can be changed here as well as there. */
@@ -144,7 +136,7 @@ static void look_at_machine(void *arg)
         buf_printf(&m->remarks, "; it will not start here before that is changed: %s", e.text);
     if (m->cancelled)
         err_set(&e, ERR_BUSY, "it was cancelled");
-    else if (bring_rebase(m, on_its_base, &e) == 0)
+    else if (bring_disks(m, on_its_base, &e) == 0)
         return;
     give_up(m, &e);
 }
@@ -157,10 +149,12 @@ static void settle_in(struct moving *m)
     task_progress(m->task, "checking", 0, 0);
     if (m->as.s[0])
         m->bundle.instance.name = m->as;
-    if (bring_check(m, &e) < 0 || bring_find_network(m, &e) < 0 || bring_find_image(m, &e) < 0) {
+    if (bring_check(m, &e) < 0 || bring_find_network(m, &e) < 0 || bring_find_image(m, &e) < 0 ||
+        bring_fits(m, &e) < 0) {
         give_up(m, &e);
         return;
     }
+    bring_remark(m);
     archs = emulator_concerns(&m->bundle.instance.spec) ? 1u << m->bundle.image.arch : 0;
     if (emulators_ask(m->c, archs, look_at_machine, m, &e) < 0)
         give_up(m, &e);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/core_apply.h"
 #include "server/core_bring.h"
 
 /* ---- its image ---- */
@@ -96,6 +97,40 @@ static int is_same_iid(const struct guest *g, void *arg)
     return strcmp(g->iid, b->instance.iid) == 0;
 }
 
+/* Of each card; one of somebody's here may be his first one's or another one's. */
+static int check_macs(struct moving *m, struct err *e)
+{
+    const struct instance *i = &m->bundle.instance;
+    struct store_nic other;
+    struct guest g;
+    char mac[MAC_TEXT];
+
+    for (int k = -1; k < i->spec.n_nics; k++) {
+        if (k >= 0 && !i->spec.nics[k].mac_set)
+            continue;
+        const struct mac *is = k < 0 ? &i->mac : &i->spec.nics[k].mac;
+        bool taken = store_guest_by_mac(m->c->store, is, &g, NULL) == 1;
+        if (!taken && store_nic_by_mac(m->c->store, is, &other, NULL) == 1)
+            taken = store_guest_by_id(m->c->store, other.instance, &g, NULL) == 0;
+        if (taken)
+            return err_set(e, ERR_CONFLICT, "the MAC address %s is taken by instance %s",
+                           mac_format(is, mac), g.name.s);
+    }
+    return 0;
+}
+
+static int check_nics(struct moving *m, struct err *e)
+{
+    const struct spec *s = &m->bundle.instance.spec;
+
+    for (int k = 0; k < s->n_nics; k++)
+        if (!core_network(m->c, s->nics[k].network.s))
+            return err_set(e, ERR_CONFLICT,
+                           "the network %s of another card of it is not defined here: define it",
+                           s->nics[k].network.s);
+    return check_macs(m, e);
+}
+
 int bring_check(struct moving *m, struct err *e)
 {
     const struct instance *i = &m->bundle.instance;
@@ -112,14 +147,36 @@ int bring_check(struct moving *m, struct err *e)
         return err_set(e, ERR_CONFLICT, "the tag %s is taken by instance %s", i->tag.s, g.name.s);
     if (store_guest_by_uuid(m->c->store, &i->uuid, &g, NULL) == 1)
         return err_set(e, ERR_CONFLICT, "the uuid %s is taken by instance %s", i->uuid.s, g.name.s);
-    if (store_guest_by_mac(m->c->store, &i->mac, &g, NULL) == 1) {
-        char mac[MAC_TEXT];
-        return err_set(e, ERR_CONFLICT, "the MAC address %s is taken by instance %s",
-                       mac_format(&i->mac, mac), g.name.s);
-    }
     n = store_guests(m->c->store, is_same_iid, &m->bundle, e);
     if (n > 0)
         return err_set(e, ERR_CONFLICT, "the instance-id %s is that of another instance here",
                        i->iid);
-    return n < 0 ? -1 : 0;
+    return n < 0 || check_nics(m, e) < 0 ? -1 : 0;
+}
+
+int bring_fits(struct moving *m, struct err *e)
+{
+    const struct instance *i = &m->bundle.instance;
+
+    return apply_check_comer(m->c, i, &m->bundle.image, e);
+}
+
+/* ---- what is another thing here than there ---- */
+
+void bring_remark(struct moving *m)
+{
+    struct bundle *b = &m->bundle;
+    struct media *media = &b->instance.spec.media;
+
+    if (bundle_root_in_place(b))
+        buf_printf(&m->remarks, "; its disk %s of there is image %s here, with an overlay",
+                   b->files[BUNDLE_IMAGE_DISK].from, m->image.s);
+    for (int k = 0; k < b->instance.spec.n_drives; k++)
+        if (b->files[BUNDLE_DRIVE + k].from[0])
+            buf_printf(&m->remarks, "; its disk %s, there %s, is roost's own here",
+                       b->instance.spec.drives[k].serial, b->files[BUNDLE_DRIVE + k].from);
+    /* A bundle says nothing of this host's files. */
+    if (media->iso[0])
+        buf_printf(&m->remarks, "; its CD-ROM drive, there with %s, is empty here", media->iso);
+    media->iso[0] = '\0';
 }

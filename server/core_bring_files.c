@@ -1,5 +1,6 @@
 /* Its files: read into a directory of no name, from where they get their places in one step. What a
  * crash leaves in between is known by META_MOVING and goes at the start. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,10 +10,7 @@
 #include "base/file.h"
 #include "server/core_bring.h"
 
-#define QEMU_IMG_MEMORY   (2ull << 30)
-#define QEMU_IMG_LIMIT_MS 60000
-#define META_MOVING       "moving" /* "NAME IMAGE", "-" until they are known */
-#define STAGE             ".move"
+#define META_MOVING "moving" /* "NAME IMAGE", "-" until they are known */
 
 static int open_dir(const struct core *c, const char *what, struct err *e)
 {
@@ -81,12 +79,12 @@ int bring_stage(struct moving *m, struct err *e)
     auto_close int dir = open_dir(m->c, DIR_INSTANCES, e);
     char path[64];
 
-    if (dir < 0 || dir_remove(dir, STAGE, e) < 0)
+    if (dir < 0 || dir_remove(dir, BRING_STAGE, e) < 0)
         return -1;
-    if (mkdirat(dir, STAGE, 0700) < 0)
+    if (mkdirat(dir, BRING_STAGE, 0700) < 0)
         return err_sys(e, "%s", DIR_INSTANCES);
     for (int p = 0; p < BUNDLE_PARTS; p++) {
-        snprintf(path, sizeof path, STAGE "/%s", bundle_part_name((enum bundle_part)p));
+        snprintf(path, sizeof path, BRING_STAGE "/%s", bundle_part_name((enum bundle_part)p));
         m->parts[p] = openat(dir, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (m->parts[p] < 0)
             return err_sys(e, "%s", path);
@@ -96,38 +94,7 @@ int bring_stage(struct moving *m, struct err *e)
 
 void bring_unstage(struct core *c)
 {
-    drop(c, DIR_INSTANCES, STAGE);
-}
-
-/* The overlay gets this host's name of its base, for vm.sh and people; "-u" opens neither. */
-int bring_rebase(struct moving *m, child_done_fn *done, struct err *e)
-{
-    struct spawn_opts o = SPAWN_OPTS_INIT;
-    auto_argv struct argv a = ARGV_INIT;
-    const struct core *c = m->c;
-
-    argv_add(&a, c->config.qemu_img[0] ? c->config.qemu_img : "qemu-img");
-    if (m->bundle.image.format == DISK_NONE) {
-        argv_add(&a, "--version");
-    } else {
-        static const char *const words[] = { "rebase", "-u", "-f", "qcow2", "-F" };
-        for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-            argv_add(&a, words[i]);
-        argv_add(&a, disk_format_name(m->bundle.image.format));
-        argv_add(&a, "-b");
-        argv_addf(&a, "../../" DIR_IMAGES "/%s/" FILE_IMAGE_DISK, m->image.s);
-        argv_addf(&a, "%s/" DIR_INSTANCES "/" STAGE "/%s", c->config.state,
-                  bundle_part_name(BUNDLE_DISK));
-    }
-    o.capture = true;
-    o.limit_ms = QEMU_IMG_LIMIT_MS;
-    o.max_memory = QEMU_IMG_MEMORY;
-    m->child = child_spawn(c->loop, &a, &o, done, m, e);
-    if (m->child)
-        return 0;
-    return e->kind == ERR_NOT_FOUND
-               ? err_set(e, ERR_NOT_FOUND, "qemu-img is missing: apt install qemu-utils")
-               : -1;
+    drop(c, DIR_INSTANCES, BRING_STAGE);
 }
 
 /* ---- their places ---- */
@@ -149,7 +116,7 @@ static int place_image(struct moving *m, struct err *e)
     if (mkdirat(images, m->image.s, 0755) < 0)
         return err_sys(e, "image %s", m->image.s);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        snprintf(from, sizeof from, STAGE "/%s", bundle_part_name(rows[i].part));
+        snprintf(from, sizeof from, BRING_STAGE "/%s", bundle_part_name(rows[i].part));
         snprintf(to, sizeof to, "%s/%s", m->image.s, rows[i].file);
         if (m->bundle.files[rows[i].part].there &&
             (fchmod(m->parts[rows[i].part], 0444) < 0 || renameat(instances, from, images, to) < 0))
@@ -159,21 +126,33 @@ static int place_image(struct moving *m, struct err *e)
     return dir < 0 || dir_sync(dir, e) < 0 ? -1 : dir_sync(images, e);
 }
 
+/* Drives get the names by which roost has them. What is not there (a bundle without UEFI variables)
+ * was opened all the same. */
+static int place_part(const struct moving *m, int dir, int p, struct err *e)
+{
+    char part[64], to[64], name[DRIVE_NAME_SIZE];
+
+    snprintf(part, sizeof part, BRING_STAGE "/%s", bundle_part_name((enum bundle_part)p));
+    if (m->bundle.files[p].there && p < BUNDLE_IMAGE_DISK)
+        return 0;
+    if (!m->bundle.files[p].there || p < BUNDLE_DRIVE)
+        return unlinkat(dir, part, 0) == 0 || errno == ENOENT ? 0 : err_sys(e, "%s", part);
+    drive_name(m->bundle.instance.spec.drives[p - BUNDLE_DRIVE].serial, name);
+    snprintf(to, sizeof to, BRING_STAGE "/%s", name);
+    return renameat(dir, part, dir, to) == 0 ? 0 : err_sys(e, "%s", to);
+}
+
 static int place_instance(struct moving *m, struct err *e)
 {
     const char *name = m->bundle.instance.name.s;
     auto_close int dir = open_dir(m->c, DIR_INSTANCES, e);
-    char part[64];
 
-    /* What is not there (a bundle without UEFI variables) was opened all the same. */
-    for (int p = 0; dir >= 0 && p < BUNDLE_PARTS; p++) {
-        snprintf(part, sizeof part, STAGE "/%s", bundle_part_name((enum bundle_part)p));
-        if (p >= BUNDLE_IMAGE_DISK || !m->bundle.files[p].there)
-            unlinkat(dir, part, 0);
-    }
     if (dir < 0 || dir_remove(dir, name, e) < 0)
         return -1;
-    if (renameat(dir, STAGE, dir, name) < 0)
+    for (int p = 0; p < BUNDLE_PARTS; p++)
+        if (place_part(m, dir, p, e) < 0)
+            return -1;
+    if (renameat(dir, BRING_STAGE, dir, name) < 0)
         return err_sys(e, "its directory");
     auto_close int own = file_open_beneath(dir, name, O_RDONLY | O_DIRECTORY, 0, e);
     return own < 0 || dir_sync(own, e) < 0 ? -1 : dir_sync(dir, e);

@@ -10,7 +10,7 @@
 
 #include "base/spawn.h"
 
-#define ERRAND_FDS_MAX 8
+#define ERRAND_FDS_MAX 24
 #define ERRAND_LAST    1
 
 struct errand_word {

@@ -58,8 +58,11 @@ void core_import(struct core *c, const struct move_ask *ask, const struct actor 
  * was never started. NULL with e. */
 struct bundle_stream;
 struct bundle_stream *core_bundle(struct core *c, const char *name, bool image, struct err *e);
-/* The next bytes, at most max; 0 the end, -1. Blocks for the disk. */
+/* The next bytes, at most max; 0 the end, -1: it breaks off (logged). Never blocks. */
+#define BUNDLE_NOT_YET (-2)
 ssize_t bundle_stream_read(struct bundle_stream *s, char *out, size_t max);
+/* After BUNDLE_NOT_YET: fn once when there is more, or an end. */
+void bundle_stream_wait(struct bundle_stream *s, void (*fn)(void *arg), void *arg);
 void bundle_stream_free(struct bundle_stream *s); /* NULL is fine */
 /* An unknown caller (its "caller" in core_unknown()) becomes instance `name`, launched by somebody
  * else and known by what it sent; `network` "" is the default one. Result: as of core_apply(). */
@@ -237,7 +240,9 @@ void core_rename(struct core *c, const char *from, const char *to, const struct 
 /* A running guest: ERR_CONFLICT unless force. */
 void core_remove(struct core *c, const char *name, bool force, const struct actor *who,
                  core_op_fn *done, void *arg);
-/* The same, but at once and for good; core_remove() keeps it in the trash for a time. */
+/* Would it be removed? Nothing is changed. */
+int core_remove_check(struct core *c, const char *name, bool force, struct err *e);
+/* As core_remove(), but at once and for good; that keeps it in the trash for a time. */
 void core_destroy(struct core *c, const char *name, bool force, const struct actor *who,
                   core_op_fn *done, void *arg);
 
@@ -245,7 +250,8 @@ void core_destroy(struct core *c, const char *name, bool force, const struct act
 /* [{number, name, removed, until, size, by}], the oldest first. */
 json_t *core_trash(struct core *c, struct err *e);
 /* which: a number, or a name that is there once; as NULL: under its own name. Result: {"name"}.
- * ERR_CONFLICT: somebody has its name, tag, uuid or MAC by now, or what it stands on is gone. */
+ * ERR_CONFLICT: somebody has its name, tag, uuid, MAC, ports or files by now, or what it stands on is
+ * gone. */
 void core_trash_restore(struct core *c, const char *which, const char *as, const struct actor *who,
                         core_op_fn *done, void *arg);
 /* For good, with its disks. */

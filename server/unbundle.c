@@ -206,34 +206,93 @@ int unbundle_overlay(int fd, uint64_t *ret_size, struct err *e)
                : err_set(e, ERR_INVALID, "its disk has an impossible size");
 }
 
-/* The base: of the format that is said, naming no other file, with the digest of its record. */
-static int check_image(struct unbundle *u, struct err *e)
+/* A disk that stands alone: of that format by its content, naming no other file. pinned: what was
+ * used as a raw disk is one, whatever its guest has made it begin with. */
+static int check_disk(enum bundle_part p, const struct bundle_file *f, enum disk_format format,
+                      bool pinned, uint64_t *ret_size, struct err *e)
 {
+    static const struct disk_kind raw = { "raw", DISK_RAW };
     static char head[DISK_HEAD_SIZE];
-    const struct image *i = &u->bundle.image;
-    const struct disk_kind *kind;
-    int fd = UNBUNDLE_PART_FD + BUNDLE_IMAGE_DISK;
-    struct digest_stream *s;
-    struct checksum sum;
-    bool marked;
-    ssize_t n = pread(fd, head, sizeof head, 0);
-    off_t at = 0;
+    const struct disk_kind *kind = &raw;
+    ssize_t n = pread(UNBUNDLE_PART_FD + (int)p, head, sizeof head, 0);
 
     if (n < 0)
-        return err_sys(e, "its image");
-    if (disk_head_check(head, (size_t)n, u->bundle.files[BUNDLE_IMAGE_DISK].size, &marked, e) < 0 ||
-        disk_kind_of(head, (size_t)n, &kind, e) < 0)
-        return err_wrap(e, "its image");
-    if (kind->format != i->format ||
-        disk_kind_size(kind, head, (size_t)n, u->bundle.files[BUNDLE_IMAGE_DISK].size) !=
-            i->virtual_size)
-        return err_set(e, ERR_INVALID, "its image is not what " BUNDLE_MANIFEST " says");
-    for (s = digest_new(DIGEST_SHA256); (n = pread(fd, u->part, PART_SIZE, at)) > 0; at += n)
+        return err_sys(e, "it cannot be read again");
+    if (!(pinned && format == DISK_RAW) && disk_kind_of(head, (size_t)n, &kind, e) < 0)
+        return -1;
+    if (kind->format != format)
+        return err_set(e, ERR_INVALID, "it is not what " BUNDLE_MANIFEST " says");
+    *ret_size = disk_kind_size(kind, head, (size_t)n, f->size);
+    return *ret_size && *ret_size <= BUNDLE_FILE_MAX
+               ? 0
+               : err_set(e, ERR_INVALID, "it has an impossible size");
+}
+
+/* What an image looks like that roost takes: not for a root disk that was used as it was. */
+static int check_marks(const struct unbundle *u, struct err *e)
+{
+    static char head[DISK_HEAD_SIZE];
+    bool marked;
+    ssize_t n = bundle_root_in_place(&u->bundle)
+                    ? 0
+                    : pread(UNBUNDLE_PART_FD + BUNDLE_IMAGE_DISK, head, sizeof head, 0);
+
+    if (n < 0)
+        return err_sys(e, "it cannot be read again");
+    return n == 0 ? 0
+                  : disk_head_check(head, (size_t)n, u->bundle.files[BUNDLE_IMAGE_DISK].size,
+                                    &marked, e);
+}
+
+/* The digest of its record; of what was a root disk nobody has made one. */
+static int check_digest(struct unbundle *u, struct image *i, struct err *e)
+{
+    int fd = UNBUNDLE_PART_FD + BUNDLE_IMAGE_DISK;
+    struct digest_stream *s = digest_new(DIGEST_SHA256);
+    struct checksum sum;
+    ssize_t n;
+    off_t at = 0;
+
+    for (; (n = pread(fd, u->part, PART_SIZE, at)) > 0; at += n)
         digest_update(s, u->part, (size_t)n);
     digest_final(s, &sum);
+    if (n < 0)
+        return err_sys(e, "its image");
+    if (bundle_root_in_place(&u->bundle) && !i->sha256[0])
+        memcpy(i->sha256, sum.hex, sizeof i->sha256);
     return strcmp(sum.hex, i->sha256) == 0
                ? 0
                : err_set(e, ERR_INVALID, "its image is not the one of its record (SHA-256)");
+}
+
+static int check_image(struct unbundle *u, struct err *e)
+{
+    struct image *i = &u->bundle.image;
+    uint64_t size;
+
+    if (check_marks(u, e) < 0 || check_disk(BUNDLE_IMAGE_DISK, &u->bundle.files[BUNDLE_IMAGE_DISK],
+                                            i->format, bundle_root_in_place(&u->bundle), &size,
+                                            e) < 0)
+        return err_wrap(e, "its image");
+    if (size != i->virtual_size)
+        return err_set(e, ERR_INVALID, "its image is not what " BUNDLE_MANIFEST " says");
+    return check_digest(u, i, e);
+}
+
+/* A larger one would have to shrink to what the definition says. */
+static int check_drive(const struct unbundle *u, int k, struct err *e)
+{
+    enum bundle_part p = (enum bundle_part)(BUNDLE_DRIVE + k);
+    const struct bundle_file *f = &u->bundle.files[p];
+    const struct drive *d = &u->bundle.instance.spec.drives[k];
+    uint64_t size;
+
+    if (check_disk(p, f, f->format, true, &size, e) < 0)
+        return err_wrap(e, "its disk %s", d->serial);
+    return size <= d->size ? 0
+                           : err_set(e, ERR_INVALID,
+                                     "its disk %s is larger than " BUNDLE_MANIFEST " says",
+                                     d->serial);
 }
 
 static int check_files(struct unbundle *u, struct err *e)
@@ -243,7 +302,12 @@ static int check_files(struct unbundle *u, struct err *e)
     if (u->bundle.files[BUNDLE_DISK].there &&
         unbundle_overlay(UNBUNDLE_PART_FD + BUNDLE_DISK, &size, e) < 0)
         return -1;
-    return u->bundle.files[BUNDLE_IMAGE_DISK].there ? check_image(u, e) : 0;
+    if (u->bundle.files[BUNDLE_IMAGE_DISK].there && check_image(u, e) < 0)
+        return -1;
+    for (int k = 0; k < DRIVES_MAX; k++)
+        if (u->bundle.files[BUNDLE_DRIVE + k].there && check_drive(u, k, e) < 0)
+            return -1;
+    return 0;
 }
 
 /* --- all of it --- */
@@ -304,6 +368,9 @@ int unbundle_run(int from)
     char line[sizeof e.text + 64];
 
     if (r == 0) {
+        /* Where the bytes lay is of no use any more, and may be megabytes of numbers. */
+        for (int p = 0; p < BUNDLE_PARTS; p++)
+            u.bundle.files[p].n_map = 0;
         json_t *checked = bundle_to_json(&u.bundle);
         text = checked ? json_dumps(checked, JSON_COMPACT) : NULL;
         json_decref(checked);

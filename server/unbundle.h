@@ -3,7 +3,7 @@
  * goes to UNBUNDLE_PART_FD + its number (files of no length), what it tells to UNBUNDLE_SAY_FD.
  *
  * out, lines: progress BYTES TOTAL (0: not known) · error KIND TEXT · bundle JSON (the manifest,
- * every field checked; last, and only if all of the bundle is right) */
+ * every field checked, without extents; last, and only if all of the bundle is right) */
 #ifndef SERVER_UNBUNDLE_H
 #define SERVER_UNBUNDLE_H
 

@@ -239,7 +239,7 @@ def qcow2(**fields):
 
 
 CHANGES = {
-    "newer": (lambda m: m.update({"roost-bundle": 2}), 4, "made by a newer roost (format 2"),
+    "newer": (lambda m: m.update({"roost-bundle": 3}), 4, "made by a newer roost (format 3"),
     "no number": (lambda m: m.update({"roost-bundle": "1"}), 2, "no bundle of roost"),
     "name": (lambda m: m["instance"].update(name="../x"), 2, "instance name"),
     "iid": (lambda m: m["instance"].update({"instance-id": "iid-a\nb"}), 2, "instance-id"),

@@ -93,10 +93,13 @@ void core_import(struct core *c, const struct move_ask *ask, const struct actor 
     json_decref(j);
 }
 
-/* Ten bytes, one at a time; then the end, or with no image a failure. */
+/* Ten bytes, one at a time, each to be waited for; then the end, or with no image a failure. */
 static struct {
     int left;
-    bool broken;
+    bool broken, there;
+    struct loop_timer *timer;
+    void (*readable)(void *arg);
+    void *arg;
 } bundle;
 
 struct bundle_stream *core_bundle(struct core *c, const char *name, bool image, struct err *e)
@@ -106,6 +109,7 @@ struct bundle_stream *core_bundle(struct core *c, const char *name, bool image, 
     (void)name;
     bundle.left = 10;
     bundle.broken = !image;
+    bundle.there = false;
     return (struct bundle_stream *)&bundle;
 }
 
@@ -113,10 +117,28 @@ ssize_t bundle_stream_read(struct bundle_stream *s, char *out, size_t max)
 {
     (void)s;
     (void)max;
+    if (!bundle.there)
+        return BUNDLE_NOT_YET;
+    bundle.there = false;
     if (bundle.left == 0)
         return bundle.broken ? -1 : 0;
     *out = (char)('0' + --bundle.left);
     return 1;
+}
+
+static void bundle_there(void *arg)
+{
+    (void)arg;
+    bundle.there = true;
+    bundle.readable(bundle.arg);
+}
+
+void bundle_stream_wait(struct bundle_stream *s, void (*fn)(void *arg), void *arg)
+{
+    (void)s;
+    bundle.readable = fn;
+    bundle.arg = arg;
+    loop_timer_set(bundle.timer, 1);
 }
 
 void bundle_stream_free(struct bundle_stream *s)
@@ -277,6 +299,13 @@ NAME_OP(core_network_remove)
     }
 FORCE_OP(core_stop)
 FORCE_OP(core_remove)
+
+int core_remove_check(struct core *c, const char *name, bool force, struct err *e)
+{
+    (void)c;
+    return force ? 0 : err_set(e, ERR_NOT_FOUND, "no instance \"%s\"", name);
+}
+
 FORCE_OP(core_destroy)
 NAME_OP(core_trash_forget)
 READ(core_trash)
@@ -416,6 +445,7 @@ static int set_up(void **state)
     assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
     assert_int_equal(listen(fd, 64), 0);
     loop = loop_new(&e);
+    bundle.timer = loop_timer_new(loop, bundle_there, NULL, &e);
     api = api_new(loop, NULL, fd, false, &e);
     if (!api)
         fail_msg("%s", e.text);
@@ -426,6 +456,7 @@ static int tear_down(void **state)
 {
     (void)state;
     api_free(api);
+    loop_timer_free(bundle.timer);
     loop_free(loop);
     return 0;
 }

@@ -1,0 +1,200 @@
+/* Its disks become ones of this host: raw ones qcow2, as roost's are, and the overlay is told what
+ * it stands on here. One qemu-img after another, with limits. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/worker.h"
+#include "bootstrap/disk.h"
+#include "server/core_bring.h"
+#include "server/core_task.h"
+
+#define QEMU_IMG_MEMORY   (2ull << 30)
+#define QEMU_IMG_LIMIT_MS 60000
+#define CONVERT_LIMIT_MS  3600000
+
+static const char *qemu_img(const struct core *c)
+{
+    return c->config.qemu_img[0] ? c->config.qemu_img : "qemu-img";
+}
+
+static int run(struct moving *m, const struct argv *a, int64_t limit_ms, child_done_fn *done,
+               struct err *e)
+{
+    struct spawn_opts o = SPAWN_OPTS_INIT;
+
+    o.capture = true;
+    o.limit_ms = limit_ms;
+    o.max_memory = QEMU_IMG_MEMORY;
+    o.max_file_size = BUNDLE_FILE_MAX;
+    m->child = child_spawn(m->c->loop, a, &o, done, m, e);
+    if (m->child)
+        return 0;
+    return e->kind == ERR_NOT_FOUND
+               ? err_set(e, ERR_NOT_FOUND, "qemu-img is missing: apt install qemu-utils")
+               : -1;
+}
+
+static int check_exit(const struct moving *m, const struct spawn_exit *x, enum err_kind kind,
+                      const char *what, struct err *e)
+{
+    const char *text = buf_str(x->err);
+    char status[64];
+
+    if (m->cancelled)
+        return err_set(e, ERR_BUSY, "it was cancelled");
+    if (x->status == 0 && !x->timed_out)
+        return 0;
+    return err_set(e, kind, "%s: qemu-img: %s: %.*s", what,
+                   child_status_text(x->status, x->timed_out, status),
+                   (int)(strcspn(text, "\n") < 300 ? strcspn(text, "\n") : 300), text);
+}
+
+/* ---- last: the overlay ---- */
+
+/* It was made just now, and is small. */
+static int keep_overlay(struct moving *m, struct err *e)
+{
+    if (!bundle_root_in_place(&m->bundle))
+        return 0;
+    m->bundle.files[BUNDLE_DISK].there = true;
+    return fsync(m->parts[BUNDLE_DISK]) < 0 ? err_sys(e, "its disk") : 0;
+}
+
+static void rebased(const struct spawn_exit *x, void *arg)
+{
+    struct moving *m = arg;
+    struct err e;
+
+    m->child = NULL;
+    if (check_exit(m, x, ERR_INVALID, "its disk is not taken", &e) < 0 || keep_overlay(m, &e) < 0)
+        m->disks_done(m, &e);
+    else
+        m->disks_done(m, NULL);
+}
+
+static void rebase_argv(const struct moving *m, const char *overlay, const char *base,
+                        struct argv *a)
+{
+    static const char *const words[] = { "rebase", "-u", "-f", "qcow2", "-F" };
+
+    argv_add(a, qemu_img(m->c));
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        argv_add(a, words[i]);
+    argv_add(a, disk_format_name(m->bundle.image.format));
+    argv_add(a, "-b");
+    argv_add(a, base);
+    argv_add(a, overlay);
+}
+
+/* It gets this host's name of its base, for vm.sh and people, or is made over it where a root disk
+ * was used in place; neither is opened ("-u"). A guest without a disk takes the same turn round the
+ * loop. */
+static int rebase(struct moving *m, struct err *e)
+{
+    const struct image *i = &m->bundle.image;
+    auto_argv struct argv a = ARGV_INIT;
+    char overlay[PATH_SIZE + 64], base[NAME_MAX_LEN + 64];
+
+    snprintf(overlay, sizeof overlay, "%s/" DIR_INSTANCES "/" BRING_STAGE "/%s", m->c->config.state,
+             bundle_part_name(BUNDLE_DISK));
+    snprintf(base, sizeof base, "../../" DIR_IMAGES "/%s/" FILE_IMAGE_DISK, m->image.s);
+    if (bundle_root_in_place(&m->bundle))
+        disk_top_argv(qemu_img(m->c), overlay, base, i->format, i->virtual_size, &a);
+    else if (m->bundle.files[BUNDLE_DISK].there)
+        rebase_argv(m, overlay, base, &a);
+    else {
+        argv_add(&a, qemu_img(m->c));
+        argv_add(&a, "--version");
+    }
+    return run(m, &a, QEMU_IMG_LIMIT_MS, rebased, e);
+}
+
+/* ---- before it: raw disks ---- */
+
+static int go_on(struct moving *m, struct err *e);
+
+static void paths(const struct moving *m, char from[PATH_SIZE + 64], char to[PATH_SIZE + 64])
+{
+    const char *name = bundle_part_name((enum bundle_part)m->drive);
+
+    snprintf(from, PATH_SIZE + 64, "%s/" DIR_INSTANCES "/" BRING_STAGE "/%s", m->c->config.state,
+             name);
+    snprintf(to, PATH_SIZE + 64, "%s/" DIR_INSTANCES "/" BRING_STAGE "/%s.qcow2",
+             m->c->config.state, name);
+}
+
+static int put_in_place(const struct moving *m, struct err *e)
+{
+    char from[PATH_SIZE + 64], to[PATH_SIZE + 64];
+
+    paths(m, from, to);
+    auto_close int fd = open(to, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 || fsync(fd) < 0 || fchmod(fd, 0600) < 0 || rename(to, from) < 0)
+        return err_sys(e, "%s", to);
+    return 0;
+}
+
+static void settle(void *arg)
+{
+    struct moving *m = arg;
+
+    m->failed = put_in_place(m, &m->err) < 0;
+}
+
+static void settled(void *arg)
+{
+    struct moving *m = arg;
+    struct err e = m->err;
+
+    if (m->c->ending)
+        return; /* brings_free() */
+    if (m->cancelled)
+        m->failed = err_set(&e, ERR_BUSY, "it was cancelled") < 0;
+    if (m->failed || go_on(m, &e) < 0)
+        m->disks_done(m, &e);
+}
+
+/* What it wrote reaches the disk by the thread that has time for it. */
+static void converted(const struct spawn_exit *x, void *arg)
+{
+    struct moving *m = arg;
+    struct core *c = m->c;
+    struct err e;
+
+    m->child = NULL;
+    if (check_exit(m, x, ERR_IO, "a raw disk of it cannot become one of roost's", &e) < 0 ||
+        !(c->copier || (c->copier = worker_new(c->loop, &e))) ||
+        worker_post(c->copier, settle, settled, m, &e) < 0)
+        m->disks_done(m, &e);
+}
+
+static int convert(struct moving *m, struct err *e)
+{
+    auto_argv struct argv a = ARGV_INIT;
+    char from[PATH_SIZE + 64], to[PATH_SIZE + 64];
+
+    task_progress(m->task, "converting", 0, 0);
+    paths(m, from, to);
+    disk_convert_argv(qemu_img(m->c), disk_format_name(DISK_RAW), from, to, &a);
+    return run(m, &a, CONVERT_LIMIT_MS, converted, e);
+}
+
+static int go_on(struct moving *m, struct err *e)
+{
+    while (++m->drive < BUNDLE_PARTS)
+        if (m->bundle.files[m->drive].there && m->bundle.files[m->drive].format == DISK_RAW)
+            return convert(m, e);
+    return rebase(m, e);
+}
+
+int bring_disks(struct moving *m, void (*done)(struct moving *m, const struct err *err),
+                struct err *e)
+{
+    m->disks_done = done;
+    m->drive = BUNDLE_DRIVE - 1;
+    return go_on(m, e);
+}
