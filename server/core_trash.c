@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "server/core_ansible.h"
+#include "server/core_apply.h"
 #include "server/core_machine.h"
 #include "server/core_network.h"
 #include "server/core_trash.h"
@@ -250,7 +251,9 @@ static int check_references(struct core *c, const struct instance *i, struct err
         return err_set(e, ERR_CONFLICT,
                        "it was on network %s, which is not defined any more: define it again first",
                        i->spec.network.s);
-    return disk_check(c, i->name.s, &i->spec, e); /* of files used in place */
+    if (disk_check(c, i->name.s, &i->spec, e) < 0) /* of files used in place */
+        return -1;
+    return apply_check_comer(c, i, NULL, e);
 }
 
 static int put_all(struct core *c, struct instance *i, const struct guest *was,

@@ -9,7 +9,7 @@
  * after the commit (moves_carry_out()). */
 int trash_take(struct core *c, const struct guest *g, const char *actor, struct err *e);
 /* In a transaction too: as it was, or called otherwise (as NULL: its name). ERR_CONFLICT: somebody
- * has its name, tag, uuid or MAC by now, or what it stands on is gone. */
+ * has its name, tag, uuid, MAC, ports or files by now, or what it stands on is gone. */
 int trash_put_back(struct core *c, int64_t id, const char *as, const char *actor,
                    struct name *ret, struct err *e);
 
