@@ -75,6 +75,7 @@ static const struct option stop_options[] = {
 static const struct option remove_options[] = {
     { "force", 0, NULL, "also when it runs" },
     { "destroy-disks", 0, NULL, "for good and at once, in place of the trash" },
+    { "dry-run", 'n', NULL, "show which it would be and change nothing" },
     SELECT_OPTIONS,
     SELECT_ALL,
     SELECT_YES,

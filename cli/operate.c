@@ -14,23 +14,23 @@
 
 struct operation {
     const char *method, *rest, *done;
-    const char *force_rest;                            /* with --force; NULL: in the body */
+    bool by_query;                                     /* options go there; else into the body */
     char *(*path)(const char *name, const char *rest); /* NULL: path_instance */
     const char *destroys; /* "delete the disks of": it is asked for; NULL: nothing */
     const char *begun;    /* done, where --no-wait was said; NULL: it cannot be */
 };
 
 /* The verbs that begin something which takes its time. */
-static const struct operation op_start = { "POST", "/start", "started", NULL, NULL, NULL,
+static const struct operation op_start = { "POST", "/start", "started", false, NULL, NULL,
                                            "is being started" };
-static const struct operation op_stop = { "POST", "/stop", "stopped", NULL, NULL, NULL,
+static const struct operation op_stop = { "POST", "/stop", "stopped", false, NULL, NULL,
                                           "is being stopped" };
-static const struct operation op_restart = { "POST", "/restart", "restarted", NULL, NULL, NULL,
+static const struct operation op_restart = { "POST", "/restart", "restarted", false, NULL, NULL,
                                              "is being restarted" };
 static const struct operation op_rebuild = { "POST",
                                              "/rebuild",
                                              "rebuilt",
-                                             NULL,
+                                             false,
                                              NULL,
                                              "throw away the disks of",
                                              "is being rebuilt" };
@@ -38,23 +38,25 @@ static const struct operation op_rebuild = { "POST",
 static const struct operation op_reset = { "POST",
                                            "/reset",
                                            "reset",
-                                           NULL,
+                                           false,
                                            NULL,
                                            "throw away the root disks of",
                                            "is being reset" };
 
-static const struct operation op_remove = { "DELETE", "", "removed", "?force=1", NULL,
+static const struct operation op_remove = { "DELETE", "", "removed", true, NULL,
                                             "put into the trash", NULL };
 static const struct operation op_destroy = { "DELETE",
                                              "",
                                              "removed for good",
-                                             "?force=1",
+                                             true,
                                              NULL,
                                              "forget, and delete the disks of,",
                                              NULL };
 
 static const char *done_of(const struct operation *op, const struct args *a)
 {
+    if (op->by_query && args_option(a, "dry-run"))
+        return "would be removed; nothing was changed (--dry-run)";
     return op->begun && args_option(a, "no-wait") ? op->begun : op->done;
 }
 
@@ -145,7 +147,7 @@ static json_t *body_of(const struct operation *op, const struct args *a)
 {
     json_t *body = json_object();
 
-    if (args_option(a, "force") && !op->force_rest)
+    if (args_option(a, "force") && !op->by_query)
         json_object_set_new(body, "force", json_true());
     if (op->begun && args_option(a, "no-wait"))
         json_object_set_new(body, "wait", json_false());
@@ -156,18 +158,23 @@ static json_t *body_of(const struct operation *op, const struct args *a)
 }
 
 /* What stands behind the name in the path. */
-static const char *rest_of(const struct operation *op, const struct args *a)
+static void rest_of(const struct operation *op, const struct args *a, struct buf *ret)
 {
-    bool force = args_option(a, "force") && op->force_rest;
+    static const char *const options[] = { "force", "destroy-disks", "dry-run" };
+    char mark = '?';
 
-    if (args_option(a, "destroy-disks"))
-        return force ? "?force=1&destroy-disks=1" : "?destroy-disks=1";
-    return force ? op->force_rest : op->rest;
+    buf_puts(ret, op->rest);
+    for (size_t i = 0; op->by_query && i < ARRAY_SIZE(options); i++)
+        if (args_option(a, options[i])) {
+            buf_printf(ret, "%c%s=1", mark, options[i]);
+            mark = '&';
+        }
 }
 
 static int operate_on(struct cli *c, const struct args *a, const struct operation *op, struct err *e)
 {
     auto_free struct call *calls = calloc((size_t)a->n + 1, sizeof *calls);
+    auto_buf struct buf rest = BUF_INIT;
     json_t *body = body_of(op, a);
     char *(*path)(const char *, const char *) = op->path ? op->path : path_instance;
     struct client *client = cli_client(c, e);
@@ -175,10 +182,11 @@ static int operate_on(struct cli *c, const struct args *a, const struct operatio
 
     if (client && !calls)
         err_set(e, ERR_INTERNAL, "out of memory");
+    rest_of(op, a, &rest);
     if (client && calls) {
         for (int i = 0; i < a->n; i++) {
             calls[i].method = op->method;
-            calls[i].path = path(a->operand[i], rest_of(op, a));
+            calls[i].path = path(a->operand[i], buf_str(&rest));
             calls[i].body = body;
         }
         if (client_many(client, calls, a->n, e) == 0)
@@ -204,7 +212,7 @@ static int operate(struct cli *c, const struct args *a, const struct operation *
         return operate_on(c, a, op, e);
     if (select_instances(c, a, &s, e) < 0)
         return -1;
-    if (op->destroys)
+    if (op->destroys && !args_option(a, "dry-run"))
         r = select_confirm(&s, a, op->destroys, e);
     chosen.operand = s.name;
     chosen.n = s.n;
@@ -289,7 +297,7 @@ int run_rebuild(struct cli *c, const struct args *a, struct err *e)
 
 int run_eject(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "POST", "/eject", "has an empty CD-ROM drive", NULL,
+    return operate(c, a, &(struct operation){ "POST", "/eject", "has an empty CD-ROM drive", false,
                                               NULL, NULL, NULL }, e);
 }
 
@@ -300,37 +308,37 @@ int run_remove(struct cli *c, const struct args *a, struct err *e)
 
 int run_network_up(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "POST", "/up", "is up", NULL, path_network, NULL, NULL }, e);
+    return operate(c, a, &(struct operation){ "POST", "/up", "is up", false, path_network, NULL, NULL }, e);
 }
 
 int run_network_down(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "POST", "/down", "is down", NULL, path_network, NULL, NULL }, e);
+    return operate(c, a, &(struct operation){ "POST", "/down", "is down", false, path_network, NULL, NULL }, e);
 }
 
 int run_network_remove(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "DELETE", "", "removed", NULL, path_network, NULL, NULL }, e);
+    return operate(c, a, &(struct operation){ "DELETE", "", "removed", false, path_network, NULL, NULL }, e);
 }
 
 int run_identity_remove(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "DELETE", "", "removed", NULL, path_identity, NULL, NULL }, e);
+    return operate(c, a, &(struct operation){ "DELETE", "", "removed", false, path_identity, NULL, NULL }, e);
 }
 
 int run_image_verify(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "POST", "/verify", "is what was made", NULL, path_image, NULL, NULL },
+    return operate(c, a, &(struct operation){ "POST", "/verify", "is what was made", false, path_image, NULL, NULL },
                    e);
 }
 
 int run_image_remove(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "DELETE", "", "removed", NULL, path_image, NULL, NULL }, e);
+    return operate(c, a, &(struct operation){ "DELETE", "", "removed", false, path_image, NULL, NULL }, e);
 }
 
 int run_task_cancel(struct cli *c, const struct args *a, struct err *e)
 {
-    return operate(c, a, &(struct operation){ "POST", "/cancel", "is being cancelled", NULL, path_task, NULL, NULL },
+    return operate(c, a, &(struct operation){ "POST", "/cancel", "is being cancelled", false, path_task, NULL, NULL },
                    e);
 }

@@ -88,14 +88,29 @@ int api_name_op(struct api_req *r, api_op_fn *op, struct err *e)
     return api_await(r);
 }
 
+static int check_removal(struct api_req *r, bool force, struct err *e)
+{
+    json_t *j;
+
+    if (core_remove_check(r->api->core, r->name, force, e) < 0)
+        return -1;
+    api_answer_json(r, MHD_HTTP_OK, j = json_object());
+    json_decref(j);
+    return 0;
+}
+
 int api_delete_instance(struct api_req *r, struct err *e)
 {
     struct api_ticket *t;
-    bool force, destroy;
+    bool force, destroy, dry_run;
 
     if (api_query_bool(r, "force", &force, e) < 0 ||
-        api_query_bool(r, "destroy-disks", &destroy, e) < 0 || read_nothing(r, e) < 0 ||
-        !(t = api_ticket_new(r, e)))
+        api_query_bool(r, "destroy-disks", &destroy, e) < 0 ||
+        api_query_bool(r, "dry-run", &dry_run, e) < 0 || read_nothing(r, e) < 0)
+        return -1;
+    if (dry_run)
+        return check_removal(r, force, e);
+    if (!(t = api_ticket_new(r, e)))
         return -1;
     (destroy ? core_destroy : core_remove)(r->api->core, r->name, force, &r->who, api_ticket_done,
                                            t);

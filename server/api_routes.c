@@ -67,7 +67,7 @@ static const struct api_route routes[] = {
     { "POST", "/v1/instances/{name}/rebuild", { NULL }, API_BODY_MAX, api_post_rebuild },
     { "POST", "/v1/instances/{name}/reset", { NULL }, API_BODY_MAX, api_post_reset },
     { "POST", "/v1/instances/{name}/rename", { NULL }, API_BODY_MAX, api_post_rename },
-    { "DELETE", "/v1/instances/{name}", { "force", "destroy-disks" }, 0, api_delete_instance },
+    { "DELETE", "/v1/instances/{name}", { "force", "destroy-disks", "dry-run" }, 0, api_delete_instance },
     { "GET", "/v1/trash", { NULL }, 0, api_get_trash },
     { "POST", "/v1/trash/{name}/restore", { NULL }, API_BODY_MAX, api_post_trash_restore },
     { "DELETE", "/v1/trash/{name}", { NULL }, 0, api_delete_trash },

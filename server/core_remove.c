@@ -82,25 +82,32 @@ static void remove_down(const json_t *result, const struct err *err, void *arg)
         follow_end(f, err);
 }
 
+int core_remove_check(struct core *c, const char *name, bool force, struct err *e)
+{
+    struct guest g;
+
+    if (core_guest(c, name, &g, e) < 0)
+        return -1;
+    return !machine_find(c, g.id) || force
+               ? 0
+               : err_set(e, ERR_CONFLICT,
+                         "instance %s is running; stop it first, or remove it with --force",
+                         g.name.s);
+}
+
 static void take_away(struct core *c, const char *name, bool force, bool for_good,
                       const struct actor *who, core_op_fn *done, void *arg)
 {
     struct follow *f;
-    struct guest g;
     struct err e;
 
-    if (core_guest(c, name, &g, &e) < 0) {
+    if (core_remove_check(c, name, force, &e) < 0 ||
+        !(f = follow_new(c, name, who, done, arg, &e))) {
         done(NULL, &e, arg);
-    } else if (machine_find(c, g.id) && !force) {
-        err_set(&e, ERR_CONFLICT,
-                "instance %s is running; stop it first, or remove it with --force", g.name.s);
-        done(NULL, &e, arg);
-    } else if (!(f = follow_new(c, name, who, done, arg, &e))) {
-        done(NULL, &e, arg);
-    } else {
-        f->for_good = for_good;
-        follow_when_down(f, true, remove_down);
+        return;
     }
+    f->for_good = for_good;
+    follow_when_down(f, true, remove_down);
 }
 
 void core_remove(struct core *c, const char *name, bool force, const struct actor *who,

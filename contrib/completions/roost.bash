@@ -81,7 +81,7 @@ _roost() {
         names=instance
         ;;
     'instance remove '*)
-        next='--force --destroy-disks --group --state --all --yes'
+        next='--force --destroy-disks --dry-run --group --state --all --yes'
         names=instance
         ;;
     'instance trash list '*)

@@ -63,7 +63,7 @@ function __roost_complete
             string split ' ' '--force'
             roost instance list -o name 2>/dev/null
         case 'instance remove *'
-            string split ' ' '--force --destroy-disks --group --state --all --yes'
+            string split ' ' '--force --destroy-disks --dry-run --group --state --all --yes'
             roost instance list -o name 2>/dev/null
         case 'instance trash list *'
             string split ' ' ''

@@ -132,6 +132,26 @@ def test_bad_input(host):
     assert done.returncode == 3 and "no image d" in done.stderr and trash(host) == [(1, "web")]
 
 
+def test_dry_run(host):
+    """It is answered as the removal would be, and nothing is changed."""
+    host.apply(fleet(host, web=None, idle=None))
+    host.cli("instance", "start", "web")
+    for args in (["none"], ["none", "--destroy-disks"], ["web"], ["n*"], ["web", "none"], []):
+        really, dry = (host.cli("instance", "remove", *args, *more, check=False) for more in ([], ["--dry-run"]))
+        assert dry.returncode == really.returncode != 0 and dry.stderr == really.stderr.replace(" removed,", " would be removed; "
+            "nothing was changed (--dry-run),").replace(" removed for good,", " would be removed; nothing was changed (--dry-run),")
+    assert host.cli("instance", "remove", "-n", "none", check=False).returncode == 3
+    assert "running; stop it first" in host.cli("instance", "remove", "-n", "web", check=False).stderr
+    says = "would be removed; nothing was changed (--dry-run)"
+    assert host.cli("instance", "remove", "-n", "--force", "web", "idle").stdout == f"web {says}\nidle {says}\n"
+    assert host.cli("instance", "remove", "-n", "i*").stdout == f"idle {says}\n", "nothing is asked"
+    rows = host.json("instance", "remove", "--dry-run", "--destroy-disks", "--all", "--force")
+    assert [(r["name"], r["ok"], r["did"]) for r in rows] == [("idle", True, says), ("web", True, says)]
+    assert host.api("DELETE", "/v1/instances/none?dry-run=1").status == 404
+    assert host.api("DELETE", "/v1/instances/web?dry-run=maybe").status == 400
+    assert names(host) == ["idle", "web"] and trash(host) == [] and host.json("instance", "show", "web")["phase"] != "stopped"
+
+
 def test_for_good(host):
     host.apply(fleet(host, a=None, b=None, c=None))
     for name in "abc":
