@@ -128,6 +128,7 @@ static int print_task(struct cli *c, const json_t *tree, struct err *e)
     (void)e;
     printf("task %lld: %s of %s\n", (long long)json_integer_value(json_object_get(tree, "id")),
            out_text(tree, "kind"), out_text(tree, "what"));
+    print_notes(tree);
     return 0;
 }
 

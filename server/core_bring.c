@@ -34,6 +34,7 @@ static void moving_free(struct moving *m)
         if (m->parts[p] >= 0)
             close(m->parts[p]);
     buf_done(&m->remarks);
+    json_decref(m->notes);
     bundle_done(&m->bundle);
     json_decref(m->result);
     free(m);
@@ -80,6 +81,8 @@ static void recorded(bool committed, void *arg)
         return;
     }
     log_of(LOG_INFO_, m->bundle.instance.name.s, "brought from %s", m->bundle.host);
+    if (m->notes)
+        task_tell(m->task, steal_ptr(m->notes));
     task_end(m->task, NULL);
     moving_free(m);
 }

@@ -32,7 +32,8 @@ struct moving {
     struct bundle bundle;
     struct name image;  /* that it is to stand on here */
     bool brings_image;  /* and that comes with it */
-    struct buf remarks; /* for people */
+    struct buf remarks; /* for people, each behind "; " */
+    json_t *notes;      /* the same, one by one; NULL: none */
     json_t *result;
     core_op_fn *done; /* of who asked; told as soon as the task is on record */
     void *arg;
@@ -72,6 +73,8 @@ int bring_fits(struct moving *m, struct err *e);
 void bring_remark(struct moving *m);
 
 /* --- core_bring_record.c --- */
+/* What people should know: it stands in its event, and in the task. */
+void bring_say(struct moving *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* All of it or nothing, and the note's end with it; on disk when the turn is committed. */
 int bring_record(struct moving *m, struct err *e);
 

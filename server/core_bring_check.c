@@ -60,7 +60,7 @@ int bring_find_image(struct moving *m, struct err *e)
         i->name = m->image;
     }
     if (strcmp(m->image.s, m->bundle.instance.spec.image.s) != 0)
-        buf_printf(&m->remarks, "; its image is %s here", m->image.s);
+        bring_say(m, "its image is %s here", m->image.s);
     m->bundle.instance.spec.image = m->image;
     return 0;
 }
@@ -83,8 +83,8 @@ int bring_find_network(struct moving *m, struct err *e)
                        s->network.s);
     core_base_url(m->c, n, url);
     if (strcmp(url, m->bundle.base_url) != 0)
-        buf_printf(&m->remarks,
-                   "; it looks for roost at %.200s, which is %.200s here: it will not come home "
+        bring_say(m,
+                   "it looks for roost at %.200s, which is %.200s here: it will not come home "
                    "by itself unless that leads here",
                    m->bundle.base_url, url);
     return 0;
@@ -169,14 +169,14 @@ void bring_remark(struct moving *m)
     struct media *media = &b->instance.spec.media;
 
     if (bundle_root_in_place(b))
-        buf_printf(&m->remarks, "; its disk %s of there is image %s here, with an overlay",
+        bring_say(m, "its disk %s of there is image %s here, with an overlay",
                    b->files[BUNDLE_IMAGE_DISK].from, m->image.s);
     for (int k = 0; k < b->instance.spec.n_drives; k++)
         if (b->files[BUNDLE_DRIVE + k].from[0])
-            buf_printf(&m->remarks, "; its disk %s, there %s, is roost's own here",
+            bring_say(m, "its disk %s, there %s, is roost's own here",
                        b->instance.spec.drives[k].serial, b->files[BUNDLE_DRIVE + k].from);
     /* A bundle says nothing of this host's files. */
     if (media->iso[0])
-        buf_printf(&m->remarks, "; its CD-ROM drive, there with %s, is empty here", media->iso);
+        bring_say(m, "its CD-ROM drive, there with %s, is empty here", media->iso);
     media->iso[0] = '\0';
 }

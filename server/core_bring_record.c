@@ -1,4 +1,5 @@
 /* Its record: the guest with all that was known of it where it comes from. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,6 +8,20 @@
 #include "server/core_bring.h"
 #include "server/core_machine.h"
 #include "server/core_network.h"
+
+void bring_say(struct moving *m, const char *fmt, ...)
+{
+    char text[2 * DRIVE_FILE_MAX];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    buf_printf(&m->remarks, "; %s", text);
+    if (!m->notes)
+        m->notes = json_array();
+    json_array_append_new(m->notes, json_string(text));
+}
 
 static int record_image(struct moving *m, struct err *e)
 {
@@ -35,7 +50,7 @@ static int record_identities(struct moving *m, struct err *e)
                 store_def_put(m->c->store, DEF_IDENTITY, name, v, e) < 0)
                 return -1;
         } else if (!json_equal(here, v)) {
-            buf_printf(&m->remarks, "; identity %s is another one here, which a rebuild would use",
+            bring_say(m, "identity %s is another one here, which a rebuild would use",
                        name);
         }
         json_decref(here);

@@ -226,6 +226,7 @@ static int start_thread(struct bundle_stream *s, struct err *e)
     pthread_attr_t a;
     pthread_t thread;
     sigset_t all, old;
+    int rc;
 
     pthread_attr_init(&a);
     pthread_attr_setdetachstate(&a, PTHREAD_CREATE_DETACHED);
@@ -233,12 +234,13 @@ static int start_thread(struct bundle_stream *s, struct err *e)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     atomic_store(&s->owners, 2);
-    errno = pthread_create(&thread, &a, make, s);
+    rc = pthread_create(&thread, &a, make, s);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     pthread_attr_destroy(&a);
-    if (errno == 0)
+    if (rc == 0)
         return 0;
     atomic_store(&s->owners, 1);
+    errno = rc;
     return err_sys(e, "a thread for the bundle");
 }
 

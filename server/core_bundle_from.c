@@ -174,8 +174,8 @@ static int add_macs(struct bundle *b, struct core *c, struct err *e)
     struct store_nic rows[NICS_OTHER];
     int n = store_nics_of(c->store, b->instance.id, rows, e);
 
-    for (int k = 0; k < n; k++) {
-        struct nic *nic = &b->instance.spec.nics[rows[k].number - 1];
+    for (int k = 0; k < n && k < b->instance.spec.n_nics; k++) {
+        struct nic *nic = &b->instance.spec.nics[k];
         nic->mac = rows[k].mac;
         nic->mac_set = true;
     }

@@ -371,6 +371,11 @@ static void ended(struct core *c, json_t *row, const char *state, const struct e
     json_object_del(row, "job");
 }
 
+void task_tell(struct task *t, json_t *notes)
+{
+    json_object_set_new(t->row, "notes", notes);
+}
+
 void task_end(struct task *t, const struct err *err)
 {
     struct err cancelled;

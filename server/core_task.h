@@ -25,6 +25,8 @@ struct task *task_begin(struct core *c, const struct task_new *n, struct err *e)
 void task_progress(struct task *t, const char *step, uint64_t bytes, uint64_t total);
 /* What the next core should know beside the job's own words; takes v over. */
 void task_note(struct task *t, const char *key, json_t *v);
+/* What people should know of how it ended, a list of texts, which is taken over: "notes". */
+void task_tell(struct task *t, json_t *notes);
 /* err NULL: it is done. After a task_cancel() any error counts as that. The handle is gone. */
 void task_end(struct task *t, const struct err *err);
 /* As above without a commit: core is ending, and the next one goes on or tells. */

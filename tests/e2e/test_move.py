@@ -1,5 +1,5 @@
 """A Debian guest with real cloud-init that was home is moved by a bundle to another state directory, and is home there:
-the same host keys, the same instance-id, nothing of a first boot done again, and its disk as it was."""
+the same host keys, the same instance-id, nothing of a first boot done again, and its disks as they were."""
 import os
 import re
 
@@ -7,6 +7,8 @@ import guest
 from harness.roost import Roost
 
 ONCE = "sudo find /var/lib/cloud/instance/sem /var/lib/cloud/sem -type f -printf '%p %T@ %i\\n'"
+
+DATA = "/dev/disk/by-id/virtio-data"
 
 
 def free_port():
@@ -22,7 +24,8 @@ def test_home_on_another_host(debian, key, tmp_path):
     with Roost(seed) as here:
         here.apply({"identities": {"ops": {"public-keys": [key.public], "sudo": True}},
                     "images": {"debian": guest.image(debian)},
-                    "instances": {"web1": {"image": "debian", "identities": ["ops"], "memory": "512M", "groups": ["web"]}}})
+                    "instances": {"web1": {"image": "debian", "identities": ["ops"], "memory": "512M", "groups": ["web"],
+                                           "disks": [{"serial": "data", "size": "64M"}]}}})
         guest.start(here, "web1")
         guest.home(here, "web1")
         guest.Events(here, "web1", after=0).wait("finished")
@@ -30,6 +33,7 @@ def test_home_on_another_host(debian, key, tmp_path):
         once = guest.ssh(here, key, "web1", ONCE).stdout
         boot = guest.ssh(here, key, "web1", "cat /proc/sys/kernel/random/boot_id").stdout
         guest.ssh(here, key, "web1", "echo kept > /home/ops/mine && sync")
+        guest.ssh(here, key, "web1", f"echo data | sudo dd of={DATA} conv=fsync,notrunc status=none")
         done = here.cli("instance", "export", "web1", "--bundle", bundle, check=False)
         assert done.returncode == 4 and "stop it first" in done.stderr
         here.cli("instance", "stop", "web1", timeout=300)
@@ -45,6 +49,7 @@ def test_home_on_another_host(debian, key, tmp_path):
         assert events.wait("homed-again", "homed", "key-mismatch", "seed-refused", name="web1")["kind"] == "homed-again"
         assert guest.show(there, "web1")["host-keys"] == was["host-keys"]
         assert guest.ssh(there, key, "web1", "cat /home/ops/mine").stdout == "kept\n"
+        assert guest.ssh(there, key, "web1", f"sudo head -c 5 {DATA}").stdout == "data\n"
         assert guest.ssh(there, key, "web1", "cat /proc/sys/kernel/random/boot_id").stdout != boot
         assert guest.ssh(there, key, "web1", ONCE).stdout == once  # nothing of a first boot was done again
         assert guest.ssh(there, key, "web1", "cat /var/lib/cloud/data/instance-id").stdout.strip() == was["instance-id"]

@@ -1,12 +1,14 @@
 """All disks of a guest move with it: those that roost made, files that are used in place, and what becomes of each. QEMU is
 real, its guests have nothing to boot."""
 import json
+import os
 import subprocess
 
 import pytest
 from harness import roost as harness
 from harness.guest import define
 from test_bundle import CONF, image, leftovers, moved, qcow2, rewrite
+from test_faults import on_a_small_disk
 
 MIB = 1 << 20
 
@@ -90,7 +92,11 @@ def test_all_disks_move(hosts, full, tmp_path):
     assert str(tmp_path) not in json.dumps(said["instance"]), "the definition names no file of that host"
     for f in full.values():
         f.unlink()  # nothing of it is used there
-    moved(there, bundle)
+    said = moved(there, bundle).stderr
+    for serial, file in (("raw", "raw.img"), ("own", "own.qcow2"), ("shared", "shared.img"), ("scratch", "scratch.img")):
+        assert f"note: its disk {serial}, there {full[file]}, is roost's own here\n" in said
+    (task,) = there.json("task", "list")
+    assert len(task["notes"]) == 4
     home = there.state / "instances" / "web1"
     assert leftovers(there) == ["images/deb", "instances/web1"]
     assert sorted(p.name for p in home.iterdir()) == sorted(["disk.qcow2", "vars.fd"] + [
@@ -239,3 +245,21 @@ def test_no_room_for_its_raw_disk(hosts, full, tmp_path):
     done = there.cli("instance", "import", bundle, check=False)
     assert done.returncode == 1 and "exit code 1: No space left on device\n" in done.stderr, (done.returncode, done.stderr)
     assert leftovers(there) == [] and there.json("instance", "list") == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a mount namespace without root is not tried")
+def test_a_disk_that_fills(hosts, full, tmp_path):
+    here, _ = hosts
+    io(here.state / "instances" / "web1" / "disk-data.qcow2", "write -P 7 0 96M")
+    bundle = export(here, "web1", tmp_path / "b")
+
+    def body(mount):
+        with harness.Roost(CONF, start=False) as small:
+            mount(small.state, "64m")
+            small.start()
+            done = small.cli("instance", "import", bundle, check=False)
+            assert done.returncode == 1 and "No space left on device" in done.stderr, done.stderr
+            assert leftovers(small) == [] and small.json("instance", "list") == [] and small.json("image", "list") == []
+            assert os.statvfs(small.state).f_bavail * os.statvfs(small.state).f_frsize > 32 * MIB, "all of it is free again"
+
+    on_a_small_disk(body)
