@@ -38,11 +38,11 @@ static int find_by_marks(struct core *c, const struct caller *who, struct guest 
 /* What its operator said of the machine, against what the machine says of itself. */
 static bool contradicts(struct core *c, const struct caller *who, const struct guest *g)
 {
-    struct instance i = { 0 };
     bool other = false;
 
     if (g->launcher != LAUNCHER_EXTERNAL || !marks_any(&who->marks))
         return false;
+    struct instance i = { 0 }; /* 8 KiB to clear: not for nothing, at each request */
     if (store_instance_get(c->store, g->id, &i, NULL) == 0) {
         const struct marks *m = &who->marks;
         const struct spec *s = &i.spec;
