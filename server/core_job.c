@@ -11,7 +11,8 @@
 #include "server/core_ansible.h"
 
 #define META_CURSOR   "ansible-events"
-#define EVENTS_A_TURN 64 /* some ms at most: guests wait for no reactor */
+#define EVENTS_A_TURN 64  /* some ms at most: guests wait for no reactor */
+#define EVENTS_LOOKED 512 /* at, the others among them */
 #define LOOKS_A_TURN  16
 #define SETTLE_MS     50     /* events come in swarms */
 #define CURSOR_APART  512    /* events that may be seen again after a crash */
@@ -70,11 +71,10 @@ static bool heard(struct core *c, struct job *j, const struct event *ev)
     return true;
 }
 
-static bool concerns(enum event_kind k)
-{
-    return k == EV_HOMED || k == EV_HOMED_AGAIN || k == EV_FINISHED || k == EV_RESTARTED ||
-           k == EV_LAUNCHING || k == EV_STAGE || k == EV_MODULE_FAILED || k == EV_REBUILT;
-}
+#define BIT(k) (UINT64_C(1) << EV_##k)
+#define CONCERNS                                                                                   \
+    (BIT(HOMED) | BIT(HOMED_AGAIN) | BIT(FINISHED) | BIT(RESTARTED) | BIT(LAUNCHING) | BIT(STAGE) | \
+     BIT(MODULE_FAILED) | BIT(REBUILT))
 
 struct taking {
     struct core *c;
@@ -84,14 +84,13 @@ struct taking {
     int instances; /* their directories */
 };
 
-/* A fleet without a playbook pays next to nothing for its events. */
 static int take(struct core *c, const struct taking *t, const struct event *ev, struct err *e)
 {
     struct guest g;
     struct job j;
     int known;
 
-    if (!concerns(ev->kind) || !(t->general || core_playbook_own_at(t->instances, &ev->instance)) ||
+    if (!(t->general || core_playbook_own_at(t->instances, &ev->instance)) ||
         store_guest_by_name(c->store, ev->instance.s, &g, NULL) < 0)
         return 0;
     if ((known = store_job_get(c->store, g.id, &j, e)) < 0)
@@ -116,8 +115,7 @@ static int take_one(const struct event *ev, void *arg)
     if (take(t->c, t, ev, t->e) < 0)
         return -1;
     t->c->ansible->cursor = ev->seq;
-    t->n++;
-    return 0;
+    return ++t->n == EVENTS_A_TURN;
 }
 
 static int save_cursor(struct core *c, struct err *e)
@@ -135,16 +133,24 @@ static int save_cursor(struct core *c, struct err *e)
     return 0;
 }
 
-/* 1: there are more, 0, -1. */
+/* A fleet without a playbook pays next to nothing for its events. 1: there are more, 0, -1. */
 static int take_events(struct core *c, struct err *e)
 {
+    struct ansible *a = c->ansible;
     auto_close int instances = core_instances_dir(c);
     struct taking t = { c, e, 0, core_playbooks_any(c), instances };
+    int64_t last = store_last_event(c->store), until = last;
+    int r = 0;
 
-    if (store_events(c->store, 0, c->ansible->cursor, EVENTS_A_TURN, false, take_one, &t, e) < 0 ||
-        save_cursor(c, e) < 0)
+    if (t.general || instances >= 0) {
+        until = last - a->cursor > EVENTS_LOOKED ? a->cursor + EVENTS_LOOKED : last;
+        r = store_events_of(c->store, CONCERNS, a->cursor, until, take_one, &t, e);
+    }
+    if (r == 0)
+        a->cursor = until;
+    if (r < 0 || save_cursor(c, e) < 0)
         return -1;
-    return t.n == EVENTS_A_TURN;
+    return a->cursor < last;
 }
 
 /* ---- the right moment ---- */
@@ -312,6 +318,7 @@ static void due(void *arg)
     bool more = false;
     struct err e;
 
+    core_read_turn(c);
     if (work(c, &more, &e) < 0) {
         core_fault(c, "Ansible: %s", e.text);
         ansible_soon(c, FAULT_MS);

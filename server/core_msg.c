@@ -363,8 +363,7 @@ static void front_message(const struct chan_msg *m, void *arg)
 
     if (c->gone || !c->store)
         return; /* front answers 503 by itself */
-    store_read(c->store);
-    c->reading = true;
+    core_read_turn(c);
     if (from_front(c, m, &e) < 0) {
         err_wrap(&e, "front");
         fail(c, &e);

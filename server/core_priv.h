@@ -150,6 +150,8 @@ struct core {
 };
 
 /* --- core_turn.c: the turn --- */
+/* What reads a lot: one snapshot until the turn's end, instead of a lock for each statement. */
+void core_read_turn(struct core *c);
 /* Every writer calls this first. durable: the turn's end commits; else within a second. */
 int core_write(struct core *c, bool durable, struct err *e);
 /* fn after this turn's commit; makes it durable. -1 only without memory. */

@@ -11,6 +11,12 @@
 
 /* ---- the turn: one commit, then the answers ---- */
 
+void core_read_turn(struct core *c)
+{
+    store_read(c->store);
+    c->reading = true;
+}
+
 int core_write(struct core *c, bool durable, struct err *e)
 {
     if (store_begin(c->store, e) < 0) {

@@ -275,6 +275,9 @@ typedef int store_event_fn(const struct event *ev, void *arg);
  * of removed instances stay until they age out. */
 int store_events(struct store *s, int64_t instance, int64_t after, int limit, bool newest,
                  store_event_fn *fn, void *arg, struct err *e);
+/* Events with after < seq <= until, in order, of these kinds only (a bit for each: 1 << kind). */
+int store_events_of(struct store *s, uint64_t kinds, int64_t after, int64_t until,
+                    store_event_fn *fn, void *arg, struct err *e);
 int64_t store_last_event(struct store *s);
 /* Drops what is older than before_ms, and beyond keep per instance (when it has a sixteenth more);
  * at most `batch` rows a call; returns how many, -1 on error. A call looks at a bounded number of

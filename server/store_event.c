@@ -109,13 +109,11 @@ static int event_read(struct store *s, sqlite3_stmt *st, struct event *ret, stru
     return 0;
 }
 
-/* The event that a statement finds: fn's value, 0 none (*ret_seq stays), -1. */
-static int show(struct store *s, enum stmt id, int64_t key, int64_t *ret_seq, store_event_fn *fn,
-                void *arg, struct err *e)
+/* The event that a statement found: fn's value, 0 none (*ret_seq stays), -1. */
+static int show_found(struct store *s, enum stmt id, int n, sqlite3_stmt *st, int64_t *ret_seq,
+                      store_event_fn *fn, void *arg, struct err *e)
 {
     struct event ev;
-    sqlite3_stmt *st;
-    int n = store_row(s, id, &st, e, "i", key);
     if (n == 1)
         n = event_read(s, st, &ev, e) < 0 ? -1 : 1;
     store_reset(s->stmt[id]);
@@ -123,6 +121,14 @@ static int show(struct store *s, enum stmt id, int64_t key, int64_t *ret_seq, st
         return n;
     *ret_seq = ev.seq;
     return fn(&ev, arg);
+}
+
+static int show(struct store *s, enum stmt id, int64_t key, int64_t *ret_seq, store_event_fn *fn,
+                void *arg, struct err *e)
+{
+    sqlite3_stmt *st = NULL;
+    int n = store_row(s, id, &st, e, "i", key);
+    return show_found(s, id, n, st, ret_seq, fn, arg, e);
 }
 
 /* Moves *after so that at most `limit` events follow it. */
@@ -195,6 +201,20 @@ int store_events(struct store *s, int64_t instance, int64_t after, int limit, bo
     if (newest && skip_to_newest(s, &after, limit, e) < 0)
         return -1;
     return all_events(s, after, limit, fn, arg, e);
+}
+
+int store_events_of(struct store *s, uint64_t kinds, int64_t after, int64_t until,
+                    store_event_fn *fn, void *arg, struct err *e)
+{
+    for (;;) {
+        sqlite3_stmt *st = NULL;
+        int64_t seq = 0;
+        int n = store_row(s, S_EVENT_OF_KINDS, &st, e, "iii", after, until, (int64_t)kinds);
+        int r = show_found(s, S_EVENT_OF_KINDS, n, st, &seq, fn, arg, e);
+        if (r != 0 || !seq)
+            return r;
+        after = seq;
+    }
 }
 
 int64_t store_last_event(struct store *s)

@@ -81,6 +81,7 @@ enum stmt {
     S_EVENT_PREV_SET,
     S_EVENT_ADD_AT,
     S_EVENT_AFTER,
+    S_EVENT_OF_KINDS,
     S_EVENT_NEWEST,
     S_EVENT_LAST,
     S_EVENT_OLD,

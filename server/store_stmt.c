@@ -133,6 +133,8 @@ static const char *const sql[STMTS] = {
     [S_EVENT_PREV_SET] = "UPDATE events SET prev = ?2 WHERE seq = ?1",
     [S_EVENT_ADD_AT] = "INSERT INTO events VALUES(?1, ?2, 0, '', ?3, ?4, ?5, ?6, NULL)",
     [S_EVENT_AFTER] = EVENT_SELECT "seq > ?1 ORDER BY seq LIMIT 1",
+    [S_EVENT_OF_KINDS] = EVENT_SELECT "seq > ?1 AND seq <= ?2 AND ?3 >> kind & 1 "
+                                      "ORDER BY seq LIMIT 1",
     [S_EVENT_NEWEST] = "SELECT min(seq) FROM (SELECT seq FROM events WHERE seq > ?1 "
                        "ORDER BY seq DESC LIMIT ?2)",
     [S_EVENT_LAST] = "SELECT max(seq) FROM events",

@@ -68,6 +68,35 @@ static void test_windows(void **state)
     store_close(s);
 }
 
+static int collect_number(const struct event *ev, void *arg)
+{
+    char *out = arg;
+    sprintf(out + strlen(out), "%d:%d ", (int)ev->seq, (int)ev->kind);
+    return ev->seq == 5 ? 3 : 0;
+}
+
+static void test_events_of_kinds(void **state)
+{
+    (void)state;
+    static const enum event_kind kinds[] = { EV_HOMED, EV_SEED_SERVED, EV_FORWARD_FAILED,
+                                             EV_SEED_SERVED, EV_HOMED };
+    const uint64_t some = UINT64_C(1) << EV_HOMED | UINT64_C(1) << EV_FORWARD_FAILED;
+    struct store *s = open_with_two();
+    char out[64] = "";
+
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        struct event ev = { .real_ms = 1000, .kind = kinds[i], .actor = "roost" };
+        must(store_event_add(s, NULL, &ev, e));
+    }
+    must(store_events_of(s, some, 0, 4, collect_number, out, e));
+    assert_string_equal(out, "1:10 3:35 ");
+    must(store_events_of(s, some, 3, 4, collect_number, out, e));
+    assert_string_equal(out, "1:10 3:35 ");
+    assert_int_equal(store_events_of(s, some, 3, 9, collect_number, out, NULL), 3);
+    assert_string_equal(out, "1:10 3:35 5:10 ");
+    store_close(s);
+}
+
 #define SET CLOCK_SET_MS
 
 static void test_prune_by_age(void **state)
@@ -323,6 +352,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_DIR(test_windows),
+        WITH_DIR(test_events_of_kinds),
         WITH_DIR(test_prune_by_age),
         WITH_DIR(test_prune_undated),
         WITH_DIR(test_prune_by_number),
