@@ -40,13 +40,23 @@ static bool owes(const struct front *f)
     return f->n_requests > 0 || f->n_fresh > 0 || listeners_arrivals(f) > 0;
 }
 
+static void send_served(struct front *f)
+{
+    if (!f->any_given || !f->core || !f->core_hello)
+        return;
+    served_encode(&f->given, &f->out);
+    (void)proto_send(f->core, P_SERVED, 0, &f->out, NULL, 0, NULL);
+    f->given = (struct served){ 0 };
+    f->any_given = false;
+}
+
 static void quit_cb(void *arg)
 {
     struct front *f = arg;
     int64_t left = f->quit_ms - loop_now(f->loop).boot_ms;
 
     if (!owes(f) || left <= 0) {
-        front_table_report(f->table);
+        send_served(f);
         if (f->core)
             chan_flush(f->core, 100);
         front_over(f);
@@ -90,23 +100,13 @@ static void send_tally(struct front *f, int64_t now)
     f->tally_ms = now;
 }
 
-static void served_cb(const struct served *m, void *arg)
-{
-    struct front *f = arg;
-
-    if (!f->core || !f->core_hello)
-        return;
-    served_encode(m, &f->out);
-    (void)proto_send(f->core, P_SERVED, 0, &f->out, NULL, 0, NULL);
-}
-
 static void tick_cb(void *arg)
 {
     struct front *f = arg;
     int64_t now = loop_now(f->loop).boot_ms;
     size_t before = front_table_seats(f->table);
 
-    front_table_report(f->table);
+    send_served(f);
     front_table_sweep(f->table, now);
     drain_sweep(f->drain, now);
     conns_sweep(f);
@@ -279,7 +279,7 @@ static int on_config(struct front *f, const struct chan_msg *m, struct msg_cur *
         return err_set(e, ERR_INVALID, "a second configuration");
     if (config_decode(c, &f->config, e) < 0)
         return -1;
-    f->table = front_table_new(f->config.cache_size, served_cb, f);
+    f->table = front_table_new(f->config.cache_size);
     if (!f->table)
         return err_set(e, ERR_INTERNAL, "no memory for the table");
     f->configured = true;

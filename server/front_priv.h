@@ -14,7 +14,6 @@
 #define FRONT_BODY_MAX   65536       /* of a post */
 #define FRONT_BODY_DROP  (1u << 20)  /* what is read and dropped of a larger one */
 #define FRONT_BODIES_MAX (32u << 20) /* of all posts that are being read */
-#define FRONT_ROWS_MAX   256         /* served rows before they are sent at once */
 #define FRONT_QUEUE_MAX  (32u << 20) /* bytes on their way to core */
 #define FRONT_HINTS_MAX  (1u << 20)  /* from there on reports are dropped */
 #define FRONT_LISTENERS  256         /* one for user networks, one for each bridge */
@@ -150,7 +149,9 @@ struct front {
     struct tally tally;
     bool tallied;
     int64_t tally_ms;    /* when it was sent last */
-    uint64_t served;     /* requests answered */
+    struct served given; /* from the table, since core was told */
+    bool any_given;
+    uint64_t served; /* requests answered */
     unsigned since_poll; /* requests since core was heard */
     struct buf out;      /* messages are built here */
 };

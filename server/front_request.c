@@ -93,21 +93,24 @@ void request_answer(struct conn *c, enum answer a, unsigned retry_after)
     conn_answered(c);
 }
 
-static void count(struct conn *c, struct seat *s)
+/* Core counts for itself what it was asked for. */
+static void give(struct conn *c, struct seat *s)
 {
     struct front *f = c->listener->front;
 
-    if (c->head || c->asked)
+    c->seat = seat_ref(s);
+    if (c->head)
         return;
-    front_table_count(f->table, s, c->route.doc);
-    if (front_table_rows(f->table) >= FRONT_ROWS_MAX)
-        front_table_report(f->table);
+    if (!c->asked) {
+        f->given.count[c->route.doc]++;
+        f->any_given = true;
+    }
+    front_table_given(f->table, s, c->route.doc);
 }
 
 void request_document(struct conn *c, struct seat *s)
 {
-    c->seat = seat_ref(s);
-    count(c, s);
+    give(c, s);
     c->step = STEP_ANSWER;
     conn_answered(c);
 }
@@ -129,8 +132,7 @@ static enum MHD_Result serve_document(struct conn *c)
     front_key(&c->peer, &c->route, &key);
     struct seat *s = front_table_get(f->table, &key, loop_now(f->loop).boot_ms);
     if (s) {
-        c->seat = seat_ref(s);
-        count(c, s);
+        give(c, s);
         return queue(c);
     }
     return ask_seed(c, &why) == 0 ? wait_for_core(c) : queue_answer(c, why);

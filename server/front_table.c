@@ -26,13 +26,13 @@ struct seat {
     struct front_key key;
     uint64_t hash;
     LIST_ENTRY(seat) by_key, by_tag;
-    TAILQ_ENTRY(seat) by_age, by_row;
+    TAILQ_ENTRY(seat) by_age;
     struct body *doc[SEED_DOCS];
     size_t bytes; /* shared documents count for each */
     int64_t expires_ms;
     unsigned refs;
-    bool in_table, counted;
-    uint32_t count[SEED_DOCS];
+    bool in_table;
+    uint8_t given; /* a bit for each document that went out */
 };
 TAILQ_HEAD(seats, seat);
 LIST_HEAD(bucket, seat); /* empty as calloc() gives it: what nobody uses takes no memory */
@@ -43,10 +43,7 @@ struct front_table {
     struct bucket *keys; /* by hash of the key */
     struct bucket *tags; /* by hash of the tag */
     struct seats age;    /* the oldest first */
-    struct seats rows;   /* with counts to report */
-    unsigned n_rows;
-    front_served_fn *served;
-    void *arg;
+    struct seat *newest; /* also when it has left; until the next sweep that finds nobody */
 };
 
 /* --- keys ---------------------------------------------------------------------------------- */
@@ -228,15 +225,13 @@ static size_t buckets_for(size_t cap)
     return n;
 }
 
-struct front_table *front_table_new(size_t cap, front_served_fn *served, void *arg)
+struct front_table *front_table_new(size_t cap)
 {
     struct front_table *t = calloc(1, sizeof(*t));
 
     if (!t)
         return NULL;
     t->cap = cap;
-    t->served = served;
-    t->arg = arg;
     t->buckets = buckets_for(cap);
     t->keys = calloc(2 * t->buckets, sizeof(*t->keys));
     if (!t->keys) {
@@ -245,7 +240,6 @@ struct front_table *front_table_new(size_t cap, front_served_fn *served, void *a
     }
     t->tags = t->keys + t->buckets;
     TAILQ_INIT(&t->age);
-    TAILQ_INIT(&t->rows);
     return t;
 }
 
@@ -260,25 +254,8 @@ static struct bucket *tag_bucket(const struct front_table *t, const char *tag)
     return &t->tags[hash_bytes(tag, TAG_MAX_LEN + 1) & (t->buckets - 1)];
 }
 
-static void report(struct front_table *t, struct seat *s)
-{
-    struct served m = { 0 };
-
-    if (!s->counted)
-        return;
-    memcpy(m.tag.s, s->key.tag, sizeof(m.tag.s));
-    memcpy(m.token.s, s->key.token, TOKEN_LEN);
-    memcpy(m.count, s->count, sizeof(m.count));
-    memset(s->count, 0, sizeof(s->count));
-    s->counted = false;
-    TAILQ_REMOVE(&t->rows, s, by_row);
-    t->n_rows--;
-    t->served(&m, t->arg);
-}
-
 static void drop(struct front_table *t, struct seat *s)
 {
-    report(t, s);
     LIST_REMOVE(s, by_key);
     LIST_REMOVE(s, by_tag);
     TAILQ_REMOVE(&t->age, s, by_age);
@@ -286,6 +263,12 @@ static void drop(struct front_table *t, struct seat *s)
     t->bytes -= s->bytes;
     t->n--;
     seat_unref(s);
+}
+
+static void forget_newest(struct front_table *t)
+{
+    seat_unref(t->newest);
+    t->newest = NULL;
 }
 
 void front_table_free(struct front_table *t)
@@ -322,7 +305,7 @@ struct seat *front_table_get(struct front_table *t, const struct front_key *k, i
 
 struct seat *front_table_newest(const struct front_table *t)
 {
-    return TAILQ_LAST(&t->age, seats);
+    return t->newest;
 }
 
 void front_table_put(struct front_table *t, struct seat *s, int64_t expires_ms)
@@ -338,6 +321,8 @@ void front_table_put(struct front_table *t, struct seat *s, int64_t expires_ms)
     s->expires_ms = expires_ms;
     s->in_table = true;
     seat_ref(s);
+    seat_unref(t->newest);
+    t->newest = seat_ref(s);
     LIST_INSERT_HEAD(key_bucket(t, s->hash), s, by_key);
     LIST_INSERT_HEAD(tag_bucket(t, s->key.tag), s, by_tag);
     TAILQ_INSERT_TAIL(&t->age, s, by_age);
@@ -345,25 +330,11 @@ void front_table_put(struct front_table *t, struct seat *s, int64_t expires_ms)
     t->n++;
 }
 
-void front_table_count(struct front_table *t, struct seat *s, enum seed_doc d)
+void front_table_given(struct front_table *t, struct seat *s, enum seed_doc d)
 {
-    s->count[d]++;
-    if (s->counted || !s->in_table)
-        return;
-    s->counted = true;
-    TAILQ_INSERT_TAIL(&t->rows, s, by_row);
-    t->n_rows++;
-}
-
-unsigned front_table_rows(const struct front_table *t)
-{
-    return t->n_rows;
-}
-
-void front_table_report(struct front_table *t)
-{
-    while (!TAILQ_EMPTY(&t->rows))
-        report(t, TAILQ_FIRST(&t->rows));
+    s->given |= (uint8_t)(1u << d);
+    if (s->in_table && s->given == (1u << SEED_DOCS) - 1)
+        drop(t, s);
 }
 
 static void drop_tag(struct front_table *t, const char tag[TAG_MAX_LEN + 1])
@@ -381,6 +352,7 @@ void front_table_drop(struct front_table *t, const char *tag)
 {
     char padded[TAG_MAX_LEN + 1] = "";
 
+    forget_newest(t);
     while (!*tag && !TAILQ_EMPTY(&t->age))
         drop(t, TAILQ_FIRST(&t->age));
     drop_tag(t, padded);
@@ -396,6 +368,8 @@ void front_table_sweep(struct front_table *t, int64_t now_ms)
 {
     while (!TAILQ_EMPTY(&t->age) && TAILQ_FIRST(&t->age)->expires_ms <= now_ms)
         drop(t, TAILQ_FIRST(&t->age));
+    if (TAILQ_EMPTY(&t->age))
+        forget_newest(t);
 }
 
 size_t front_table_bytes(const struct front_table *t)

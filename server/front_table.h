@@ -1,7 +1,8 @@
 /* Front's table of documents: what core gave for one caller, for the other requests of the same
  * boot. Keyed by listener, peer address and the whole claim, token included, so that it can only
  * repeat what core said to the very same caller. Capped in bytes, the oldest goes first; nothing
- * outlives its time. */
+ * outlives its time. Whoever was given all four documents has booted, and leaves at once: in a storm
+ * the next guest's come to lie in the same memory, which the processor still has at hand. */
 #ifndef SERVER_FRONT_TABLE_H
 #define SERVER_FRONT_TABLE_H
 
@@ -34,22 +35,18 @@ struct seat *seat_ref(struct seat *s);
 void seat_unref(struct seat *s); /* NULL is fine */
 struct MHD_Response *seat_response(struct seat *s, enum seed_doc d);
 
-typedef void front_served_fn(const struct served *m, void *arg);
-
-/* cap: bytes of documents with their bookkeeping. `served` gets the rows of front_table_report(),
- * and those of seats that go before it was called. */
-struct front_table *front_table_new(size_t cap, front_served_fn *served, void *arg);
-void front_table_free(struct front_table *t); /* NULL is fine; reports what is left */
+/* cap: bytes of documents with their bookkeeping. */
+struct front_table *front_table_new(size_t cap);
+void front_table_free(struct front_table *t); /* NULL is fine */
 /* Borrowed until the next call; NULL: not there, or over its time. */
 struct seat *front_table_get(struct front_table *t, const struct front_key *k, int64_t now_ms);
-struct seat *front_table_newest(const struct front_table *t); /* borrowed; NULL: it is empty */
+/* The last one that was put, borrowed: also when it has left already. NULL: none of late. */
+struct seat *front_table_newest(const struct front_table *t);
 /* Takes its own reference, in place of what was there for the key. Larger than the cap: not kept.
  */
 void front_table_put(struct front_table *t, struct seat *s, int64_t expires_ms);
-/* A document went out of the table. */
-void front_table_count(struct front_table *t, struct seat *s, enum seed_doc d);
-unsigned front_table_rows(const struct front_table *t); /* that wait to be reported */
-void front_table_report(struct front_table *t);
+/* A document goes out: the seat may leave with it, so that the caller needs a reference. */
+void front_table_given(struct front_table *t, struct seat *s, enum seed_doc d);
 /* Drops what was kept for a tag and for callers without one (their tag is not known here); "": all.
  */
 void front_table_drop(struct front_table *t, const char *tag);

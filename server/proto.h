@@ -127,10 +127,8 @@ struct status_reply {
 void status_reply_encode(const struct status_reply *m, struct buf *out);
 int status_reply_decode(struct msg_cur *c, struct status_reply *ret, struct err *e);
 
-/* One row per table entry of front that was hit since the last batch. */
+/* What went out of front's table since the last one, by document. */
 struct served {
-    struct tag tag; /* of the claim, may be empty when only a token was given */
-    struct token token;
     uint32_t count[SEED_DOCS];
 };
 void served_encode(const struct served *m, struct buf *out);

@@ -196,27 +196,18 @@ int seed_reply_decode(struct msg_cur *c, struct seed_reply *ret, struct err *e)
 
 void served_encode(const struct served *m, struct buf *out)
 {
-    msg_put_str(out, m->tag.s);
-    msg_put_str(out, m->token.s);
     for (int d = 0; d < SEED_DOCS; d++)
         msg_put_u32(out, m->count[d]);
 }
 
 int served_decode(struct msg_cur *c, struct served *ret, struct err *e)
 {
-    struct served m = { 0 };
-    struct tag tag;
+    struct served m;
 
-    msg_get_str(c, m.tag.s, sizeof(m.tag.s));
-    msg_get_str(c, m.token.s, sizeof(m.token.s));
     for (int d = 0; d < SEED_DOCS; d++)
         m.count[d] = msg_get_u32(c);
     if (msg_end(c, "served", e) < 0)
         return -1;
-    if (m.tag.s[0] && tag_parse(m.tag.s, strlen(m.tag.s), &tag, NULL) < 0)
-        return wrong("served", "tag", e);
-    if (m.token.s[0] && !token_ok(&m.token))
-        return wrong("served", "token", e);
     *ret = m;
     return 0;
 }

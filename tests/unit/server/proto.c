@@ -123,7 +123,6 @@ static int take_status(struct msg_cur *c, struct err *e)
 static void build_served(struct buf *b)
 {
     struct served m = { .count = { 1, 2, 3, 4 } };
-    strcpy(m.tag.s, "web1");
     served_encode(&m, b);
 }
 static int take_served(struct msg_cur *c, struct err *e)
