@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/utf8.h"
+#include "base/word.h"
 
 /* Reads digits at *s and moves past them. -1: there is none, or the value is over 64 bits. */
 static int scan_digits(const char **s, uint64_t *ret)
@@ -197,16 +199,6 @@ static int percent_byte(const char *s, size_t len, bool plus_is_space, char *ret
     return 1;
 }
 
-/* Eight bytes at a time: a borrow reaches the top bit of a byte that is zero, and at most that of
- * one above it. */
-static bool has_byte(uint64_t word, uint8_t byte)
-{
-    const uint64_t ones = UINT64_MAX / UINT8_MAX;
-    uint64_t x = word ^ ones * byte;
-
-    return (x - ones) & ~x & ones << 7;
-}
-
 /* How many bytes at s stand for themselves. */
 static size_t percent_plain(const char *s, size_t len, bool plus_is_space)
 {
@@ -215,10 +207,11 @@ static size_t percent_plain(const char *s, size_t len, bool plus_is_space)
     unsigned mask = plus_is_space ? NEVER | NOT_IN_FORMS : NEVER;
     size_t n = 0;
 
-    for (uint64_t w; len - n >= sizeof(w); n += sizeof(w)) {
-        memcpy(&w, s + n, sizeof(w));
-        if (has_byte(w, '\0') || has_byte(w, '%') || (plus_is_space && has_byte(w, '+')))
-            break;
+    for (; len - n >= sizeof(uint64_t); n += sizeof(uint64_t)) {
+        uint64_t w = word_load(s + n);
+        uint64_t hit = word_where(w, '\0') | word_where(w, '%') | (plus_is_space ? word_where(w, '+') : 0);
+        if (hit)
+            return n + (size_t)__builtin_ctzll(hit) / 8;
     }
     while (n < len && !(special[(uint8_t)s[n]] & mask))
         n++;
@@ -255,9 +248,5 @@ int percent_decode(const char *s, size_t len, bool plus_is_space, char *out, siz
 
 bool ascii_printable(const char *s, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
-        if (s[i] < 0x20 || s[i] > 0x7e)
-            return false;
-    }
-    return true;
+    return printable_run(s, len) == len;
 }

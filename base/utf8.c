@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/word.h"
 
 /* RFC 3629 section 4: the range of the second byte depends on the first. */
 static const struct {
@@ -48,10 +49,27 @@ size_t utf8_next(const char *s, size_t len, uint32_t *ret)
     return 0;
 }
 
+size_t printable_run(const char *s, size_t len)
+{
+    size_t n = 0;
+
+    for (; len - n >= sizeof(uint64_t); n += sizeof(uint64_t)) {
+        uint64_t w = word_load(s + n);
+        /* Beyond ASCII; a borrow from what is below a blank; a carry of 0x7f. */
+        if ((w | (w - WORD_ONES * ' ') | (w + WORD_ONES)) & WORD_TOPS)
+            break;
+    }
+    while (n < len && s[n] >= ' ' && s[n] < 0x7f)
+        n++;
+    return n;
+}
+
 bool utf8_valid(const char *s, size_t len)
 {
-    while (len > 0) {
-        size_t n = (uint8_t)*s < 0x80 ? 1 : utf8_next(s, len, NULL);
+    for (size_t n; len > 0;) {
+        n = printable_run(s, len);
+        if (n == 0)
+            n = (uint8_t)*s < 0x80 ? 1 : utf8_next(s, len, NULL);
         if (n == 0)
             return false;
         s += n;
@@ -64,12 +82,13 @@ void control_mask(char *s)
 {
     size_t left = strlen(s);
 
-    while (left > 0) {
+    for (;;) {
         uint32_t cp = 0;
-        if (*s >= 0x20 && *s < 0x7f) { /* nearly all of them */
-            s++, left--;
-            continue;
-        }
+        size_t plain = printable_run(s, left); /* nearly all of it */
+        s += plain;
+        left -= plain;
+        if (left == 0)
+            return;
         size_t n = utf8_next(s, left, &cp);
         size_t step = n ? n : 1;
         if (n == 0 || cp < 0x20 || (cp >= 0x7f && cp <= 0x9f))

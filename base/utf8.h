@@ -7,6 +7,8 @@
 #include <stdint.h>
 
 bool utf8_valid(const char *s, size_t len); /* RFC 3629, no surrogates, no overlong forms */
+/* How many bytes at s are printable ASCII (0x20 to 0x7e). */
+size_t printable_run(const char *s, size_t len);
 /* Length of the UTF-8 sequence at s (1 to 4, its code point in *ret unless NULL), 0 when invalid.
  */
 size_t utf8_next(const char *s, size_t len, uint32_t *ret);

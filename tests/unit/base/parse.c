@@ -243,6 +243,28 @@ static void test_ascii_printable(void **state)
     assert_false(ascii_printable("\xc3\xbc", 2));
 }
 
+static void test_each_escape_at_each_place(void **state)
+{
+    (void)state;
+    for (int at = 0; at < 21; at++) {
+        for (int next = at + 1; next < 22; next++) {
+            char in[24], out[24], want[24];
+            memset(in, '$', sizeof(in)); /* beside '%' and, with a borrow, '+' */
+            in[at] = '+';
+            in[next] = '+';
+            in[22] = '\0';
+            memcpy(want, in, sizeof(want));
+            assert_int_equal(percent_decode(in, 22, false, out, sizeof(out), NULL), 22);
+            assert_string_equal(out, want);
+            want[at] = want[next] = ' ';
+            assert_int_equal(percent_decode(in, 22, true, out, sizeof(out), NULL), 22);
+            assert_string_equal(out, want);
+            in[next] = '\0';
+            assert_int_equal(percent_decode(in, 22, true, out, sizeof(out), NULL), -1);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +276,7 @@ int main(void)
         cmocka_unit_test(test_format_size),
         cmocka_unit_test(test_percent),
         cmocka_unit_test(test_ascii_printable),
+        cmocka_unit_test(test_each_escape_at_each_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

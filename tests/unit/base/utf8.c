@@ -58,11 +58,34 @@ static void test_control_mask(void **state)
     assert_string_equal(text, "a??\xc3\xbc???? z");
 }
 
+/* Each byte at each place of a word and of what is left behind it, beside each neighbour. */
+static void test_each_byte_at_each_place(void **state)
+{
+    (void)state;
+    for (int at = 0; at < 21; at++) {
+        for (int b = 1; b < 256; b++) {
+            char text[24], want[24];
+            bool plain = b >= 0x20 && b < 0x7f;
+            memset(text, at % 2 ? ' ' : '~', sizeof(text));
+            text[at] = (char)b;
+            text[22] = '\0';
+            memcpy(want, text, sizeof(want));
+            if (!plain)
+                want[at] = '?';
+            assert_int_equal(printable_run(text, 22), plain ? 22 : at);
+            assert_int_equal(utf8_valid(text, 22), b < 0x80);
+            control_mask(text);
+            assert_string_equal(text, want);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_control_mask),
+        cmocka_unit_test(test_each_byte_at_each_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
