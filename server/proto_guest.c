@@ -1,6 +1,7 @@
 /* Messages about guests' requests: what front hands to core and back. */
 #include <string.h>
 
+#include "base/parse.h"
 #include "base/utf8.h"
 #include "server/proto.h"
 
@@ -107,6 +108,8 @@ static bool is_clean(const char *s, size_t size)
 
     if (size > sizeof(masked))
         return false;
+    if (ascii_printable(s, strlen(s)))
+        return true;
     memcpy(masked, s, size);
     control_mask(masked);
     return strcmp(masked, s) == 0;
