@@ -26,6 +26,7 @@ struct verdict_of {
     struct run_host *h;
     enum outcome_state state;
     enum fate fate;
+    bool counts; /* it is, or is not, configured by this */
     char text[EVENT_DETAIL_MAX + 1];
 };
 
@@ -130,6 +131,28 @@ static int settle_job(struct verdict_of *v, struct err *e)
     return store_job_put(c->store, &j, e);
 }
 
+/* By hand anything can be run. What is no trial, no part of a playbook and not another one than the
+ * guest's says whether it is configured; the rest leaves that as it was. */
+static int configures(const struct verdict_of *v, const struct guest *g, bool *ret, struct err *e)
+{
+    struct core *c = v->a->c;
+    const struct run *r = &v->a->run;
+    struct instance i = { 0 };
+    const char *playbook;
+    bool own;
+
+    *ret = !r->by_hand;
+    if (*ret || r->check || r->tags[0])
+        return 0;
+    if (store_instance_get(c->store, g->id, &i, e) < 0)
+        return -1;
+    playbook = core_playbook(c, g->name.s, &i.spec, &own);
+    *ret = !playbook ||
+           (strcmp(playbook, r->playbook) == 0 && strcmp(own ? g->name.s : "", r->own.s) == 0);
+    instance_done(&i);
+    return 0;
+}
+
 /* Done by hand is done: it is not due for its homecoming any more. */
 static int settle_by_hand(struct verdict_of *v, const struct guest *g, struct err *e)
 {
@@ -140,8 +163,7 @@ static int settle_by_hand(struct verdict_of *v, const struct guest *g, struct er
 
     if (known < 0)
         return -1;
-    if (r->check || r->tags[0] || !outcome_is_good(v->h->outcome) ||
-        (known && j.state == JOB_RUNNING))
+    if (!v->counts || !outcome_is_good(v->h->outcome) || (known && j.state == JOB_RUNNING))
         return 0;
     if (!known)
         j = (struct job){ .instance = g->id };
@@ -194,7 +216,11 @@ static int tell(struct verdict_of *v, struct guest *g, struct err *e)
         log_of(LOG_INFO_, g->name.s, "%s; it will be tried again", v->text);
         return 0;
     }
-    return core_event(c, g, is_good ? EV_CONFIGURED : EV_CONFIG_FAILED, actor, e, "%s", v->text);
+    return core_event(c, g,
+                      !v->counts ? EV_RUN_ENDED
+                      : is_good  ? EV_CONFIGURED
+                                 : EV_CONFIG_FAILED,
+                      actor, e, "%s", v->text);
 }
 
 static int record_host(struct active *a, struct run_host *h, const struct outcome_host *o,
@@ -211,6 +237,8 @@ static int record_host(struct active *a, struct run_host *h, const struct outcom
         return e->kind == ERR_NOT_FOUND ? 0 : -1;
     if (g.generation != h->generation)
         return 0; /* rebuilt meanwhile: that was another guest */
+    if (configures(&v, &g, &v.counts, e) < 0)
+        return -1;
     if ((a->run.by_hand ? settle_by_hand(&v, &g, e) : settle_job(&v, e)) < 0)
         return -1;
     return tell(&v, &g, e) < 0 ? -1 : core_guest_save(c, &g, e);

@@ -482,6 +482,7 @@ def test_by_hand(tmp_path):
         done = fleet.roost.cli("run", "g00", "--playbook", "broken.yaml", check=False)
         assert done.returncode == 1 and "broken.yaml" in done.stdout + done.stderr
         assert fleet.run(3)["how"] == "refused" and "line" in fleet.run(3)["reason"]
+        assert fleet.phases()["g00"] == "configured", "another playbook says nothing of that"
 
         fleet.play("- hosts: all\n  gather_facts: false\n  tasks:\n    - raw: touch $HOME/marks; sleep 600\n",
                    "long.yaml")
@@ -553,3 +554,31 @@ def test_a_large_fleet_s_run_sees_what_it_needs(tmp_path):
         fleet.roost.cli("wait", "g00", "--for", "configured", "--timeout", "60s")
         seen = yaml.load((fleet.roost.state / "runs/1/inventory.yaml").read_text(), yaml.BaseLoader)
         assert set(seen["all"]["hosts"]) == {"g00", "g01"}
+
+
+def test_what_a_run_by_hand_says_of_configured(tmp_path):
+    """Only the guest's own playbook, as a whole, makes it configured, or takes that back."""
+    failing = "- hosts: all\n  gather_facts: false\n  tasks:\n    - {name: breaks, ansible.builtin.raw: 'false'}\n"
+    with Fleet(tmp_path, 1, conf={"window": "0s", "trigger": "manual"}) as fleet:
+        fleet.define()
+        fleet.start()
+        fleet.home()
+        site = (fleet.roost.state / "ansible" / "site.yaml").read_text()
+        fleet.play(failing, "other.yaml")
+
+        def run(code, *args):
+            done = fleet.roost.cli("run", "g00", *args, check=False)
+            assert done.returncode == code, done
+            return fleet.phases()["g00"], fleet.roost.json("events", "g00")["events"][-1]
+        phase, event = run(0, "--tags", "nothing-has-it")
+        assert phase == "homed" and event["kind"] == "run-ended", "a part of it is not the whole"
+        assert run(0)[0] == "configured"
+        phase, event = run(1, "--playbook", "other.yaml")
+        assert phase == "configured", "what was done stays done"
+        assert event["kind"] == "run-ended" and "failed at breaks" in event["detail"]
+        fleet.play(failing)
+        phase, event = run(1)
+        assert phase == "homed" and event["kind"] == "config-failed"
+        assert fleet.roost.json("instance", "show", "g00")["configuration"] == "failed"
+        fleet.play(site)
+        assert run(0)[0] == "configured"
