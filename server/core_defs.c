@@ -130,7 +130,7 @@ int core_image(struct core *c, const char *name, struct image *ret, struct err *
 
     if (store_def_get(c->store, DEF_IMAGE, name, &j, &why) < 0) {
         if (why.kind == ERR_NOT_FOUND)
-            return err_set(e, ERR_NOT_FOUND, "no image %s", name);
+            return err_set(e, ERR_NOT_FOUND, "there is no image \"%s\"; roost image list shows them", name);
         if (e)
             *e = why;
         return -1;

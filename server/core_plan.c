@@ -27,17 +27,6 @@ static void row(struct apply *a, const char *object, const char *name, const cha
                                              fields ? fields : json_array()));
 }
 
-void apply_warn(struct apply *a, const char *fmt, ...)
-{
-    char text[512];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    json_array_append_new(a->warnings, json_string(text));
-}
-
 /* Names of members that differ between two canonical objects. */
 static json_t *members_changed(const json_t *old, const json_t *new_)
 {
@@ -82,20 +71,6 @@ static int fits_others(struct apply *a, const struct network *n, struct err *e)
     return core_networks_each(a->c, fits, &f);
 }
 
-/* A claim can be made by anybody; on a LAN anybody is every machine there. */
-static void warn_of_policy(struct apply *a, const char *network)
-{
-    char at[ENDPOINT_TEXT];
-
-    if (ip_is_loopback(&a->c->seed_at.ip))
-        apply_warn(a, "network %s: policy tag: whoever reaches the seed port can read every seed there",
-                   network);
-    else
-        apply_warn(a,
-                   "network %s: policy tag: every machine that reaches %s can read every seed there",
-                   network, endpoint_format(&a->c->seed_at, at));
-}
-
 static int plan_network(struct apply *a, const struct network *n, struct err *e)
 {
     const struct network *was = core_network(a->c, n->name.s);
@@ -103,8 +78,7 @@ static int plan_network(struct apply *a, const struct network *n, struct err *e)
 
     if (fits_others(a, n, e) < 0)
         return -1;
-    if (n->policy == POLICY_TAG)
-        warn_of_policy(a, n->name.s);
+    plan_warn_network(a, n);
     if (!was) {
         row(a, "network", n->name.s, "create", "", NULL);
         return 0;
@@ -118,15 +92,6 @@ static int plan_network(struct apply *a, const struct network *n, struct err *e)
     json_decref(new_);
     json_decref(old);
     return 0;
-}
-
-static void warn_of_keys(struct apply *a, const struct identity *i)
-{
-    char text[320];
-
-    for (int k = 0; k < i->n_public_keys; k++)
-        if (identity_weak_key(i, k, text))
-            apply_warn(a, "identity %s: %s", i->name.s, text);
 }
 
 static void plan_group(struct apply *a, const struct groupdef *g)
@@ -153,7 +118,7 @@ static int plan_identity(struct apply *a, const struct identity *i, struct err *
     json_t *new_ = identity_to_json(i), *old = NULL;
     int r = store_def_get(a->c->store, DEF_IDENTITY, i->name.s, &old, e);
 
-    warn_of_keys(a, i);
+    plan_warn_identity(a, i);
     if (r < 0 && e->kind == ERR_NOT_FOUND) {
         row(a, "identity", i->name.s, "create", "", NULL);
         r = account_name_free(a->c, i->name.s, e);
@@ -294,6 +259,15 @@ static bool on_record(struct apply *a, enum def_kind k, const char *name)
     return there;
 }
 
+/* Said of fleet files and of `roost instance create` alike. */
+static int no_such(const struct fleet_instance *f, const char *kind, const char *name, struct err *e)
+{
+    return err_set(e, ERR_NOT_FOUND,
+                   "instance %s: there is no %s %s: none is defined with it, and none is on record; "
+                   "see: roost %s list",
+                   f->name.s, kind, name, kind);
+}
+
 static int check_references(struct apply *a, const struct fleet_instance *f, struct err *e)
 {
     const struct spec *s = &f->spec;
@@ -301,24 +275,16 @@ static int check_references(struct apply *a, const struct fleet_instance *f, str
     if (s->launcher == LAUNCHER_ROOST && !s->image.s[0] && !(s->root && s->root->file[0]))
         return err_set(e, ERR_INVALID, "instance %s: image is missing", f->name.s);
     if (s->image.s[0] && !in_fleet_image(a, s->image.s) && !on_record(a, DEF_IMAGE, s->image.s))
-        return err_set(e, ERR_NOT_FOUND,
-                       "instance %s: image %s is neither in this file nor on record", f->name.s,
-                       s->image.s);
+        return no_such(f, "image", s->image.s, e);
     if (!in_fleet_network(a, s->network.s) && !core_network(a->c, s->network.s))
-        return err_set(e, ERR_NOT_FOUND,
-                       "instance %s: network %s is neither in this file nor on record", f->name.s,
-                       s->network.s);
+        return no_such(f, "network", s->network.s, e);
     for (int i = 0; i < s->n_nics; i++)
         if (!in_fleet_network(a, s->nics[i].network.s) && !core_network(a->c, s->nics[i].network.s))
-            return err_set(e, ERR_NOT_FOUND,
-                           "instance %s: network %s is neither in this file nor on record",
-                           f->name.s, s->nics[i].network.s);
+            return no_such(f, "network", s->nics[i].network.s, e);
     for (int i = 0; i < s->n_identities; i++)
         if (!in_fleet_identity(a, s->identities[i].s) &&
             !on_record(a, DEF_IDENTITY, s->identities[i].s))
-            return err_set(e, ERR_NOT_FOUND,
-                           "instance %s: identity %s is neither in this file nor on record",
-                           f->name.s, s->identities[i].s);
+            return no_such(f, "identity", s->identities[i].s, e);
     return 0;
 }
 
@@ -436,34 +402,6 @@ static int plan_update(struct apply *a, const struct guest *g, const struct flee
     return 0;
 }
 
-/* Left by an instance that is no longer on record (a lost store): no data is thrown away unasked.
- */
-static void warn_of_disk(struct apply *a, const struct fleet_instance *f)
-{
-    char path[PATH_SIZE + 160];
-    struct stat st;
-
-    snprintf(path, sizeof path, "%s/%s/%s/%s", a->c->config.state, DIR_INSTANCES, f->name.s,
-             FILE_DISK);
-    if (stat(path, &st) == 0)
-        apply_warn(
-            a,
-            "instance %s: a disk of that name is there already and will be used; roost instance "
-            "rebuild %s begins with a fresh one",
-            f->name.s, f->name.s);
-}
-
-/* One that is defined on a network that was there before: its warning was another day's. */
-static void warn_of_claim(struct apply *a, const struct fleet_instance *f)
-{
-    const struct network *n = core_network(a->c, f->spec.network.s);
-
-    if (n && n->policy == POLICY_TAG && !in_fleet_network(a, n->name.s) && !a->claim_warned) {
-        a->claim_warned = true;
-        warn_of_policy(a, n->name.s);
-    }
-}
-
 static int plan_instance(struct apply *a, const struct fleet_instance *f, struct err *e)
 {
     const char *tag = f->spec.tag.s[0] ? f->spec.tag.s : f->name.s;
@@ -494,10 +432,7 @@ static int plan_instance(struct apply *a, const struct fleet_instance *f, struct
     } else if (store_guest_by_tag(a->c->store, tag, &other, e) == 0)
         return err_set(e, ERR_CONFLICT, "instance %s: tag %s belongs to instance %s", f->name.s,
                        tag, other.name.s);
-    if (f->spec.launcher == LAUNCHER_EXTERNAL)
-        warn_of_claim(a, f);
-    else
-        warn_of_disk(a, f);
+    plan_warn_instance(a, f);
     row(a, "instance", f->name.s, "create", "", NULL);
     return 0;
 }

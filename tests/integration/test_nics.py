@@ -164,7 +164,7 @@ def test_on_the_command_line(r):
                           ("network=dmz,adress=1.2.3.4", "did you mean"),
                           ("network=lab", "its first card is on network lab already"),
                           ("network=dmz,address=172.16.7.1", "172.16.7.1"),
-                          ("network=nowhere", "network nowhere is neither in this file nor on record"),
+                          ("network=nowhere", "there is no network nowhere"),
                           ("network=dmz,mac=52:54:00:12:34:56", "taken")):
         done = r.cli("instance", "create", "b", "--image", "d", "--network", "lab", "--nic", said, check=False)
         assert done.returncode in (2, 3, 4) and message in done.stderr, (said, done.stderr)

@@ -129,7 +129,7 @@ def test_bad_input(host):
     host.cli("image", "list")
     edit(host, "DELETE FROM defs WHERE kind = 2")
     done = host.cli("instance", "trash", "restore", "web", check=False)
-    assert done.returncode == 3 and "no image d" in done.stderr and trash(host) == [(1, "web")]
+    assert done.returncode == 3 and "there is no image \"d\"" in done.stderr and trash(host) == [(1, "web")]
 
 
 def test_dry_run(host):
