@@ -23,7 +23,7 @@
 struct shown {
     bool bar, quiet;
     int64_t last_ms;
-    char last_step[32];
+    char last_step[160];
     int64_t last_percent;
 };
 
@@ -61,7 +61,7 @@ static void show_bar(const json_t *task)
     for (int i = 0; i < BAR_CELLS && percent >= 0; i++)
         cells[i] = i < full ? '#' : '.';
     put_amount(task, amount, sizeof amount);
-    fprintf(stderr, "\r\033[K%s: %s %s%s%s %s", out_text(task, "object"), out_text(task, "step"),
+    fprintf(stderr, "\r\033[K%s: %.50s %s%s%s %s", out_text(task, "object"), out_text(task, "step"),
             percent >= 0 ? "[" : "", cells, percent >= 0 ? "]" : "", amount);
     fflush(stderr);
 }

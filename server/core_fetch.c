@@ -16,7 +16,7 @@
 
 struct fetch {
     struct errand *errand;
-    char step[24];
+    char step[160];
     uint64_t bytes, total;
     struct checksum sum;
     const struct fetch_events *events;

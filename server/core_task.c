@@ -22,7 +22,7 @@ struct task {
     struct core *c;
     int64_t id;
     json_t *row; /* as it is on record */
-    char step[24];
+    char step[160]; /* "again after: Could not resolve host: …" */
     uint64_t bytes, total;
     unsigned version; /* changes with all of these */
     bool cancelled;
