@@ -72,6 +72,15 @@ static yaml_mark_t mark_of_offset(const struct reader *r, size_t offset)
     return at;
 }
 
+static bool is_tab(const struct reader *r, const yaml_mark_t *at)
+{
+    const char *s = r->text, *end = s + r->len;
+
+    for (size_t line = 0; s && s < end && line < at->line; line++)
+        s = memchr(s, '\n', (size_t)(end - s)) ? (const char *)memchr(s, '\n', (size_t)(end - s)) + 1 : end;
+    return (size_t)(end - s) > at->column && s[at->column] == '\t';
+}
+
 static int complain_parser(const struct reader *r)
 {
     const yaml_parser_t *p = &r->parser;
@@ -82,6 +91,9 @@ static int complain_parser(const struct reader *r)
         return err_set(r->e, ERR_INTERNAL, "%s: out of memory", r->file);
     if (p->error == YAML_READER_ERROR)
         return complain(r, mark_of_offset(r, p->problem_offset), ERR_INVALID, problem);
+    /* YAML 1.2.2 section 6.1: tabs do not indent. libyaml's own words do not speak of them. */
+    if (p->error == YAML_SCANNER_ERROR && is_tab(r, &p->problem_mark))
+        problem = "a tab stands here: YAML is indented with blanks";
     buf_puts(&text, problem);
     if (p->context)
         buf_printf(&text, " (%s that began in line %zu)", p->context, p->context_mark.line + 1);

@@ -36,18 +36,28 @@ static int path_parse(const char *s, char *ret, struct err *e)
     return 0;
 }
 
+#define TEXT_EMIT(word, field)                                                                     \
+    json_t *machine_emit_##word(const struct machine_def *m)                                           \
+    {                                                                                              \
+        return emit_text(m->field);                                                                \
+    }
 #define TEXT_WORD(word, field, parse)                                                              \
     int machine_read_##word(struct machine_def *m, const json_t *v, const struct spot *at,             \
                             struct err *e)                                                         \
     {                                                                                              \
         return read_text(v, parse, at, m->field, e);                                               \
     }                                                                                              \
-    json_t *machine_emit_##word(const struct machine_def *m)                                           \
-    {                                                                                              \
-        return emit_text(m->field);                                                                \
-    }
+    TEXT_EMIT(word, field)
 
-TEXT_WORD(cpu, cpu, cpu_parse)
+/* "cpu: 2" is how many, and quotes would not mend it. */
+int machine_read_cpu(struct machine_def *m, const json_t *v, const struct spot *at, struct err *e)
+{
+    if (json_is_integer(v))
+        return spot_bad(at, e, "is the model of the CPUs, such as host or max; how many is cpus: %lld",
+                        (long long)json_integer_value(v));
+    return read_text(v, cpu_parse, at, m->cpu, e);
+}
+TEXT_EMIT(cpu, cpu)
 TEXT_WORD(type, type, machine_type_parse)
 TEXT_WORD(keymap, keymap, keymap_parse)
 TEXT_WORD(firmware_code, firmware_code, path_parse)

@@ -124,6 +124,8 @@ static void test_refusals(void **state)
         { "a: !!python/object:os.system x\n", "f.yaml:1:4: tags" },
         { "a: 1\n b: 2\n", "f.yaml:2:3: " },
         { "web: 1\ndb: 2\nweb: 3\n", "f.yaml:3:1: duplicate key \"web\"" },
+        { "web:\n\tdb: 2\n", "f.yaml:2:1: a tab stands here: YAML is indented with blanks" },
+        { "ä: é\nweb:\n \tdb: 2\n", "f.yaml:3:2: a tab stands here" },
         { "a: {\"x\": 1, x: 2}\n", "f.yaml:1:13: duplicate key \"x\"" },
         { "[a]: 1\n", "f.yaml:1:1: a key must be text" },
         { "? {a: 1}\n: 1\n", "f.yaml:1:3: a key must be text" },
