@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -60,8 +61,12 @@ static int load(const char *file, struct source *s, struct err *e)
 {
     auto_buf struct buf b = BUF_INIT;
     bool is_stdin = strcmp(file, "-") == 0;
+    struct stat st;
 
     s->file = is_stdin ? "(standard input)" : file;
+    if (!is_stdin && stat(file, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+        return err_set(e, ERR_INVALID, "%s is not a regular file: what comes from elsewhere is read from "
+                       "the standard input, apply -f - <%s", file, file);
     if ((is_stdin ? read_stdin(&b, e) : file_read(AT_FDCWD, file, FLEET_FILE_MAX, &b, e)) < 0 ||
         directory_of(is_stdin ? NULL : file, s->dir, e) < 0)
         return -1;
@@ -185,6 +190,18 @@ void print_warnings(const json_t *answer)
         fprintf(stderr, "warning: %s\n", json_string_value(row) ? json_string_value(row) : "?");
 }
 
+json_t *plan_answer(const struct cli *c, json_t *answer)
+{
+    json_t *plan;
+
+    if (!answer || (c->output != OUTPUT_CSV && c->output != OUTPUT_NAME))
+        return answer;
+    print_warnings(answer);
+    plan = json_incref(json_object_get(answer, "plan"));
+    json_decref(answer);
+    return plan;
+}
+
 static int print_plan(struct cli *c, const json_t *tree, const char *done, struct err *e)
 {
     static const char *const columns[] = { "OBJECT", "NAME", "ACTION", "CLASS", "FIELDS", NULL };
@@ -283,7 +300,7 @@ int run_apply(struct cli *c, const struct args *a, struct err *e)
         check(&s, e) == 0)
         result = prune ? send_and_prune(c, a, &s, dry_run, &r, e) : send(c, &s, dry_run, e);
     source_done(&s);
-    if (out_tree(c, result, dry_run ? print_planned : print_applied, r < 0 ? &why : e) < 0)
+    if (out_tree(c, plan_answer(c, result), dry_run ? print_planned : print_applied, r < 0 ? &why : e) < 0)
         return -1;
     return r;
 }

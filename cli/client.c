@@ -2,6 +2,9 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +18,7 @@ struct client {
     char *socket;
     CURL *curl;
     struct curl_slist *headers;
+    bool for_output;
 };
 
 /* One request on its way. */
@@ -60,6 +64,23 @@ static size_t take(char *data, size_t size, size_t n, void *arg)
     return b->failed ? 0 : size * n;
 }
 
+/* Of libcurl's progress, about once a second while nothing comes. */
+static int is_read(void *arg, curl_off_t a, curl_off_t b, curl_off_t x, curl_off_t y)
+{
+    struct pollfd p = { .fd = STDOUT_FILENO };
+
+    (void)arg, (void)a, (void)b, (void)x, (void)y;
+    if (poll(&p, 1, 0) <= 0 || !(p.revents & POLLERR))
+        return 0;
+    raise(SIGPIPE);
+    return 1; /* whoever started it has SIGPIPE ignored */
+}
+
+void client_for_output(struct client *c)
+{
+    c->for_output = true;
+}
+
 static int prepare(struct client *c, struct transfer *t, const char *method, const char *path,
                    const json_t *body, struct err *e)
 {
@@ -81,6 +102,10 @@ static int prepare(struct client *c, struct transfer *t, const char *method, con
     curl_easy_setopt(h, CURLOPT_ERRORBUFFER, t->why);
     curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, take);
     curl_easy_setopt(h, CURLOPT_WRITEDATA, &t->reply);
+    if (c->for_output) {
+        curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
+        curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, is_read);
+    }
     if (t->body || strcmp(method, "POST") == 0) {
         curl_easy_setopt(h, CURLOPT_POST, 1L);
         curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE,
@@ -110,6 +135,8 @@ static int no_answer(const struct client *c, const struct transfer *t, CURLcode 
     long os = 0;
 
     curl_easy_getinfo(t->curl, CURLINFO_OS_ERRNO, &os);
+    if (rc == CURLE_ABORTED_BY_CALLBACK)
+        return err_set(e, ERR_IO, "nobody reads the standard output any more");
     if (rc != CURLE_COULDNT_CONNECT)
         return err_set(e, ERR_BUSY, "the connection to roost broke: %s",
                        t->why[0] ? t->why : curl_easy_strerror(rc));

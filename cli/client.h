@@ -17,6 +17,9 @@ json_t *client_get(struct client *c, const char *path, struct err *e);
 int client_text(struct client *c, const char *path, struct buf *ret, struct err *e);
 /* What comes goes to the descriptor, however much it is. */
 int client_download(struct client *c, const char *path, int fd, struct err *e);
+/* From here on what is asked is for the standard output alone: when nobody reads that any more the
+ * program ends by SIGPIPE, as with a write, though the answer takes its time. */
+void client_for_output(struct client *c);
 /* POST or DELETE; body may be NULL. New reference. */
 json_t *client_send(struct client *c, const char *method, const char *path, const json_t *body,
                     struct err *e);

@@ -11,6 +11,9 @@ typedef int command_fn(struct cli *c, const struct args *a, struct err *e);
 int print_events(struct cli *c, const json_t *events, struct err *e);
 /* apply.c: warnings of an apply's answer, to standard error */
 void print_warnings(const json_t *answer);
+/* An answer with a plan and warnings, of which csv and name show the rows of the plan. Takes it; NULL
+ * for NULL. */
+json_t *plan_answer(const struct cli *c, json_t *answer);
 
 /* status.c: of "ok", "warn", "error" */
 enum tint tint_of_level(const char *level);

@@ -71,6 +71,9 @@ static json_t *heading(const json_t *rows)
     const char *key;
     size_t i;
 
+    /* Whatever the order on record, a row says first what it is about. */
+    json_array_foreach(rows, i, row) if (json_object_get(row, "name"))
+        json_object_set_new(keys, "name", json_true());
     json_array_foreach(rows, i, row)
     {
         json_object_foreach(row, key, v) if (!json_is_object(v))

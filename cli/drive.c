@@ -42,6 +42,16 @@ static bool is_file(const char *s)
     return strchr(s, '/') != NULL;
 }
 
+/* "disk.img" is neither: it would be called a wrong size. */
+static int check_form(const char *option, const char *s, struct err *e)
+{
+    if (!s || is_file(s) || (*s >= '0' && *s <= '9'))
+        return 0;
+    return err_set(e, ERR_INVALID,
+                   "--%s: \"%.80s\" is no size, such as 10G; a file has a slash in it: ./%.80s", option,
+                   s, s);
+}
+
 /* The root disk of a definition as an object. New reference. */
 static json_t *root_of(const json_t *spec)
 {
@@ -78,6 +88,8 @@ static int root_said(const struct args *a, const json_t *spec, json_t *words, st
         more |= args_option(a, roots[i].option) != NULL;
     if (!more && !args_option(a, "disk"))
         return 0;
+    if (check_form("disk", args_option(a, "disk"), e) < 0)
+        return -1;
     root = root_of(spec);
     put_root(a, root);
     /* Said alone it is what it always was: complaints are about --disk. */
@@ -129,6 +141,8 @@ static int put_part(json_t *drive, char *part, bool first, struct err *e)
         *equals = '\0';
         v = value(word, equals + 1);
     } else if (first) {
+        if (check_form("add-disk", part, e) < 0)
+            return -1;
         word = is_file(part) ? "file" : "size";
         v = size_or_file(part);
     } else {

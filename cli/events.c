@@ -135,5 +135,7 @@ int run_events(struct cli *c, const struct args *a, struct err *e)
     snprintf(rest, sizeof rest, "newest=1&limit=%llu", (unsigned long long)limit);
     query(&path, a, rest);
     reply = client_get(cli_client(c, e), buf_str(&path), e);
+    if (reply)
+        client_for_output(c->client);
     return args_option(a, "follow") ? follow(c, a, reply, e) : out_tree(c, reply, print_reply, e);
 }

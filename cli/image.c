@@ -106,12 +106,36 @@ static int print_begun(struct cli *c, const json_t *tree, struct err *e)
     return 0;
 }
 
+/* Where its bytes come from: one of them. */
+static int check_source(const struct args *a, struct err *e)
+{
+    static const char *const sources[] = { "predefined", "url", "file" };
+    const char *first = NULL;
+
+    for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
+        if (!args_option(a, sources[i]))
+            continue;
+        if (first)
+            return err_set(e, ERR_INVALID, "image create: --%s and --%s: one of them is enough",
+                           first, sources[i]);
+        first = sources[i];
+    }
+    if (first || args_option(a, "kernel"))
+        return 0;
+    return err_set(e, ERR_INVALID,
+                   "image create: say where from: --predefined NAME (roost image catalogue has them), "
+                   "--url URL or --file FILE");
+}
+
 static json_t *create(struct cli *c, const struct args *a, struct err *e)
 {
     const char *name = a->operand[0];
-    json_t *words = json_object(), *task = NULL;
+    json_t *words, *task = NULL;
     struct client *client;
 
+    if (check_source(a, e) < 0)
+        return NULL;
+    words = json_object();
     if (set_words(a, words, e) == 0 && check(name, words, e) == 0 && (client = cli_client(c, e))) {
         json_object_set_new(words, "name", json_string(name));
         task = client_send(client, "POST", "/v1/images", words, e);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -70,6 +71,9 @@ static int add_key(json_t *list, size_t slot, bool first, const char *line, size
     struct hostkey key;
     char comment[129], context[PATH_SIZE + 16];
 
+    if (len > 10 && strncmp(line, "-----BEGIN", 10) == 0)
+        return spot_bad(at, e, "%.200s is no public key, and looks like a private one: say %.200s.pub",
+                        path, path);
     if (pubkey_parse(line, len, &key, comment, e) < 0) {
         snprintf(context, sizeof context, "%s:%d", path, number);
         err_wrap(e, "%.200s", context);
@@ -236,6 +240,7 @@ int medium_path(const char *path, const char *dir, char ret[PATH_SIZE], struct e
     const struct inlining in = { dir };
     const struct spot at = spot_root("ISO");
     char whole[PATH_MAX];
+    struct stat st;
 
     if (resolve(&in, path, &at, ret, e) < 0)
         return -1;
@@ -244,6 +249,8 @@ int medium_path(const char *path, const char *dir, char ret[PATH_SIZE], struct e
         snprintf(ret, PATH_SIZE, "%s", whole);
     else if (errno == ENOENT || errno == ENOTDIR)
         return err_set(e, ERR_NOT_FOUND, "%.300s: there is no such file", ret);
+    if (stat(ret, &st) == 0 && S_ISDIR(st.st_mode))
+        return err_set(e, ERR_INVALID, "%.300s is a directory: the file of an ISO image is wanted", ret);
     return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "cli/operate.h"
 #include "cli/out.h"
 #include "model/fleet.h"
+#include "model/words.h"
 
 /* What an option becomes in the instance's definition; NULL: its form is wrong. */
 typedef json_t *convert_fn(const struct args *a, const char *option, struct err *e);
@@ -264,6 +265,11 @@ int run_instance_create(struct cli *c, const struct args *a, struct err *e)
         return err_set(e, ERR_INVALID,
                        "%s: --start and --wait: what is --external is launched by somebody else",
                        a->command->words);
+    if (!args_option(a, "image") && !args_option(a, "disk") && !args_option(a, "external"))
+        return err_set(e, ERR_INVALID,
+                       "%s: say --image IMAGE (roost image list has them), --disk FILE for a disk that "
+                       "is there, or --external for what others launch",
+                       a->command->words);
     if (!(tree = fleet_of(a, e)))
         return -1;
     body = json_pack("{s:o, s:b, s:b}", "fleet", tree, "dry-run", dry_run, "create", true);
@@ -272,7 +278,7 @@ int run_instance_create(struct cli *c, const struct args *a, struct err *e)
     if (!answer)
         return in_options(a, e);
     if (!starts)
-        return out_tree(c, answer, dry_run ? print_checked : print_created, e);
+        return out_tree(c, plan_answer(c, answer), dry_run ? print_checked : print_created, e);
     if (c->output == OUTPUT_TABLE)
         r = out_tree(c, json_incref(answer), print_created, e);
     if (r == 0)
@@ -282,6 +288,18 @@ int run_instance_create(struct cli *c, const struct args *a, struct err *e)
 }
 
 /* --- modify --- */
+
+static int no_such_option(const char *said, struct err *e)
+{
+    const char *names[ARRAY_SIZE(table)], *near;
+
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+        names[i] = table[i].option;
+    near = nearest_name(said, names, ARRAY_SIZE(table));
+    return err_set(e, ERR_INVALID, "--unset: there is no option \"%.40s\"%s%s%s", said,
+                   near ? ": did you mean " : " (without its dashes, such as memory)",
+                   near ? near : "", near ? "?" : "");
+}
 
 static int unset(const struct args *a, json_t *spec, struct err *e)
 {
@@ -295,11 +313,21 @@ static int unset(const struct args *a, json_t *spec, struct err *e)
             continue;
         while (k < ARRAY_SIZE(table) && strcmp(table[k].option, said[i]) != 0)
             k++;
+        if (k == ARRAY_SIZE(table) && disk < 0)
+            return no_such_option(said[i], e);
         if (k == ARRAY_SIZE(table) || json_object_del(spec, table[k].word) < 0)
-            return err_set(e, ERR_INVALID, "instance modify: --unset %.40s: it is not set",
-                           said[i]);
+            return err_set(e, ERR_INVALID, "--unset %.40s: it is not set", said[i]);
     }
     return 0;
+}
+
+/* Is there anything that is to be another way? */
+static bool says_change(const struct args *a)
+{
+    for (const struct option *o = a->command->options; o->name; o++)
+        if (strcmp(o->name, "dry-run") != 0 && args_option(a, o->name))
+            return true;
+    return false;
 }
 
 /* What is on record with the words of the command line over it. New reference. */
@@ -350,13 +378,17 @@ static int print_modified(struct cli *c, const json_t *tree, struct err *e)
 int run_instance_modify(struct cli *c, const struct args *a, struct err *e)
 {
     bool dry_run = args_option(a, "dry-run") != NULL;
-    json_t *tree = changed(c, a, e), *body, *answer = NULL;
+    json_t *tree, *body, *answer = NULL;
 
+    if (!says_change(a))
+        return err_set(e, ERR_INVALID, "%s: say what to change; roost help %s", a->command->words,
+                       a->command->words);
+    tree = changed(c, a, e);
     if (tree && check(tree, e) == 0) {
         body = json_pack("{s:O, s:b}", "fleet", tree, "dry-run", dry_run);
         answer = client_send(cli_client(c, e), "POST", "/v1/apply", body, e);
         json_decref(body);
     }
     json_decref(tree);
-    return answer ? out_tree(c, answer, print_modified, e) : in_options(a, e);
+    return answer ? out_tree(c, plan_answer(c, answer), print_modified, e) : in_options(a, e);
 }

@@ -102,6 +102,10 @@ static int from_options(const struct args *a, struct network *ret, struct err *e
     if (!args_option(a, "kind"))
         r = err_set(e, ERR_INVALID,
                     "network create: say which --kind: user, host-only, shared or bridged");
+    else if (strcmp(args_option(a, "kind"), "bridged") == 0 && !args_option(a, "parent"))
+        r = err_set(e, ERR_INVALID,
+                    "network create: say --parent DEVICE too: an interface or a bridge of the host, "
+                    "such as eth0");
     for (size_t i = 0; i < ARRAY_SIZE(table) && r == 0; i++) {
         json_t *v = NULL;
         if (!args_option(a, table[i].option))

@@ -92,7 +92,7 @@ static int print_done(struct cli *c, const json_t *tree, struct err *e)
     return 0;
 }
 
-/* The first failure decides the exit code; each is told. */
+/* The first failure decides the exit code; each is told, and of several the sum at the end. */
 static int report(struct cli *c, const struct operation *op, const struct call *calls,
                   const struct args *a, struct err *e)
 {
@@ -108,18 +108,17 @@ static int report(struct cli *c, const struct operation *op, const struct call *
         if (calls[i].result)
             continue;
         failed++;
-        if (bad)
+        if (a->n > 1)
             fprintf(stderr, "roost: %s\n", calls[i].err.text);
-        else
+        if (!bad)
             bad = &calls[i];
     }
     if (!bad)
         return 0;
     *e = bad->err;
-    if (a->n > 1)
-        fprintf(stderr, "roost: %d of %d %s, %d failed\n", a->n - failed, a->n, done_of(op, a),
-                failed);
-    return -1;
+    return a->n == 1 ? -1
+                     : err_set(e, bad->err.kind, "%d of %d %s, %d failed", a->n - failed, a->n,
+                               done_of(op, a), failed);
 }
 
 /* Those that were begun, until they are home; what failed before is told as well. */

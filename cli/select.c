@@ -35,8 +35,14 @@ static int check_state(const char *state, struct err *e)
                        "--state: there is no state \"%.80s\"; a state directory is said before the "
                        "command: roost --state DIR …",
                        state);
-    return err_set(e, ERR_INVALID, "--state: there is no state \"%.40s\"%s%s%s", state,
-                   near ? ": did you mean " : "", near ? near : "", near ? "?" : "");
+    if (near)
+        return err_set(e, ERR_INVALID, "--state: there is no state \"%.40s\": did you mean %s?", state,
+                       near);
+    auto_buf struct buf list = BUF_INIT;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        buf_printf(&list, "%s%s", i ? ", " : "", names[i]);
+    return err_set(e, ERR_INVALID, "--state: there is no state \"%.40s\": there are %s", state,
+                   buf_str(&list));
 }
 
 static bool has_text(const json_t *list, const char *text)

@@ -37,6 +37,7 @@ static void test_csv(void **state)
          "name,n,yes,none,l\r\na,1,true,,x y\r\n");
     same(csv_put, "[{\"a\": \"1,2\"}, {\"b\": \"say \\\"hi\\\"\", \"a\": \"l\\nm\"}]",
          "a,b\r\n\"1,2\",\r\n\"l\nm\",\"say \"\"hi\"\"\"\r\n");
+    same(csv_put, "[{\"a\": 1}, {\"b\": 2, \"name\": \"n\"}]", "name,a,b\r\n,1,\r\nn,,2\r\n");
     same(csv_put, "{\"name\": \"one\"}", "name\r\none\r\n");
     same(csv_put, "[1]", NULL);
     same(csv_put, "\"text\"", NULL);
