@@ -140,6 +140,7 @@ help:
 	@echo 'make bench       load drivers beside nginx           make fuzz   libFuzzer on each parser'
 	@echo 'make arm64       roost for arm64 in $(BUILD)-arm64    make check-arm64   its tests in an emulated guest'
 	@echo 'make install     [DESTDIR= PREFIX=]  make uninstall   make deb   a Debian package in $(BUILD)/deb'
+	@echo 'make check-service  the package on an emulated host: upgrades, reboots, power cuts'
 	@echo 'make layers      the walls between the rooms         make format make clean'
 
 -include $(shell find $(BUILD) \( -path '$(BUILD)/deb*' -o -path '$(BUILD)/image*' -o -path $(BUILD)/sysroot -o -path $(BUILD)/guest \) -prune -o -type f -name '*.d' -print 2>/dev/null)
