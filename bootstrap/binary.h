@@ -12,6 +12,9 @@ struct binary {
     int64_t mtime_ns;
 };
 void binary_look(const char *name, struct binary *ret);
+/* When a module of QEMU's was last added or removed, where packages put them (a display, kinds of
+ * devices): what a QEMU can do changes by that too. */
+int64_t binary_modules_ns(void);
 bool binary_same(const struct binary *a, const struct binary *b);
 
 #endif

@@ -28,11 +28,13 @@ struct known {
     struct core *c;
     enum arch arch;
     struct binary binary; /* that `is` is of */
+    int64_t modules_ns;   /* and its modules */
     struct emulator *is;  /* NULL: nothing is known, by `why` */
     char why[EMULATOR_WHY];
-    struct child *child; /* it is being asked; the next three are of that */
+    struct child *child; /* it is being asked; the next four are of that */
     struct emulator *fresh;
     struct binary asked;
+    int64_t asked_modules_ns;
     unsigned question;
 };
 
@@ -114,9 +116,10 @@ static void file_of(const struct known *k, char out[64])
 static void keep(const struct known *k)
 {
     auto_close int dir = open_state(k->c);
-    json_t *j = json_pack("{s:s, s:I, s:I, s:o}", "path", k->binary.path, "size",
-                          (json_int_t)k->binary.size, "mtime-ns", (json_int_t)k->binary.mtime_ns,
-                          "knows", emulator_to_json(k->is));
+    json_t *j =
+        json_pack("{s:s, s:I, s:I, s:I, s:o}", "path", k->binary.path, "size",
+                  (json_int_t)k->binary.size, "mtime-ns", (json_int_t)k->binary.mtime_ns,
+                  "modules-ns", (json_int_t)k->modules_ns, "knows", emulator_to_json(k->is));
     auto_free char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
     char name[64];
 
@@ -126,12 +129,12 @@ static void keep(const struct known *k)
     json_decref(j);
 }
 
-static bool recall(struct known *k, const struct binary *now)
+static bool recall(struct known *k, const struct binary *now, int64_t modules_now)
 {
     auto_close int dir = open_state(k->c);
     auto_buf struct buf b = BUF_INIT;
     json_t *j = NULL;
-    json_int_t size, mtime_ns;
+    json_int_t size, mtime_ns, modules_ns;
     const char *path;
     const json_t *knows;
     char name[64];
@@ -140,9 +143,10 @@ static bool recall(struct known *k, const struct binary *now)
     if (dir >= 0 && file_read(dir, name, KEPT_MAX, &b, NULL) == 0)
         j = json_loadb(buf_str(&b), b.len, JSON_REJECT_DUPLICATES, NULL);
     if (j &&
-        json_unpack(j, "{s:s, s:I, s:I, s:o}", "path", &path, "size", &size, "mtime-ns", &mtime_ns,
-                    "knows", &knows) == 0 &&
-        strcmp(path, now->path) == 0 && (uint64_t)size == now->size && mtime_ns == now->mtime_ns)
+        json_unpack(j, "{s:s, s:I, s:I, s:I, s:o}", "path", &path, "size", &size, "mtime-ns",
+                    &mtime_ns, "modules-ns", &modules_ns, "knows", &knows) == 0 &&
+        strcmp(path, now->path) == 0 && (uint64_t)size == now->size && mtime_ns == now->mtime_ns &&
+        modules_ns == modules_now)
         k->is = emulator_from_json(knows, k->arch);
     json_decref(j);
     return k->is != NULL;
@@ -166,6 +170,7 @@ static void end(struct known *k, const char *why)
     }
     k->is = steal_ptr(k->fresh);
     k->binary = k->asked;
+    k->modules_ns = k->asked_modules_ns;
     keep(k);
 }
 
@@ -224,13 +229,15 @@ static void look(struct known *k)
 {
     struct core *c = k->c;
     const char *program = config_qemu(&c->config, k->arch);
+    int64_t modules_ns;
     struct binary now;
     struct err e;
 
     if (k->child)
         return;
     binary_look(program, &now);
-    if (k->is && binary_same(&k->binary, &now))
+    modules_ns = binary_modules_ns();
+    if (k->is && binary_same(&k->binary, &now) && k->modules_ns == modules_ns)
         return;
     forget(k);
     if (!c->config.launch) {
@@ -238,10 +245,12 @@ static void look(struct known *k)
     } else if (!now.size) {
         snprintf(k->why, sizeof k->why, "%.150s is missing (apt install %s)", program,
                  platform_of(k->arch)->package);
-    } else if (recall(k, &now)) {
+    } else if (recall(k, &now, modules_ns)) {
         k->binary = now;
+        k->modules_ns = modules_ns;
     } else {
         k->asked = now;
+        k->asked_modules_ns = modules_ns;
         k->question = 0;
         if (!(k->fresh = emulator_new(k->arch, &e)) || ask(k, &e) < 0)
             end(k, e.text);

@@ -142,12 +142,14 @@ def test_a_qemu_is_asked_once(tmp_path):
         script(tmp_path / "qemu", WRAPPER + "# another one\n")
         create(r, "other", "--machine", "q35")
         assert times_asked(tmp_path) == 2
-        for damaged in (b"", b"{", b"[]", b"\0" * 5000):
+        kept = json.loads((r.state / "emulator-amd64").read_text())
+        other_modules = json.dumps(kept | {"modules-ns": kept["modules-ns"] - 1}).encode()
+        for damaged in (b"", b"{", b"[]", b"\0" * 5000, other_modules):
             (r.state / "emulator-amd64").write_bytes(damaged)
             r.stop(keep=True)
             r.start()
             assert create(r, "wrong", "--cpu", "Z80", check=False).returncode == 2
-        assert times_asked(tmp_path) == 6
+        assert times_asked(tmp_path) == 7
 
 
 @pytest.mark.parametrize("qemu, why", [
