@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/parse.h"
 #include "server/guests_priv.h"
 
 /* vfio-pci(QEMU's docs/system/devices): the host's own driver lets go of the device first. */
@@ -37,6 +39,45 @@ static int check_pci(const char *address, struct err *e)
                    address, name, address);
 }
 
+#define LOCKED_MORE (UINT64_C(128) << 20) /* beside its memory: firmware, video memory */
+
+/* A PCI device reaches into the guest's memory, which the kernel keeps where it is for that and counts
+ * as locked (Linux: vfio_lock_acct()); QEMU inherits the limit from here. */
+static int check_locked(uint64_t memory, struct err *e)
+{
+    char has[24], wants[24];
+    struct rlimit r;
+
+    memory += LOCKED_MORE;
+    if (getrlimit(RLIMIT_MEMLOCK, &r) < 0)
+        return err_sys(e, "RLIMIT_MEMLOCK");
+    if (r.rlim_cur >= memory) /* also RLIM_INFINITY */
+        return 0;
+    if (r.rlim_max >= memory) {
+        r.rlim_cur = r.rlim_max;
+        return setrlimit(RLIMIT_MEMLOCK, &r) < 0 ? err_sys(e, "RLIMIT_MEMLOCK") : 0;
+    }
+    return err_set(e, ERR_CONFLICT,
+                   "host-devices: with a PCI device all of a guest's memory is locked, %s with what "
+                   "goes with it, and roostd may lock %s: LimitMEMLOCK=infinity in a drop-in of its "
+                   "unit, or ulimit -l unlimited before it is started",
+                   format_size(memory, wants), format_size(r.rlim_max, has));
+}
+
+static int check_devices(const struct launch *l, struct err *e)
+{
+    bool pci = false;
+
+    for (unsigned i = 0; i < l->machine.n_devices; i++) {
+        if (strncmp(l->machine.devices[i], "pci:", 4) != 0)
+            continue;
+        pci = true;
+        if (check_pci(l->machine.devices[i] + 4, e) < 0)
+            return -1;
+    }
+    return pci ? check_locked(l->memory, e) : 0;
+}
+
 static int check_display(const struct guests *g, const struct launch *l, struct err *e)
 {
     if (l->machine.display != DISPLAY_GTK)
@@ -57,11 +98,7 @@ int guest_machine_check(const struct guests *g, const struct launch *l, struct e
 
     if (machine_allowed(&l->machine, &limits, e) < 0 || check_display(g, l, e) < 0)
         return -1;
-    for (unsigned i = 0; i < l->machine.n_devices; i++)
-        if (!strncmp(l->machine.devices[i], "pci:", 4) &&
-            check_pci(l->machine.devices[i] + 4, e) < 0)
-            return -1;
-    return 0;
+    return check_devices(l, e);
 }
 
 void guest_env_make(struct guest_env *ret, bool window)
