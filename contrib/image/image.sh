@@ -63,9 +63,9 @@ else
     as_root() { mmdebstrap --unshare-helper "$@"; }
 fi
 
-say "installing Debian $SUITE packages for $ARCH (some minutes)"
-FOREIGN=
-[ "$ARCH" = "$(dpkg --print-architecture)" ] || FOREIGN="$HERE/binfmt"
+FOREIGN= TAKES='some minutes'
+[ "$ARCH" = "$(dpkg --print-architecture)" ] || FOREIGN="$HERE/binfmt" TAKES='a quarter of an hour, emulated'
+say "installing Debian $SUITE packages for $ARCH ($TAKES)"
 # INITRD: the kernel's package makes none, after which initramfs-tools would make the same again; customize makes the
 # one. That is thousands of short programs, eight minutes of them where they are emulated.
 INITRD=No $FOREIGN mmdebstrap --mode=$MODE --arch="$ARCH" --variant=minbase --include="$PACKAGES" \
