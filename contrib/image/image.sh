@@ -18,7 +18,8 @@ OUT=$1 ARCH=$2 DEB=$3
 SUITE=bookworm
 DISK_MIB=2048
 ESP_MIB=256
-CMDLINE='root=LABEL=roost-root rw quiet panic=10 console=tty0'
+# rootdelay: the initrd gives a disk 30 s to appear, and then the machine begins anew; slow ones take longer.
+CMDLINE='root=LABEL=roost-root rw rootdelay=180 quiet panic=10 console=tty0'
 # Boot program by the name firmware looks for; GPT type of the root file system (Discoverable Partitions).
 case $ARCH in
 amd64) EFI=x64 ROOT_TYPE=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709 CMDLINE="$CMDLINE console=ttyS0" ;;
