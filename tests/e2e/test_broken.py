@@ -101,13 +101,17 @@ def test_a_guest_that_floods_its_console_fills_nothing(micros):
     guest.start(roost, "storm")
     kept, sizes = set(), []
 
+    def state(file):
+        try:
+            return file.stat()
+        except FileNotFoundError:  # renamed just now
+            return None
+
     def often():
         """Five different logs were put aside."""
-        try:
-            kept.add((directory / "console.log.1").stat().st_ino)
-        except FileNotFoundError:
-            pass
-        sizes.append(sum(f.stat().st_size for f in directory.iterdir() if f.is_file()))
+        if aside := state(directory / "console.log.1"):
+            kept.add((aside.st_ino, aside.st_mtime_ns))
+        sizes.append(sum(s.st_size for s in map(state, directory.iterdir()) if s))
         return len(kept) >= 5
 
     guest.wait_change(directory, often, 120, lambda: f"rotations of console.log: {kept}, {sizes[-5:]}")
