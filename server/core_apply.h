@@ -52,8 +52,7 @@ int apply_fits_images(struct apply *a, struct err *e);
 /* core_apply_machine.c: its words against what QEMU knows. The architectures whose QEMU has a say in
  * the fleet, as of emulators_ask(), which goes before the plan; and the judgement on one. */
 unsigned apply_architectures(struct apply *a);
-int apply_fits_emulator(struct apply *a, const struct fleet_instance *f, enum arch arch,
-                        struct err *e);
+int apply_fits_emulator(struct apply *a, const struct fleet_instance *f, struct err *e);
 /* An image of this fleet, else the one on record. */
 int apply_image(struct apply *a, const char *name, struct image *ret, struct err *e);
 /* core_hostfwd_plan.c: the forwards that the fleet asks for, with those on record. */

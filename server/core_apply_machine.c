@@ -46,17 +46,26 @@ static void remark(const char *text, void *arg)
     tell_once(r->a, text, r->instance);
 }
 
-int apply_fits_emulator(struct apply *a, const struct fleet_instance *f, enum arch arch,
-                        struct err *e)
+int apply_fits_emulator(struct apply *a, const struct fleet_instance *f, struct err *e)
 {
     struct remarking r = { a, f->name.s };
     char why[EMULATOR_WHY], text[EMULATOR_WHY + 80];
+    enum arch arch = arch_native();
+    struct image image;
     int unknown;
 
     if (!emulator_concerns(&f->spec))
         return 0;
-    if ((unknown = emulator_check(a->c, &f->spec, arch, remark, &r, why, e)) <= 0)
-        return unknown;
+    if (f->spec.image.s[0]) {
+        if (apply_image(a, f->spec.image.s, &image, e) < 0)
+            return -1;
+        arch = image.arch;
+    }
+    unknown = emulator_check(a->c, &f->spec, arch, remark, &r, why, e);
+    if (unknown < 0)
+        return err_wrap(e, "instance %s", f->name.s);
+    if (unknown == 0)
+        return 0;
     snprintf(text, sizeof text, "its machine could not be checked against QEMU for %s: %s",
              arch_name(arch), why);
     tell_once(a, text, f->name.s);

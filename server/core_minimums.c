@@ -71,8 +71,6 @@ int apply_fits_image(struct apply *a, const struct fleet_instance *f, struct err
         return -1;
     if (fits_machine(a, s, s->image.s[0] ? image.arch : arch_native(), e) < 0)
         return err_wrap(e, "instance %s", f->name.s);
-    if (apply_fits_emulator(a, f, s->image.s[0] ? image.arch : arch_native(), e) < 0)
-        return err_wrap(e, "instance %s", f->name.s);
     if (!s->image.s[0])
         return 0;
     if (s->cpus < image.min_cpus)
@@ -91,7 +89,8 @@ int apply_fits_image(struct apply *a, const struct fleet_instance *f, struct err
 int apply_fits_images(struct apply *a, struct err *e)
 {
     for (int i = 0; i < a->fleet.n_instances; i++)
-        if (apply_fits_image(a, &a->fleet.instances[i], e) < 0)
+        if (apply_fits_image(a, &a->fleet.instances[i], e) < 0 ||
+            apply_fits_emulator(a, &a->fleet.instances[i], e) < 0)
             return -1;
     return 0;
 }

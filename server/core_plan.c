@@ -409,7 +409,7 @@ static int plan_instance(struct apply *a, const struct fleet_instance *f, struct
     struct tag given;
 
     if (check_references(a, f, e) < 0 || apply_fits_image(a, f, e) < 0 ||
-        disk_check(a->c, f->name.s, &f->spec, e) < 0 ||
+        apply_fits_emulator(a, f, e) < 0 || disk_check(a->c, f->name.s, &f->spec, e) < 0 ||
         check_documents(a, f, e) < 0 || check_bootstrapper(f, e) < 0 || check_playbook(a, f, e) < 0)
         return -1;
     if (store_guest_by_name(a->c->store, f->name.s, &g, e) == 0)

@@ -221,7 +221,7 @@ def test_the_time_limit_ends_everything():
 
 def test_a_host_that_hangs_fails_alone():
     tasks = [task("one hangs", "sleep 600", when="inventory_hostname == 'slow'"), task("after", "true")]
-    with Run([play(*tasks)], {"slow": LOCAL, "quick": LOCAL}, task_ms=2000, limit_ms=60000) as r:
+    with Run([play(*tasks)], {"slow": LOCAL, "quick": LOCAL}, task_ms=8000, limit_ms=60000) as r:
         end = r.whole()
         assert end["how"] == "done"
         assert states(end) == {"slow": "failed", "quick": "ok"}

@@ -125,7 +125,7 @@ OVER = "qemu-img create -q -f vmdk base.img 1M && qemu-img create -q -f vmdk -b 
 
 @pytest.mark.parametrize("make, args, code, says", [
     ("true", ["--file", "none.img"], 3, "none.img"),
-    ("true", [], 2, "neither file: .* nor kernel"),
+    ("true", [], 2, "say where from: --predefined NAME .* --url URL or --file FILE"),
     ("true", ["--file", "disk.img", "--min-ram", "much"], 2, "--min-ram: "),
     ("true", ["--file", "disk.img", "--min-cpu", "x"], 2, "--min-cpu"),
     ("true", ["--file", "disk.img", "--arch", "sparc"], 2, "--arch: .*amd64"),
