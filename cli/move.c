@@ -86,7 +86,7 @@ static int save_bundle(struct cli *c, const char *path, const char *file, bool f
     unlink(tmp);
     fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
-        return err_sys(e, "%s", tmp);
+        return err_sys(e, "%s", file);
     if (client_download(cli_client(c, e), path, fd, e) == 0) {
         if (fsync(fd) == 0 && rename(tmp, file) == 0)
             return 0;

@@ -187,10 +187,13 @@ static void unbundled(const struct err *err, void *arg)
     struct moving *m = arg;
 
     m->errand = NULL;
-    if (err)
-        give_up(m, err);
-    else
-        settle_in(m);
+    if (err) {
+        struct err e = *err;
+        err_wrap(&e, "%.300s", m->file);
+        give_up(m, &e);
+        return;
+    }
+    settle_in(m);
 }
 
 /* ---- step 1: begin ---- */

@@ -300,7 +300,7 @@ def test_cut_and_damaged(hosts, tmp_path):
         (tmp_path / "x").write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1:])
         moved(there, tmp_path / "x", code=2)
     (tmp_path / "x").write_bytes(b"\x1f\x8b" + os.urandom(9000))
-    assert "no bundle of roost" in moved(there, tmp_path / "x", code=2).stderr
+    assert f"{tmp_path}/x: this is no bundle of roost" in moved(there, tmp_path / "x", code=2).stderr
     assert leftovers(there) == [] and there.json("instance", "list") == []
     states = {t["state"] for t in there.json("task", "list")}
     assert states == {"failed"}
