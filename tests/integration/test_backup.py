@@ -4,9 +4,12 @@ import json
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import tarfile
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from harness import roost as harness
@@ -58,6 +61,21 @@ def refused(r, code, *words, args=("store", "restore", "b.tar"), **kw):
         if r.state.exists() else None
     assert after == before or (before is None and set(map(lambda p: p.name, after)) <= {"lock"})
     return done.stderr
+
+
+@contextmanager
+def frozen(r):
+    """It runs, and writes nothing by itself meanwhile."""
+    pids = [r.pid(role) for role in ("roostd", "core", "front")]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        for pid in pids:
+            until(f"{pid} is held", lambda p=pid: Path(f"/proc/{p}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T")
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 # --- a backup and what comes back ---
@@ -176,9 +194,11 @@ def forge(path, change, resum=True):
 
 def test_over_a_running_roost(home):
     backup(home)
-    home.cli("sync")  # so that the running one has nothing left to write by itself
-    said = refused(home, 4, f"a roost runs on {home.state}", f"pid {home.process.pid}", "end it first")
+    was = facts(home)
+    with frozen(home):
+        said = refused(home, 4, f"a roost runs on {home.state}", f"pid {home.process.pid}", "end it first")
     assert "nothing was changed" in said
+    assert facts(home) == was
 
 
 def test_over_a_store_that_is_there(home):
