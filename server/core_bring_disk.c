@@ -10,47 +10,21 @@
 #include "base/worker.h"
 #include "bootstrap/disk.h"
 #include "server/core_bring.h"
+#include "server/core_qemu_img.h"
 #include "server/core_task.h"
-
-#define QEMU_IMG_MEMORY   (2ull << 30)
-#define QEMU_IMG_LIMIT_MS 60000
-#define CONVERT_LIMIT_MS  3600000
-
-static const char *qemu_img(const struct core *c)
-{
-    return c->config.qemu_img[0] ? c->config.qemu_img : "qemu-img";
-}
 
 static int run(struct moving *m, const struct argv *a, int64_t limit_ms, child_done_fn *done,
                struct err *e)
 {
-    struct spawn_opts o = SPAWN_OPTS_INIT;
-
-    o.capture = true;
-    o.limit_ms = limit_ms;
-    o.max_memory = QEMU_IMG_MEMORY;
-    o.max_file_size = BUNDLE_FILE_MAX;
-    m->child = child_spawn(m->c->loop, a, &o, done, m, e);
-    if (m->child)
-        return 0;
-    return e->kind == ERR_NOT_FOUND
-               ? err_set(e, ERR_NOT_FOUND, "qemu-img is missing: apt install qemu-utils")
-               : -1;
+    m->child = qemu_img_start(m->c, a, limit_ms, BUNDLE_FILE_MAX, done, m, e);
+    return m->child ? 0 : -1;
 }
 
 static int check_exit(const struct moving *m, const struct spawn_exit *x, enum err_kind kind,
                       const char *what, struct err *e)
 {
-    const char *text = buf_str(x->err);
-    char status[64];
-
-    if (m->cancelled)
-        return err_set(e, ERR_BUSY, "it was cancelled");
-    if (x->status == 0 && !x->timed_out)
-        return 0;
-    return err_set(e, kind, "%s: qemu-img: %s: %.*s", what,
-                   child_status_text(x->status, x->timed_out, status),
-                   (int)(strcspn(text, "\n") < 300 ? strcspn(text, "\n") : 300), text);
+    return m->cancelled ? err_set(e, ERR_BUSY, "it was cancelled")
+                        : qemu_img_check(x, kind, what, e);
 }
 
 /* ---- last: the overlay ---- */
@@ -110,7 +84,7 @@ static int rebase(struct moving *m, struct err *e)
         argv_add(&a, qemu_img(m->c));
         argv_add(&a, "--version");
     }
-    return run(m, &a, QEMU_IMG_LIMIT_MS, rebased, e);
+    return run(m, &a, QEMU_IMG_QUICK_MS, rebased, e);
 }
 
 /* ---- before it: raw disks ---- */
@@ -180,7 +154,7 @@ static int convert(struct moving *m, struct err *e)
     task_progress(m->task, "converting", 0, 0);
     paths(m, from, to);
     disk_convert_argv(qemu_img(m->c), disk_format_name(DISK_RAW), from, to, &a);
-    return run(m, &a, CONVERT_LIMIT_MS, converted, e);
+    return run(m, &a, QEMU_IMG_CONVERT_MS, converted, e);
 }
 
 static int go_on(struct moving *m, struct err *e)

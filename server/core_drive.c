@@ -15,10 +15,9 @@
 #include "bootstrap/disk.h"
 #include "bootstrap/disk_kind.h"
 #include "server/core_machine.h"
+#include "server/core_qemu_img.h"
 
-#define QEMU_IMG_LIMIT_MS 60000
-#define QEMU_IMG_MEMORY   (2ull << 30)
-#define HEAD_SIZE         512 /* of a qcow2 file of roost's own: its header */
+#define HEAD_SIZE 512 /* of a qcow2 file of roost's own: its header */
 
 struct disk_job {
     struct disk_job *next;
@@ -49,17 +48,12 @@ static int job_run(struct machine *m, struct err *e);
 static int job_end(struct machine *m, const struct spawn_exit *x, struct err *e)
 {
     const struct disk_job *j = m->jobs;
-    const char *text;
-    char status[64];
 
-    if (x->status == 0 && !x->timed_out)
+    if (qemu_img_check(x, ERR_IO, strrchr(j->path, '/') + 1, e) == 0)
         return j->fresh && rename(j->made, j->path) < 0 ? err_sys(e, "%s", j->path) : 0;
     if (j->fresh)
         unlink(j->made);
-    text = buf_str(x->err);
-    return err_set(e, ERR_IO, "instance %s: %s: qemu-img: %s: %.*s", m->name.s,
-                   strrchr(j->path, '/') + 1, child_status_text(x->status, x->timed_out, status),
-                   (int)strcspn(text, "\n"), text);
+    return err_wrap(e, "instance %s", m->name.s);
 }
 
 static void qemu_img_ended(const struct spawn_exit *x, void *arg)
@@ -81,14 +75,7 @@ static void qemu_img_ended(const struct spawn_exit *x, void *arg)
 
 static int job_run(struct machine *m, struct err *e)
 {
-    struct spawn_opts o = SPAWN_OPTS_INIT;
-
-    o.capture = true;
-    o.limit_ms = QEMU_IMG_LIMIT_MS;
-    o.max_memory = QEMU_IMG_MEMORY;
-    m->disk = child_spawn(m->c->loop, &m->jobs->argv, &o, qemu_img_ended, m, e);
-    if (!m->disk && e->kind == ERR_NOT_FOUND)
-        return err_set(e, ERR_NOT_FOUND, "qemu-img is missing: apt install qemu-utils");
+    m->disk = qemu_img_start(m->c, &m->jobs->argv, QEMU_IMG_QUICK_MS, 0, qemu_img_ended, m, e);
     return m->disk ? 0 : -1;
 }
 
@@ -104,11 +91,6 @@ void disk_give_up(struct machine *m)
 }
 
 /* ---- what there is to do ---- */
-
-static const char *qemu_img(const struct core *c)
-{
-    return c->config.qemu_img[0] ? c->config.qemu_img : "qemu-img";
-}
 
 static void path_of(const struct core *c, const char *instance, const char *file, char *out,
                     size_t size)

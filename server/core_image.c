@@ -16,12 +16,10 @@
 #include "bootstrap/disk_head.h"
 #include "bootstrap/disk_kind.h"
 #include "server/core_fetch.h"
+#include "server/core_qemu_img.h"
 #include "server/core_task.h"
 
-#define QEMU_IMG_LIMIT_MS 60000
-#define CONVERT_LIMIT_MS  3600000
-#define QEMU_IMG_MEMORY   (2ull << 30)
-#define FILE_SOURCE       "source" /* the disk as it came */
+#define FILE_SOURCE "source" /* the disk as it came */
 
 enum part { PART_DISK, PART_KERNEL, PART_INITRD, PARTS };
 static const char *const part_file[PARTS] = { FILE_SOURCE, FILE_IMAGE_KERNEL, FILE_IMAGE_INITRD };
@@ -112,26 +110,6 @@ static void put_in_place(struct import *m)
 
 /* ---- step 3: what QEMU says of it ---- */
 
-static int qemu_img(struct import *m, const struct argv *a, int64_t limit_ms, child_done_fn *done,
-                    struct err *e)
-{
-    struct spawn_opts o = SPAWN_OPTS_INIT;
-
-    o.capture = true;
-    o.limit_ms = limit_ms;
-    o.max_memory = QEMU_IMG_MEMORY;
-    if ((m->child = child_spawn(m->c->loop, a, &o, done, m, e)))
-        return 0;
-    return e->kind == ERR_NOT_FOUND
-               ? err_set(e, ERR_NOT_FOUND, "qemu-img is missing: apt install qemu-utils")
-               : -1;
-}
-
-static const char *qemu_img_name(const struct import *m)
-{
-    return m->c->config.qemu_img[0] ? m->c->config.qemu_img : "qemu-img";
-}
-
 static int judge(struct import *m, const struct spawn_exit *x, struct err *e)
 {
     struct disk_info info;
@@ -173,8 +151,9 @@ static void look(struct import *m)
     struct err e;
 
     snprintf(file, sizeof file, "%s/%s", m->tmp, FILE_IMAGE_DISK);
-    disk_info_argv(qemu_img_name(m), format, file, &a);
-    if (qemu_img(m, &a, QEMU_IMG_LIMIT_MS, looked_at, &e) < 0)
+    disk_info_argv(qemu_img(m->c), format, file, &a);
+    m->child = qemu_img_start(m->c, &a, QEMU_IMG_QUICK_MS, 0, looked_at, m, &e);
+    if (!m->child)
         refuse(m, &e);
 }
 
@@ -367,8 +346,9 @@ static void convert(struct import *m)
 
     part_path(m, FILE_SOURCE, from);
     part_path(m, FILE_IMAGE_DISK, to);
-    disk_convert_argv(qemu_img_name(m), m->kind->qemu, from, to, &a);
-    if (qemu_img(m, &a, CONVERT_LIMIT_MS, converted, &e) < 0)
+    disk_convert_argv(qemu_img(m->c), m->kind->qemu, from, to, &a);
+    m->child = qemu_img_start(m->c, &a, QEMU_IMG_CONVERT_MS, 0, converted, m, &e);
+    if (!m->child)
         refuse(m, &e);
 }
 
