@@ -8,6 +8,7 @@
 #include "server/core_ansible.h"
 #include "server/core_hook.h"
 #include "server/core_bring.h"
+#include "server/core_import.h"
 #include "server/core_network.h"
 #include "server/core_survey.h"
 #include "server/core_task.h"

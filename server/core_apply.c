@@ -5,6 +5,7 @@
 #include "server/core_machine.h"
 #include "server/core_ansible.h"
 #include "server/core_emulator.h"
+#include "server/core_import.h"
 #include "server/core_network.h"
 #include "server/core_task.h"
 

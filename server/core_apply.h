@@ -4,7 +4,7 @@
 #define SERVER_CORE_APPLY_H
 
 #include "model/fleet.h"
-#include "server/core_priv.h"
+#include "server/core_image.h"
 
 struct apply {
     struct core *c;

@@ -10,6 +10,7 @@
 #include "base/worker.h"
 #include "bootstrap/disk.h"
 #include "server/core_bring.h"
+#include "server/core_image.h"
 #include "server/core_qemu_img.h"
 #include "server/core_task.h"
 
@@ -141,8 +142,7 @@ static void converted(const struct spawn_exit *x, void *arg)
 
     m->child = NULL;
     if (check_exit(m, x, ERR_IO, "a raw disk of it cannot become one of roost's", &e) < 0 ||
-        !(c->copier || (c->copier = worker_new(c->loop, &e))) ||
-        worker_post(c->copier, settle, settled, m, &e) < 0)
+        !core_copier(c, &e) || worker_post(c->copier, settle, settled, m, &e) < 0)
         m->disks_done(m, &e);
 }
 

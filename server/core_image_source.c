@@ -10,7 +10,7 @@
 #include "base/encode.h"
 #include "bootstrap/disk_head.h"
 #include "bootstrap/disk_kind.h"
-#include "server/core_priv.h"
+#include "server/core_image.h"
 
 #define KERNEL_MAX (512ull << 20)
 

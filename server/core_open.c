@@ -12,6 +12,7 @@
 #include "server/core_hook.h"
 #include "server/core_network.h"
 #include "server/core_bring.h"
+#include "server/core_image.h"
 #include "server/core_task.h"
 
 #define SECRET_FILE_MODE 0600

@@ -77,7 +77,7 @@ struct core {
     struct worker *worker; /* projections, checkpoints */
     /* files of images: minutes, so not in front of those; made when needed */
     struct worker *copier;
-    struct import *imports;    /* core_image.c: under way */
+    struct import *imports;    /* core_import.c: under way */
     struct task *tasks;        /* core_task.c: running ones */
     struct follower *task_followers;
     struct surveyor *surveyor; /* made when needed */
@@ -400,32 +400,6 @@ int core_network_drop(struct core *c, const char *name, struct err *e);
 int networks_reload(struct core *c, struct err *e); /* memory follows the record */
 int core_image(struct core *c, const char *name, struct image *ret, struct err *e);
 bool core_has_image(struct core *c, const char *name);
-
-/* --- core_image.c, core_image_source.c: files of images into the state directory --- */
-/* Downloads what has a URL. Tells the task (NULL: none) how far it is; result: image as canonical
- * JSON. */
-void core_image_import(struct core *c, const struct image *i, const struct image_source *src,
-                       struct task *task, core_op_fn *done, void *arg);
-/* A descriptor, and what it is; -1 with why that file will not do. */
-struct stat;
-int image_file_open(const char *image, bool disk, const char *file, struct stat *ret,
-                    struct err *e);
-/* Are its files there, readable, and what they should be, as far as that can be told in no time? */
-struct image_sight {
-    bool bootable;         /* something says that a guest can boot from it */
-    uint64_t virtual_size; /* bytes; 0: no disk, or not known yet */
-};
-int core_image_check(const char *image, const struct image_source *src, struct image_sight *ret,
-                     struct err *e);
-/* Changes when the files behind the source do (path, inode, size, mtime) or its checksum. */
-void core_image_stamp(const struct image_source *src, char hex[65]);
-/* The first of its files that is not there (any more); NULL: all are. */
-const char *core_image_missing(const struct image_source *src);
-/* One under way; NULL: none. */
-struct import *import_find(const struct core *c, const char *image);
-void import_cancel(struct import *m); /* it ends soon, with ERR_BUSY */
-void imports_cancel(struct core *c); /* what is copied is given up */
-void imports_free(struct core *c);   /* after the copier; who waits is told */
 
 /* --- core_metrics.c --- */
 /* An event of a guest that has moved from phase `was` already. */

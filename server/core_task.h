@@ -45,7 +45,4 @@ int tasks_load(struct core *c, task_resume_fn *resume, struct err *e);
 void task_owner(struct task *t, void (*cancel)(struct task *t, void *arg), void *arg);
 void tasks_free(struct core *c);
 
-/* core_image_op.c */
-task_resume_fn core_image_resume;
-
 #endif
