@@ -89,7 +89,7 @@ $(BUILD)/ansible/plugin.o: ansible/roost_outcome.py
 $(BUILD)/ansible/init.o: ansible/site.yaml
 
 rooms    = $(foreach r,$(1),$(call archive,$(r)))
-link     = $(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_ALL)
+link     = $(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS_ALL)
 
 $(BUILD)/roostd: $(BUILD)/server/roostd_main.o $(call rooms,server bootstrap netcfg model base)
 	$(link)

@@ -25,6 +25,10 @@ unit: $(unit_bin)
 corpus: $(fuzz_bin)
 	@sh tests/run-corpus.sh $(BUILD) $(sort $(fuzz_bin))
 
+# A core that the tests of the control API play, and a client of it (tests/api/rig.h).
+$(addprefix $(BUILD)/tests/unit/server/,api api_read api_op api_events): \
+    $(addprefix $(BUILD)/tests/api/,core.o core_stream.o rig.o)
+
 # The seeds room as a program, for tests/integration/test_seed_documents.py.
 $(BUILD)/tests/integration/render_seed: $(BUILD)/tests/integration/render_seed.o $(call rooms,seeds model base)
 	$(link)
