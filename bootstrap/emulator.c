@@ -94,6 +94,11 @@ static int read_version(struct emulator *m, const json_t *v, struct err *e)
     return 0;
 }
 
+static bool is_deprecated(const json_t *v)
+{
+    return json_is_true(json_object_get(v, "deprecated"));
+}
+
 static int read_machines(struct emulator *m, const json_t *list, struct err *e)
 {
     const json_t *v;
@@ -103,7 +108,7 @@ static int read_machines(struct emulator *m, const json_t *list, struct err *e)
     {
         const char *const names[] = { text_of(v, "name"), text_of(v, "alias") };
         json_int_t cpus = json_integer_value(json_object_get(v, "cpu-max"));
-        bool deprecated = json_is_true(json_object_get(v, "deprecated"));
+        bool deprecated = is_deprecated(v);
         for (size_t k = 0; k < ARRAY_SIZE(names); k++)
             if (put(m->machines, names[k], strlen(names[k]),
                     json_pack("{s:I, s:b}", "cpus", cpus, "deprecated", deprecated), e) < 0)
@@ -112,7 +117,8 @@ static int read_machines(struct emulator *m, const json_t *list, struct err *e)
     return 0;
 }
 
-static int read_cpus(struct emulator *m, const json_t *list, struct err *e)
+/* Each with whether `is` says so of it. */
+static int read_names(json_t *to, const json_t *list, bool (*is)(const json_t *v), struct err *e)
 {
     const json_t *v;
     size_t i;
@@ -120,27 +126,27 @@ static int read_cpus(struct emulator *m, const json_t *list, struct err *e)
     json_array_foreach(list, i, v)
     {
         const char *name = text_of(v, "name");
-        if (put(m->cpus, name, strlen(name),
-                json_boolean(json_is_true(json_object_get(v, "deprecated"))), e) < 0)
+        if (put(to, name, strlen(name), json_boolean(is(v)), e) < 0)
             return -1;
     }
     return 0;
 }
 
+static int read_cpus(struct emulator *m, const json_t *list, struct err *e)
+{
+    return read_names(m->cpus, list, is_deprecated, e);
+}
+
+/* Switched on and off; others take a value. */
+static bool is_flag(const json_t *v)
+{
+    return strcmp(text_of(v, "type"), "bool") == 0;
+}
+
 /* Of the model that has them all. */
 static int read_features(struct emulator *m, const json_t *list, struct err *e)
 {
-    const json_t *v;
-    size_t i;
-
-    json_array_foreach(list, i, v)
-    {
-        const char *name = text_of(v, "name");
-        if (put(m->features, name, strlen(name),
-                json_boolean(strcmp(text_of(v, "type"), "bool") == 0), e) < 0)
-            return -1;
-    }
-    return 0;
+    return read_names(m->features, list, is_flag, e);
 }
 
 /* The command is there only where VNC is. */
