@@ -125,91 +125,70 @@ static void test_update_keeps_all(void **state)
     store_close(s);
 }
 
-/* Each field that an update writes, changed alone: whatever statement is chosen for it writes it.
- */
+/* One field each of those that an update writes. */
+#define CHANGE(field, statement)                                                                   \
+    static void change_##field(struct guest *g)                                                    \
+    {                                                                                              \
+        statement;                                                                                 \
+    }
+CHANGE(address, endpoint_parse("10.0.0.7:22", &g->address, NULL))
+CHANGE(ever_home, g->standing.ever_home = true)
+CHANGE(since, g->standing.since_ms++)
+CHANGE(sign, g->standing.sign_ms++)
+CHANGE(since_boot, g->standing.since_boot_ms++)
+CHANGE(last_sign, snprintf(g->standing.last_sign, sizeof(g->standing.last_sign), "sign"))
+CHANGE(note, snprintf(g->standing.note, sizeof(g->standing.note), "note"))
+CHANGE(seed_fresh, g->seed_stale = false)
+CHANGE(sealed, g->sealed = true)
+CHANGE(phase, g->standing.phase = PHASE_SEEDED)
+CHANGE(overdue, g->standing.overdue = true)
+CHANGE(launch, g->launch_id = UINT64_MAX)
+CHANGE(stop_wanted, g->stop_wanted = UINT64_MAX)
+CHANGE(boots, g->boots++)
+CHANGE(generation, g->generation = UINT32_MAX)
+CHANGE(epoch, g->epoch++)
+CHANGE(iid, snprintf(g->iid, sizeof(g->iid), "iid-other-1"))
+CHANGE(way_boot, g->standing.way_boot_ms--)
+CHANGE(way_restarts, g->standing.way_restarts++)
+
+static void (*const changes[])(struct guest *g) = {
+    change_address,   change_ever_home, change_since,       change_sign,         change_since_boot,
+    change_last_sign, change_note,      change_seed_fresh,  change_sealed,       change_phase,
+    change_overdue,   change_launch,    change_stop_wanted, change_boots,        change_generation,
+    change_epoch,     change_iid,       change_way_boot,    change_way_restarts,
+};
+
+static void assert_same(const struct guest *h, const struct guest *g)
+{
+    const struct standing *is = &h->standing, *t = &g->standing;
+
+    assert_memory_equal(&h->address, &g->address, sizeof(g->address));
+    assert_true(is->ever_home == t->ever_home && is->since_ms == t->since_ms);
+    assert_true(is->sign_ms == t->sign_ms && is->since_boot_ms == t->since_boot_ms);
+    assert_string_equal(is->last_sign, t->last_sign);
+    assert_string_equal(is->note, t->note);
+    assert_true(h->seed_stale == g->seed_stale && h->sealed == g->sealed);
+    assert_true(is->phase == t->phase && is->overdue == t->overdue);
+    assert_true(h->launch_id == g->launch_id && h->stop_wanted == g->stop_wanted);
+    assert_true(h->boots == g->boots && h->generation == g->generation && h->epoch == g->epoch);
+    assert_string_equal(h->iid, g->iid);
+    assert_true(is->way_boot_ms == t->way_boot_ms && is->way_restarts == t->way_restarts);
+}
+
+/* Changed alone: whatever statement is chosen for it writes it. */
 static void test_each_field_alone(void **state)
 {
     (void)state;
     struct store *s = open_store();
     struct guest g, h;
     int64_t id = add(s, "web1", 1);
+
     must(store_guest_by_id(s, id, &g, e));
-    for (int field = 0; field < 19; field++) {
-        struct standing *t = &g.standing;
-        switch (field) {
-        case 0:
-            endpoint_parse("10.0.0.7:22", &g.address, NULL);
-            break;
-        case 1:
-            t->ever_home = true;
-            break;
-        case 2:
-            t->since_ms++;
-            break;
-        case 3:
-            t->sign_ms++;
-            break;
-        case 4:
-            t->since_boot_ms++;
-            break;
-        case 5:
-            snprintf(t->last_sign, sizeof(t->last_sign), "sign");
-            break;
-        case 6:
-            snprintf(t->note, sizeof(t->note), "note");
-            break;
-        case 7:
-            g.seed_stale = false;
-            break;
-        case 8:
-            g.sealed = true;
-            break;
-        case 9:
-            t->phase = PHASE_SEEDED;
-            break;
-        case 10:
-            t->overdue = true;
-            break;
-        case 11:
-            g.launch_id = UINT64_MAX;
-            break;
-        case 12:
-            g.stop_wanted = UINT64_MAX;
-            break;
-        case 13:
-            g.boots++;
-            break;
-        case 14:
-            g.generation = UINT32_MAX;
-            break;
-        case 15:
-            g.epoch++;
-            break;
-        case 16:
-            snprintf(g.iid, sizeof(g.iid), "iid-other-1");
-            break;
-        case 17:
-            t->way_boot_ms--;
-            break;
-        case 18:
-            t->way_restarts++;
-            break;
-        }
+    for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+        changes[i](&g);
         must(store_guest_update(s, &g, e));
         must(store_guest_by_id(s, id, &h, e));
-        assert_memory_equal(&h.address, &g.address, sizeof(g.address));
-        assert_true(h.standing.ever_home == t->ever_home && h.standing.since_ms == t->since_ms);
-        assert_true(h.standing.sign_ms == t->sign_ms);
-        assert_true(h.standing.since_boot_ms == t->since_boot_ms);
-        assert_string_equal(h.standing.last_sign, t->last_sign);
-        assert_string_equal(h.standing.note, t->note);
-        assert_true(h.seed_stale == g.seed_stale && h.sealed == g.sealed);
-        assert_true(h.standing.phase == t->phase && h.standing.overdue == t->overdue);
-        assert_true(h.launch_id == g.launch_id && h.stop_wanted == g.stop_wanted);
-        assert_true(h.boots == g.boots && h.generation == g.generation && h.epoch == g.epoch);
-        assert_string_equal(h.iid, g.iid);
-        assert_true(h.standing.way_boot_ms == t->way_boot_ms);
-        assert_true(h.standing.way_restarts == t->way_restarts);
+        assert_same(&h, &g);
     }
     store_close(s);
 }
