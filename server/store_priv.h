@@ -12,7 +12,7 @@
 /* PRAGMA application_id ("roos"): tells roost's store from everybody else's SQLite files. */
 #define STORE_APPLICATION_ID 0x726f6f73
 
-/* All statements, prepared at first use and kept; their text is one table in store_stmt.c. */
+/* All statements, prepared at first use and kept; their text is one table in store_sql.c. */
 enum stmt {
     S_BEGIN,
     S_READ,
@@ -205,9 +205,17 @@ struct store {
     sqlite3_stmt *stmt[STMTS];
 };
 
-/* --- store_stmt.c --- */
+/* --- store_fail.c --- */
 /* Fills e from the connection's last error; returns -1. */
 int store_fail(struct store *s, struct err *e);
+/* "is damaged: WHAT …", ERR_IO, returns -1. */
+int store_damaged(const struct store *s, struct err *e, const char *what);
+int store_file_damaged(const char *path, struct err *e, const char *what);
+
+/* --- store_sql.c --- */
+const char *store_sql(enum stmt id);
+
+/* --- store_stmt.c --- */
 /* Prepared and reset, or NULL with e set. */
 sqlite3_stmt *store_stmt(struct store *s, enum stmt id, struct err *e);
 /* Binds ?1… by the letters of fmt: i int64_t, t const char * (NULL: SQL NULL), b const void *,
@@ -224,11 +232,6 @@ void store_finalize_all(struct store *s);
 int store_pragma_int(sqlite3 *db, const char *sql, int64_t *ret);
 /* Column texts into fixed sizes; false: what is stored cannot be ours. */
 bool store_text(sqlite3_stmt *st, int column, char *ret, size_t size);
-/* "is damaged: WHAT …", ERR_IO, returns -1. */
-int store_damaged(const struct store *s, struct err *e, const char *what);
-int store_file_damaged(const char *path, struct err *e, const char *what);
-/* A statement by its number, for the test that prepares all of them. */
-const char *store_sql(enum stmt id);
 
 /* --- store_schema.c --- */
 struct migration {
