@@ -54,7 +54,23 @@ struct command {
 
 const struct command *commands(size_t *ret_n);
 const struct option *global_options(void);
+bool command_needs(const struct command *k, const struct option *o); /* it has to be said */
 
+/* --- command_find.c --- */
+/* The command that the line begins with, and of how many words it is; NULL: none. */
+const struct command *command_find(char *const *argv, int argc, int *ret_words);
+/* The words of the line up to which there are commands, "network forward"; their number. */
+#define COMMAND_GROUP 64
+int command_group(char *const *argv, int argc, char ret[COMMAND_GROUP]);
+/* Of a line that begins with none: ERR_INVALID, with what was meant, perhaps. */
+int command_unknown(char *const *argv, int argc, struct err *e);
+
+/* --- args_value.c --- */
+/* By its name of `len` bytes, or its letter; NULL: it is not of these, which may be NULL. */
+const struct option *option_named(const struct option *o, const char *name, size_t len);
+const struct option *option_lettered(const struct option *o, char letter);
+/* Does the operand stand for many (cli/select.h)? */
+bool operand_is_pattern(const char *s);
 /* Value of an option, NULL when it was not said. */
 const char *args_option(const struct args *a, const char *name);
 /* All values of one that may be said again, in order; their number. */
@@ -65,12 +81,13 @@ int args_duration(const struct args *a, const char *name, int64_t none, int64_t 
 int args_number(const struct args *a, const char *name, uint64_t min, uint64_t max, uint64_t none,
                 uint64_t *ret, struct err *e);
 
+/* --- args.c --- */
 /* Reads a command line (argv without the program) into *c and *ret; operands are moved to the front
  * of argv. ERR_INVALID with what was meant, perhaps. --help and --version become the commands help
  * and version. */
 int args_parse(struct cli *c, int argc, char **argv, struct args *ret, struct err *e);
 
-bool command_needs(const struct command *k, const struct option *o); /* it has to be said */
+/* --- command_usage.c --- */
 /* "instance list [--all]" as it is typed, without the program. */
 struct buf;
 void command_usage(const struct command *k, struct buf *out);

@@ -15,11 +15,6 @@
 
 #define NAMES_SHOWN 8
 
-bool is_pattern(const char *s)
-{
-    return strpbrk(s, "*?[") != NULL;
-}
-
 static int check_state(const char *state, struct err *e)
 {
     const char *names[PHASES + 1], *near;
@@ -84,7 +79,7 @@ static int check_named(const json_t *found, const struct args *a, struct err *e)
             there || fnmatch(a->operand[i], out_text(row, "name"), 0) == 0;
         if (!there)
             return err_set(e, ERR_NOT_FOUND, "no instance %s %s%s; see: roost instance list",
-                           is_pattern(a->operand[i]) ? "is like" : "is called", a->operand[i],
+                           operand_is_pattern(a->operand[i]) ? "is like" : "is called", a->operand[i],
                            args_option(a, "group") || args_option(a, "state")
                                ? " and is in that group or state"
                                : "");
@@ -161,7 +156,7 @@ int select_instances(struct cli *c, const struct args *a, struct selection *ret,
 
     *ret = (struct selection){ 0 };
     for (int i = 0; i < a->n; i++)
-        patterns = patterns || is_pattern(a->operand[i]);
+        patterns = patterns || operand_is_pattern(a->operand[i]);
     if (all && a->n)
         return err_set(e, ERR_INVALID, "%s: --all or names, not both", a->command->words);
     if (!a->n && !all && !narrowed)

@@ -18,8 +18,6 @@ void selection_done(struct selection *s);
 /* The rows of a list that are selected, in their order; without any word about it all of them. The
  * new reference may be empty. */
 json_t *select_rows(const json_t *rows, const struct args *a, struct err *e);
-/* Is that a pattern? */
-bool is_pattern(const char *s);
 /* Before something is destroyed: on a terminal the question is asked, unless --yes; elsewhere what
  * was named in full is meant, and for the rest --yes is wanted. `what` is such as "delete the disks
  * of". */
