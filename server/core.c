@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "netcfg/link.h"
 #include "server/core_ansible.h"
+#include "server/core_aside.h"
 #include "server/core_hook.h"
 #include "server/core_bring.h"
 #include "server/core_import.h"
@@ -147,9 +148,9 @@ void core_free(struct core *c)
     imports_cancel(c);
     worker_free(c->copier);
     worker_free(c->worker);
-    surveyor_stop(c);
+    aside_stop(c->surveyor);
     ansible_free(c);
-    keeper_stop(c);
+    aside_stop(c->keeper);
     imports_free(c);
     emulators_free(c);
     brings_free(c);
@@ -165,8 +166,8 @@ void core_free(struct core *c)
     core_turn_free(c);
     reprobes_free(c);
     wire_free(c);
-    surveyor_free(c);
-    keeper_free(c);
+    aside_free(c->surveyor);
+    aside_free(c->keeper);
     verdict_free(c);
     unknown_free(c);
     sights_free(c);

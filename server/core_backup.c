@@ -1,8 +1,6 @@
-/* Backups of a running roost, and checks of its whole store. A thread of its own works on a
- * connection of its own, from what is committed when it begins; guests never wait for it. */
+/* Backups of a running roost, and checks of its whole store, beside the loop (core_aside.h). */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,30 +9,23 @@
 #include "base/file.h"
 #include "model/backup.h"
 #include "server/config_table.h"
-#include "server/core_priv.h"
+#include "server/core_aside.h"
 
 #define READ_SIZE     (256u << 10)
 #define RESTORED_MAX  1024
 #define SEQUENCE_LEAP 1000000 /* events that may have come after the backup was made */
 
-struct keeper {
-    struct core *c;
-    struct worker *worker;
-    struct store *reader;
-    atomic_bool ending;
-    bool busy;
-};
-
 /* One job: a backup or a check. */
 struct keeping {
-    struct keeper *by;
-    int (*work)(struct keeping *k, struct err *e); /* in the thread */
+    struct aside_job job;
+    struct core *c;
+    struct store *reader; /* these two are of the thread that works */
+    const atomic_bool *stop;
+    int (*work)(struct keeping *k, struct err *e);
     struct archive *archive;
     struct backup backup;
     struct buf config;
     uint64_t bytes, instances;
-    bool failed;
-    struct err err;
     core_archive_fn *archived;
     core_op_fn *checked;
     void *arg;
@@ -69,7 +60,7 @@ static int hash_file(struct keeping *k, int fd, struct backup_file *f, struct er
     uint64_t at = 0;
     ssize_t n = part && sum ? 1 : -1;
 
-    while (n > 0 && !k->by->ending && (n = pread(fd, part, READ_SIZE, (off_t)at)) > 0) {
+    while (n > 0 && !*k->stop && (n = pread(fd, part, READ_SIZE, (off_t)at)) > 0) {
         sha256_update(sum, part, (size_t)n);
         at += (uint64_t)n;
     }
@@ -77,7 +68,7 @@ static int hash_file(struct keeping *k, int fd, struct backup_file *f, struct er
         sha256_final(sum, f->sha256);
     if (n < 0)
         return err_sys(e, "the copy of the store cannot be read");
-    if (k->by->ending || at != f->size)
+    if (*k->stop || at != f->size)
         return err_set(e, ERR_BUSY, "roost is stopping");
     return 0;
 }
@@ -151,13 +142,13 @@ static int put_head(struct keeping *k, const struct buf *members, int64_t now, s
 /* The copy loses its name at once: it goes with whoever sends it. */
 static int copy_store(struct keeping *k, struct err *e)
 {
-    const struct core *c = k->by->c;
+    const struct core *c = k->c;
     struct archive *a = k->archive;
     char path[PATH_SIZE + 32];
     struct stat st;
 
     snprintf(path, sizeof path, "%s/" FILE_BACKUP, c->config.state);
-    if (store_copy(k->by->reader, path, &k->by->ending, e) < 0)
+    if (store_copy(k->reader, path, k->stop, e) < 0)
         return -1;
     a->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (a->fd < 0 || fstat(a->fd, &st) < 0 || unlink(path) < 0)
@@ -168,7 +159,7 @@ static int copy_store(struct keeping *k, struct err *e)
 
 static int make_backup(struct keeping *k, struct err *e)
 {
-    auto_close int dir = open(k->by->c->config.state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    auto_close int dir = open(k->c->config.state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     auto_buf struct buf members = BUF_INIT;
     struct instant now = clock_now();
     char made[25];
@@ -185,95 +176,61 @@ static int make_backup(struct keeping *k, struct err *e)
 
 static int check_store(struct keeping *k, struct err *e)
 {
-    return store_verify(k->by->reader, &k->by->ending, &k->bytes, e);
+    return store_verify(k->reader, k->stop, &k->bytes, e);
 }
 
-static void run(void *arg)
+static int work(struct aside_job *j, struct store *reader, const atomic_bool *stop, struct err *e)
 {
-    struct keeping *k = arg;
+    struct keeping *k = (struct keeping *)j;
 
-    if (k->by->ending)
-        err_set(&k->err, ERR_BUSY, "roost is stopping");
-    k->failed = k->by->ending || k->work(k, &k->err) < 0;
+    k->reader = reader;
+    k->stop = stop;
+    return k->work(k, e);
 }
 
 /* ---- in the loop ---- */
 
-static void end(struct keeping *k, const struct err *err)
+static void keeping_free(struct keeping *k)
 {
-    json_t *j = NULL;
-
-    k->by->busy = false;
-    if (k->archived) {
-        k->archived(err ? NULL : steal_ptr(k->archive), err, k->arg);
-    } else {
-        j = json_pack("{s:I, s:I}", "bytes", (json_int_t)k->bytes, "instances",
-                      (json_int_t)k->instances);
-        k->checked(err ? NULL : j, err, k->arg);
-        json_decref(j);
-    }
     archive_done(k->archive);
     buf_done(&k->config);
     free(k);
 }
 
-static void ran(void *arg)
+static void end(struct aside_job *j, const struct err *err)
 {
-    struct keeping *k = arg;
+    struct keeping *k = (struct keeping *)j;
+    json_t *told = NULL;
 
-    if (k->by->ending)
-        err_set(&k->err, ERR_BUSY, "roost is stopping");
-    if (k->failed && !k->by->ending)
-        log_error("%s", k->err.text);
-    end(k, k->failed || k->by->ending ? &k->err : NULL);
-}
-
-/* After a commit, so that the thread sees what was written before it was asked for. */
-static void begin(bool committed, void *arg)
-{
-    struct keeping *k = arg;
-    struct err e;
-
-    (void)committed;
-    err_set(&e, ERR_BUSY, "roost is stopping");
-    if (k->by->c->ending || worker_post(k->by->worker, run, ran, k, &e) < 0)
-        end(k, &e);
-}
-
-static struct keeper *keeper(struct core *c, struct err *e)
-{
-    if (c->keeper)
-        return c->keeper;
-    auto_free struct keeper *by = calloc(1, sizeof *by);
-    if (!by) {
-        err_set(e, ERR_INTERNAL, "out of memory");
-        return NULL;
+    if (err && !k->c->ending)
+        log_error("%s", err->text);
+    if (k->archived) {
+        k->archived(err ? NULL : steal_ptr(k->archive), err, k->arg);
+    } else {
+        told = json_pack("{s:I, s:I}", "bytes", (json_int_t)k->bytes, "instances",
+                         (json_int_t)k->instances);
+        k->checked(err ? NULL : told, err, k->arg);
+        json_decref(told);
     }
-    by->c = c;
-    if (store_open_reader(c->config.state, &by->reader, e) < 0)
-        return NULL;
-    if (!(by->worker = worker_new(c->loop, e))) {
-        store_close(by->reader);
-        return NULL;
-    }
-    return c->keeper = steal_ptr(by);
+    keeping_free(k);
 }
 
 static int keeping_new(struct core *c, struct keeping **ret, struct err *e)
 {
-    struct keeper *by = keeper(c, e);
+    struct aside *by = aside_open(c, &c->keeper, e);
     uint64_t n[PHASES], overdue;
     struct keeping *k;
 
     if (!by)
         return -1;
-    if (by->busy)
+    if (aside_busy(by))
         return err_set(e, ERR_BUSY, "a backup or a check of the store is under way already");
     if (!(k = calloc(1, sizeof *k)) || !(k->archive = calloc(1, sizeof *k->archive))) {
         free(k);
         return err_set(e, ERR_INTERNAL, "out of memory");
     }
-    k->by = by;
+    k->job = (struct aside_job){ .work = work, .done = end };
+    k->c = c;
     k->archive->fd = -1;
     if (store_counts(c->store, n, &overdue, NULL) == 0)
         for (int p = 0; p < PHASES; p++)
@@ -284,14 +241,10 @@ static int keeping_new(struct core *c, struct keeping **ret, struct err *e)
 
 static int post(struct core *c, struct keeping *k, struct err *e)
 {
-    if (core_after(c, begin, k, e) < 0) {
-        archive_done(k->archive);
-        buf_done(&k->config);
-        free(k);
-        return -1;
-    }
-    k->by->busy = true;
-    return 0;
+    if (aside_post(c->keeper, &k->job, e) == 0)
+        return 0;
+    keeping_free(k);
+    return -1;
 }
 
 /* What roost.conf has to say for a roost like this one, and no more. */
@@ -351,24 +304,6 @@ void core_store_check(struct core *c, core_op_fn *done, void *arg)
             return;
     }
     done(NULL, &e, arg);
-}
-
-void keeper_stop(struct core *c)
-{
-    if (!c->keeper)
-        return;
-    c->keeper->ending = true;
-    worker_free(c->keeper->worker);
-    c->keeper->worker = NULL;
-}
-
-void keeper_free(struct core *c)
-{
-    if (!c->keeper)
-        return;
-    store_close(c->keeper->reader);
-    free(c->keeper);
-    c->keeper = NULL;
 }
 
 /* ---- at the start ---- */

@@ -19,8 +19,7 @@ struct sight;   /* core_sight.c: what was lately heard from a guest */
 struct sights;
 struct unknown;  /* core_unknown.c: callers that nobody knows */
 struct verdict;  /* core_verdict.c: deadlines of phases */
-struct surveyor; /* core_survey.c: reads the whole fleet beside the loop */
-struct keeper;   /* core_backup.c: copies and checks the store beside the loop */
+struct aside;    /* core_aside.h: a thread that reads the store beside the loop */
 struct nets;     /* core_defs.c: networks by name, in memory */
 struct groupdefs; /* core_group.c: likewise */
 struct ansible;   /* core_ansible.h: jobs and runs */
@@ -80,8 +79,8 @@ struct core {
     struct import *imports;    /* core_import.c: under way */
     struct task *tasks;        /* core_task.c: running ones */
     struct follower *task_followers;
-    struct surveyor *surveyor; /* made when needed */
-    struct keeper *keeper;     /* likewise */
+    struct aside *surveyor; /* reads the whole fleet; made when needed */
+    struct aside *keeper;   /* copies and checks the store; likewise */
     bool applying;             /* one apply at a time changes things */
     struct loop_hook *turn;
     struct loop_timer *lazy; /* commits what may wait */
@@ -411,9 +410,6 @@ void core_metrics_event(struct core *c, const struct guest *g, enum event_kind k
 int core_restore_pending(const struct core *c, struct err *e);
 /* At the start: what a killed copy left goes, and a restore is put on record. */
 int core_restored(struct core *c, struct err *e);
-/* At the end: as surveyor_stop() and surveyor_free(). */
-void keeper_stop(struct core *c);
-void keeper_free(struct core *c);
 
 /* --- core_catalogue.c: words of an image, of a fleet, with what is predefined filled in --- */
 /* New references; NULL with e where there is no such predefined image. */

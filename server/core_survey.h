@@ -25,8 +25,4 @@ json_t *configuration_json(const struct view *v, const struct guest *g);
 int instances_print(const struct view *v, const atomic_bool *ending, struct buf *out,
                     struct err *e);
 
-/* At the end of core: the thread ends, and who waits is told; then what it used. NULL is fine. */
-void surveyor_stop(struct core *c);
-void surveyor_free(struct core *c);
-
 #endif
