@@ -3,7 +3,7 @@
 #ifndef MODEL_INSTANCE_FIELD_H
 #define MODEL_INSTANCE_FIELD_H
 
-#include "model/instance.h"
+#include "model/spec.h"
 #include "model/words.h"
 
 enum {
