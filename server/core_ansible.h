@@ -1,7 +1,8 @@
 /* Ansible on homecoming: what its nouns share. core_group.c says what runs for an instance and
- * when, core_job.c what is due (a reactor over the events), core_inquiry.c asks guests that report
- * nothing, core_run.c starts runs and sees them through, core_runfile.c prepares their directories,
- * core_outcome.c writes down what became of each host, core_ask.c is what people ask for. */
+ * when, core_job_event.c hears of those that came home, core_job.c says what is due, core_inquiry.c
+ * asks guests that report nothing, core_run.c starts runs and sees them through, core_runfile.c
+ * prepares their directories, core_outcome.c writes down what became of each host, core_ask.c is
+ * what people ask for, core_run_read.c what they are told. */
 #ifndef SERVER_CORE_ANSIBLE_H
 #define SERVER_CORE_ANSIBLE_H
 
@@ -83,6 +84,12 @@ void ansible_soon(struct core *c, int64_t ms);
 /* Is it configured, in this generation? In the transaction of an event. */
 bool ansible_configured(struct core *c, const struct guest *g);
 
+/* --- core_job_event.c --- */
+/* Where the last roost was; once, at the start. */
+int job_events_load(struct core *c, struct err *e);
+/* Some of what came since, into jobs. 1: there are more, 0, -1. */
+int job_events_take(struct core *c, struct err *e);
+
 /* --- core_queue.c --- */
 /* Starts what is due and has room. *ret_more: there is more for another turn. */
 int queue_serve(struct core *c, bool *ret_more, struct err *e);
@@ -119,9 +126,17 @@ int run_launch(struct core *c, const struct run *r, struct run_host *hosts, int 
 int run_resume(struct core *c, const struct run *r, struct err *e);
 void runs_recover(struct core *c); /* at the start */
 void runs_free(struct core *c);
-void runs_prune(struct core *c);
 void run_cancel(struct active *a, const char *actor);
+
+/* --- core_run_record.c --- */
+/* *ret: the caller's to free. */
 int run_hosts_load(struct core *c, int64_t run, struct run_host **ret, int *ret_n, struct err *e);
+/* Old ones go, with their directories. */
+void runs_prune(struct core *c);
+
+/* --- core_run_read.c --- */
+/* By the number that people write. */
+int run_find(struct core *c, const char *id, struct run *ret, struct err *e);
 
 /* --- core_runfile.c --- */
 void run_dir(const struct config *c, int64_t run, char ret[PATH_SIZE]);
