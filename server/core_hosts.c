@@ -1,15 +1,14 @@
-/* Reservations: an instance's address on its network, and the files in which its dnsmasq reads
- * them. An addition is one file more, written after the commit; what was removed or moved is
- * collected, since dnsmasq forgets by SIGHUP only, and its lease is released, since a lease that
- * stands overrides a reservation. */
+/* The files in which dnsmasq reads reservations (core_reservation.c). An addition is one file more,
+ * written after the commit; what was removed or moved is collected, since dnsmasq forgets by SIGHUP
+ * only, and its lease is released, since a lease that stands overrides a reservation. */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "netcfg/hosts.h"
-#include "netcfg/pool.h"
 #include "server/core_network.h"
 
 #define COMPACT_SOON_MS  200
@@ -32,52 +31,6 @@ struct hostfiles {
     struct loop_timer *timer;
     struct released *released;
 };
-
-/* ---- which address ---- */
-
-struct taken {
-    struct core *c;
-    const char *network;
-    struct err *e;
-    bool failed;
-};
-
-static bool is_taken(const struct ip *a, void *arg)
-{
-    struct taken *t = arg;
-    struct reserved r;
-    int n = store_reservation_at(t->c->store, t->network, a, &r, t->e);
-
-    t->failed |= n < 0;
-    return n != 0;
-}
-
-static int choose(struct core *c, const struct network *n, const struct name *who,
-                  const struct ip *asked, struct ip *ret, struct err *e)
-{
-    struct taken t = { c, n->name.s, e, false };
-
-    if (asked->family) {
-        *ret = *asked;
-        return pool_check(n, ret, e);
-    }
-    if (pool_pick(n, who, is_taken, &t, ret, e) < 0)
-        return -1;
-    return t.failed ? -1 : 0;
-}
-
-static bool reserves(const struct network *n, const struct ip *asked)
-{
-    if (!n || n->kind == NETWORK_USER)
-        return false;
-    return n->cidr.ip.family && (n->dhcp || n->kind != NETWORK_BRIDGED || asked->family);
-}
-
-int network_choose(struct core *c, const struct network *n, const struct name *who,
-                   const struct ip *asked, struct ip *ret, struct err *e)
-{
-    return reserves(n, asked) ? choose(c, n, who, asked, ret, e) : 0;
-}
 
 /* ---- the files of a network ---- */
 
@@ -301,76 +254,18 @@ static void release(struct hostfiles *f, const struct mac *mac, const struct ip 
     f->released = r;
 }
 
-static int drop(struct core *c, const struct reserved *was, const char *network, struct err *e)
+int hostfiles_added(struct core *c, const char *network, int64_t id, struct err *e)
 {
     struct hostfiles *f = files_get(c, network, e);
 
-    if (!f)
-        return -1;
-    release(f, &was->mac, &was->ip);
-    compact_soon(f);
-    return store_reservation_remove(c->store, was->instance, e);
+    return f ? note_added(f, id, e) : -1;
 }
 
-int network_unreserve(struct core *c, const struct guest *g, struct err *e)
+int hostfiles_changed(struct core *c, const char *network, const struct mac *mac,
+                      const struct ip *was, struct err *e)
 {
-    struct reserved was;
-    int n = store_reservation_of(c->store, g->id, &was, e);
+    struct hostfiles *f = files_get(c, network, e);
 
-    return n <= 0 ? n : drop(c, &was, g->network.s, e);
-}
-
-/* Its name in DNS is another one. */
-int network_reservation_renamed(struct core *c, const struct guest *g, struct err *e)
-{
-    struct reserved was;
-    struct hostfiles *f;
-    int n = store_reservation_of(c->store, g->id, &was, e);
-
-    if (n <= 0)
-        return n;
-    if (!(f = files_get(c, g->network.s, e)))
-        return -1;
-    release(f, &was.mac, &was.ip); /* it has the old name */
-    compact_soon(f);
-    return 0;
-}
-
-/* was_network: where the instance was before; its own of now, as a rule. */
-int network_reserve(struct core *c, const struct instance *i, const char *was_network,
-                    struct err *e)
-{
-    const struct network *n = core_network(c, i->spec.network.s);
-    bool moved = strcmp(was_network, i->spec.network.s) != 0;
-    struct reserved was;
-    struct hostfiles *f;
-    struct ip ip;
-    int had = store_reservation_of(c->store, i->id, &was, e);
-
-    if (had < 0)
-        return -1;
-    if (had && !moved && reserves(n, &i->spec.address) &&
-        (!i->spec.address.family || ip_equal(&i->spec.address, &was.ip)))
-        return 0;
-    if (had && drop(c, &was, was_network, e) < 0)
-        return -1;
-    if (!reserves(n, &i->spec.address))
-        return 0;
-    if (choose(c, n, &i->name, &i->spec.address, &ip, e) < 0 ||
-        store_reservation_put(c->store, i->id, n->name.s, &ip, e) < 0 ||
-        !(f = files_get(c, n->name.s, e)))
-        return err_wrap(e, "instance %s", i->name.s);
-    return note_added(f, i->id, e);
-}
-
-int network_nic_changed(struct core *c, const char *network, const struct mac *mac,
-                        const struct ip *was, struct err *e)
-{
-    const struct network *n = core_network(c, network);
-    struct hostfiles *f = n && n->kind != NETWORK_USER ? files_get(c, network, e) : NULL;
-
-    if (!n || n->kind == NETWORK_USER)
-        return 0;
     if (!f)
         return -1;
     if (mac && was)

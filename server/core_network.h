@@ -58,7 +58,7 @@ int core_nics_reserved(struct core *c, const struct guest *g, const char *networ
 json_t *core_nics_json(struct store *s, const struct guest *g); /* [{network, mac, address}] */
 /* 1: the lease was one of such a card, 0 no, -1. */
 int core_nic_lease(struct core *c, const struct net_lease *m, struct err *e);
-/* --- core_hosts.c, for those: an address there (family 0: DHCP gives any), and that something
+/* --- core_reservation.c, for those: an address there (family 0: DHCP gives any), and that something
  * changed; mac and was: what it had is released --- */
 int network_choose(struct core *c, const struct network *n, const struct name *who,
                    const struct ip *asked, struct ip *ret, struct err *e);
@@ -88,7 +88,7 @@ void network_finding(struct core *c, uint32_t id, const struct net_finding *m);
 bool net_doctor_end(struct core *c, uint32_t id, const struct err *err); /* true: it was its answer */
 void net_doctors_free(struct core *c);
 
-/* --- core_hosts.c --- */
+/* --- core_reservation.c --- */
 /* Gives an instance its address, inside a transaction: the one it asks for, the one it has, or one
  * that is free; none where its network has no range of roost's. ERR_INVALID, ERR_CONFLICT. */
 int network_reserve(struct core *c, const struct instance *i, const char *was_network,
@@ -96,10 +96,18 @@ int network_reserve(struct core *c, const struct instance *i, const char *was_ne
 int network_unreserve(struct core *c, const struct guest *g, struct err *e);
 /* Its name in DNS is another one. */
 int network_reservation_renamed(struct core *c, const struct guest *g, struct err *e);
-/* All of a network, *ret to be freed. */
+
+/* --- core_hosts.c --- */
+/* All reservations of a network, *ret to be freed. */
 int network_reservations(struct core *c, const char *network, struct reservation **ret,
                          size_t *ret_n, struct err *e);
-/* All reservations of a network, now: before its dnsmasq starts. */
+/* One more in this transaction, of that instance; for its dnsmasq when it is on disk. */
+int hostfiles_added(struct core *c, const char *network, int64_t id, struct err *e);
+/* Something was moved or removed: collected soon. mac and was: what it had is released; NULL: no
+ * lease. */
+int hostfiles_changed(struct core *c, const char *network, const struct mac *mac,
+                      const struct ip *was, struct err *e);
+/* All of them, now: before its dnsmasq starts. */
 int hostfiles_write(struct core *c, const char *network, struct err *e);
 void hostfiles_committed(struct core *c);
 void hostfiles_forget(struct core *c, const char *network); /* it is removed */
