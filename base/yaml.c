@@ -6,40 +6,10 @@
 #include <yaml.h>
 
 #include "base/cleanup.h"
+#include "base/yaml_map.h"
 #include "base/yaml_scalar.h"
 
 #define DEPTH_MAX 32
-
-/* Pointer -> line << COLUMN_BITS | column, in jansson's seeded hash: look-ups stay fast, and a
- * document made of colliding keys does not change that. */
-#define COLUMN_BITS 20
-struct yaml_map {
-    json_t *marks;
-};
-
-void yaml_map_free(struct yaml_map *m)
-{
-    if (!m)
-        return;
-    json_decref(m->marks);
-    free(m);
-}
-
-int yaml_map_line(const struct yaml_map *m, const char *pointer, int *ret_column)
-{
-    if (!m)
-        return 0;
-    auto_free char *key = strdup(pointer);
-    const json_t *mark = key ? json_object_get(m->marks, key) : NULL;
-    for (char *cut; key && !mark && (cut = strrchr(key, '/'));) {
-        *cut = '\0';
-        mark = json_object_get(m->marks, key);
-    }
-    json_int_t v = json_integer_value(mark ? mark : json_object_get(m->marks, ""));
-    if (ret_column)
-        *ret_column = (int)(v & ((1 << COLUMN_BITS) - 1));
-    return (int)(v >> COLUMN_BITS);
-}
 
 struct reader {
     yaml_parser_t parser;
@@ -47,7 +17,6 @@ struct reader {
     size_t len;
     const char *file;
     struct yaml_map *map; /* NULL: not wanted */
-    struct buf pointer;   /* of the value being read */
     int depth;
     struct err *e;
 };
@@ -112,43 +81,12 @@ static int no_memory(const struct reader *r)
     return err_set(r->e, ERR_INTERNAL, "%s: out of memory", r->file);
 }
 
+/* What is being read stands there. */
 static int remember(struct reader *r, yaml_mark_t at)
 {
-    json_int_t line = (json_int_t)at.line + 1;
-    json_int_t column = (json_int_t)at.column + 1;
-
-    if (!r->map)
-        return 0;
-    if (column >= 1 << COLUMN_BITS)
-        column = (1 << COLUMN_BITS) - 1;
-    if (buf_check(&r->pointer, r->e) < 0)
+    if (yaml_map_mark(r->map, at.line + 1, at.column + 1, r->e) < 0)
         return err_wrap(r->e, "%s", r->file);
-    if (json_object_set_new_nocheck(r->map->marks, buf_str(&r->pointer),
-                                    json_integer(line << COLUMN_BITS | column)) < 0)
-        return no_memory(r);
     return 0;
-}
-
-/* RFC 6901 section 3: "~" is "~0", "/" is "~1". */
-static void pointer_push(struct reader *r, const char *key)
-{
-    if (!r->map)
-        return;
-    buf_putc(&r->pointer, '/');
-    for (; *key; key++) {
-        if (*key == '~' || *key == '/')
-            buf_puts(&r->pointer, *key == '~' ? "~0" : "~1");
-        else
-            buf_putc(&r->pointer, *key);
-    }
-}
-
-static void pointer_pop(struct reader *r, size_t len)
-{
-    if (r->pointer.failed || !r->pointer.data)
-        return;
-    r->pointer.len = len;
-    r->pointer.data[len] = '\0';
 }
 
 /* Anchors and tags of any node. */
@@ -222,11 +160,10 @@ static int check_key(struct reader *r, const yaml_event_t *ev, const json_t *obj
 static int read_member(struct reader *r, const yaml_event_t *key_ev, json_t *object)
 {
     const char *key = (const char *)key_ev->data.scalar.value;
-    size_t len = r->pointer.len;
+    size_t was = yaml_map_enter(r->map, key);
     yaml_event_t ev;
     json_t *value = NULL;
 
-    pointer_push(r, key);
     int rc = remember(r, key_ev->start_mark);
     if (rc == 0) {
         rc = next_event(r, &ev);
@@ -236,7 +173,7 @@ static int read_member(struct reader *r, const yaml_event_t *key_ev, json_t *obj
     }
     if (rc == 0 && json_object_set_new_nocheck(object, key, value) < 0)
         rc = no_memory(r);
-    pointer_pop(r, len);
+    yaml_map_leave(r->map, was);
     return rc;
 }
 
@@ -258,17 +195,15 @@ static int read_mapping(struct reader *r, json_t *object)
 
 static int read_item(struct reader *r, const yaml_event_t *ev, json_t *array)
 {
-    size_t len = r->pointer.len;
+    size_t was = yaml_map_enter_item(r->map, json_array_size(array));
     json_t *value = NULL;
 
-    if (r->map)
-        buf_printf(&r->pointer, "/%zu", json_array_size(array));
     int rc = remember(r, ev->start_mark);
     if (rc == 0)
         rc = read_node(r, ev, &value);
     if (rc == 0 && json_array_append_new(array, value) < 0)
         rc = no_memory(r);
-    pointer_pop(r, len);
+    yaml_map_leave(r->map, was);
     return rc;
 }
 
@@ -391,26 +326,13 @@ static int read_document(struct reader *r, json_t **ret)
     return 0;
 }
 
-static struct yaml_map *map_new(void)
-{
-    struct yaml_map *m = calloc(1, sizeof(*m));
-
-    if (m)
-        m->marks = json_object();
-    if (m && !m->marks) {
-        free(m);
-        return NULL;
-    }
-    return m;
-}
-
 int yaml_read(const char *text, size_t len, const char *file, json_t **ret,
               struct yaml_map **ret_map, struct err *e)
 {
     struct reader r = { .text = text, .len = len, .file = file, .e = e };
     json_t *tree = NULL;
 
-    if (ret_map && !(r.map = map_new()))
+    if (ret_map && !(r.map = yaml_map_new()))
         return no_memory(&r);
     if (!yaml_parser_initialize(&r.parser)) {
         yaml_map_free(r.map);
@@ -420,7 +342,7 @@ int yaml_read(const char *text, size_t len, const char *file, json_t **ret,
     yaml_parser_set_input_string(&r.parser, (const unsigned char *)(text ? text : ""), len);
     int rc = read_document(&r, &tree);
     yaml_parser_delete(&r.parser);
-    buf_done(&r.pointer);
+    yaml_map_read(r.map);
     if (rc < 0) {
         yaml_map_free(r.map);
         return -1;
