@@ -12,7 +12,8 @@
 
 #define INVENTORY_MAX (1u << 30)
 #define HOST_INDENT   4 /* all, hosts */
-#define VAR_INDENT    6
+#define VAR_INDENT    ((int)sizeof INDENT - 1)
+#define INDENT        "      "
 
 struct inventory {
     struct hostvars *hostvars;
@@ -51,10 +52,18 @@ void inventory_free(struct inventory *v)
 
 /* ---- roost's variables ---- */
 
+/* By hand: these are most of what is written for a host. */
+static void put_key(struct buf *out, const char *name)
+{
+    buf_puts(out, INDENT);
+    buf_puts(out, name);
+    buf_puts(out, ": ");
+}
+
 static int put_text(struct buf *out, const char *name, const char *value, struct err *e)
 {
-    buf_printf(out, "%*s%s: %s", VAR_INDENT, "", name,
-               hostvar_may_be_template(value) ? "!unsafe " : "");
+    put_key(out, name);
+    buf_puts(out, hostvar_may_be_template(value) ? "!unsafe " : "");
     if (ascii_printable(value, strlen(value))) {
         buf_json(out, value, strlen(value));
         buf_putc(out, '\n');
@@ -72,10 +81,11 @@ static int put_var(const struct hostvar *v, void *arg, struct err *e)
 
     if (v->kind == HOSTVAR_TEXT)
         return put_text(out, v->name, v->text, e);
+    put_key(out, v->name);
     if (v->kind == HOSTVAR_NUMBER)
-        buf_printf(out, "%*s%s: %u\n", VAR_INDENT, "", v->name, v->number);
+        buf_printf(out, "%u\n", v->number);
     else
-        buf_printf(out, "%*s%s: true\n", VAR_INDENT, "", v->name);
+        buf_puts(out, "true\n");
     return 0;
 }
 
@@ -95,7 +105,7 @@ static void put_indented(struct buf *out, const struct buf *lines)
     const char *s = buf_str(lines);
 
     for (const char *end; (end = strchr(s, '\n')); s = end + 1) {
-        buf_printf(out, "%*s", VAR_INDENT, "");
+        buf_puts(out, INDENT);
         buf_put(out, s, (size_t)(end + 1 - s));
     }
     out->failed |= lines->failed;

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/utf8.h"
+#include "base/word.h"
 
 #define CAP_DEFAULT ((size_t)16 << 20)
 #define SIZE_FIRST  128
@@ -179,13 +180,30 @@ static const char *json_escape(char c, char tmp[8])
     return tmp;
 }
 
+/* How many bytes at s stand for themselves in JSON, as far as they are printable ASCII. */
+static size_t json_plain(const char *s, size_t len)
+{
+    size_t n = printable_run(s, len), i = 0;
+    uint64_t w, hit;
+
+    for (; n - i >= sizeof w; i += sizeof w) {
+        w = word_load(s + i);
+        hit = word_where(w, '"') | word_where(w, '\\');
+        if (hit)
+            return i + (size_t)__builtin_ctzll(hit) / 8;
+    }
+    while (i < n && s[i] != '"' && s[i] != '\\')
+        i++;
+    return i;
+}
+
 void buf_json(struct buf *b, const char *s, size_t len)
 {
     size_t from = 0;
     char tmp[8];
 
     buf_putc(b, '"');
-    for (size_t i = 0; i < len;) {
+    for (size_t i = json_plain(s, len); i < len; i += json_plain(s + i, len - i)) {
         size_t n = utf8_next(s + i, len - i, NULL);
         const char *instead = n == 0 ? "\xef\xbf\xbd" : n == 1 ? json_escape(s[i], tmp) : NULL;
         size_t step = n ? n : 1;

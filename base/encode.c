@@ -61,17 +61,21 @@ int hex_decode(const char *in, size_t len, uint8_t *out)
 static const char base64_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/* A digit's value and one; 0 is no digit. */
-/* clang-format off */
-static const uint8_t base64_ranks[256] = {
-    ['A'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
-    14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26,
-    ['a'] = 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39,
-    40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52,
-    ['0'] = 53, 54, 55, 56, 57, 58, 59, 60, 61, 62,
-    ['+'] = 63, ['/'] = 64,
-};
-/* clang-format on */
+/* A digit at each place of a group of four: its six bits there, and GROUP_OK of that place. What is
+ * no digit is 0. */
+#define GROUP_OK(place) (1u << (24 + (place)))
+#define GROUP_ALL       (GROUP_OK(0) | GROUP_OK(1) | GROUP_OK(2) | GROUP_OK(3))
+#define DIGIT(p, v)     ((uint32_t)(v) << (18 - 6 * (p)) | GROUP_OK(p))
+#define FOUR(p, v)      DIGIT(p, v), DIGIT(p, (v) + 1), DIGIT(p, (v) + 2), DIGIT(p, (v) + 3)
+#define TEN(p, v)       FOUR(p, v), FOUR(p, (v) + 4), DIGIT(p, (v) + 8), DIGIT(p, (v) + 9)
+#define LETTERS(p, v)                                                                              \
+    TEN(p, v), TEN(p, (v) + 10), FOUR(p, (v) + 20), DIGIT(p, (v) + 24), DIGIT(p, (v) + 25)
+#define PLACE(p)                                                                                   \
+    {                                                                                              \
+        ['+'] = DIGIT(p, 62), ['/'] = DIGIT(p, 63), ['0'] = TEN(p, 52), ['A'] = LETTERS(p, 0),     \
+        ['a'] = LETTERS(p, 26),                                                                    \
+    }
+static const uint32_t base64_places[4][256] = { PLACE(0), PLACE(1), PLACE(2), PLACE(3) };
 
 /* Digits without the padding: that many octets, as RFC 4648 section 4 counts them. */
 static size_t base64_digits_of(const char *in, size_t len)
@@ -87,31 +91,29 @@ int base64_decode(const char *in, size_t len, uint8_t *out, size_t size)
 {
     size_t digits = base64_digits_of(in, len);
     size_t n = digits * 6 / 8;
-    uint32_t bits = 0;
-    uint8_t seen = 0; /* all bits: no value has the top one, what is no digit becomes 0xff */
+    uint32_t seen = GROUP_ALL, bits = 0;
 
     if (len % 4 || n > size || n > INT_MAX)
         return -1;
     size_t whole = digits / 4 * 4;
     for (const uint8_t *p = (const uint8_t *)in, *end = p + whole; p < end; p += 4) {
-        uint32_t a = base64_ranks[p[0]] - 1u, b = base64_ranks[p[1]] - 1u;
-        uint32_t c = base64_ranks[p[2]] - 1u, d = base64_ranks[p[3]] - 1u;
-        seen |= (uint8_t)(a | b | c | d);
-        bits = a << 18 | b << 12 | c << 6 | d;
-        *out++ = (uint8_t)(bits >> 16);
-        *out++ = (uint8_t)(bits >> 8);
-        *out++ = (uint8_t)bits;
+        uint32_t group = base64_places[0][p[0]] | base64_places[1][p[1]] | base64_places[2][p[2]] |
+                         base64_places[3][p[3]];
+        seen &= group;
+        *out++ = (uint8_t)(group >> 16);
+        *out++ = (uint8_t)(group >> 8);
+        *out++ = (uint8_t)group;
     }
     for (size_t i = whole; i < digits; i++) {
-        uint8_t value = (uint8_t)(base64_ranks[(uint8_t)in[i]] - 1);
-        seen |= value;
-        bits = bits << 6 | value;
+        uint32_t digit = base64_places[i % 4][(uint8_t)in[i]];
+        seen &= digit | ~GROUP_OK(i % 4);
+        bits |= digit;
         if (i % 4)
-            *out++ = (uint8_t)(bits >> (6 - 2 * (i % 4)));
+            *out++ = (uint8_t)(bits >> (24 - 8 * (i % 4)));
     }
     /* Section 3.5: pad bits that are not zero would give one value several texts. */
-    unsigned pad_bits = digits * 6 % 8;
-    return seen & 0x80 || bits & ((1u << pad_bits) - 1) ? -1 : (int)n;
+    uint32_t pad_bits = digits % 4 == 2 ? 0xf000 : digits % 4 == 3 ? 0xc0 : 0;
+    return (seen & GROUP_ALL) != GROUP_ALL || bits & pad_bits ? -1 : (int)n;
 }
 
 void base64_encode(const uint8_t *in, size_t len, char *out)

@@ -217,49 +217,76 @@ static void send_fields(enum log_level level, const char *instance, const char *
 {
     char out[LINE_MAX_BYTES + 512];
     const char *process = logger.process ? logger.process : program_invocation_short_name;
-    int n = snprintf(out, sizeof(out),
-                     "PRIORITY=%c\nSYSLOG_IDENTIFIER=%.32s\n%s%.64s%s%s%.64s%sMESSAGE=%s%.64s%s%s\n",
-                     levels[level].priority, process, instance ? "ROOST_INSTANCE=" : "",
-                     instance ? instance : "", instance ? "\n" : "", topic ? "ROOST_TOPIC=" : "",
-                     topic ? topic : "", topic ? "\n" : "", instance ? "[" : "",
-                     instance ? instance : "", instance ? "] " : "", text);
+    int n =
+        snprintf(out, sizeof(out),
+                 "PRIORITY=%c\nSYSLOG_IDENTIFIER=%.32s\n%s%.64s%s%s%.64s%sMESSAGE=%s%.64s%s%s\n",
+                 levels[level].priority, process, instance ? "ROOST_INSTANCE=" : "",
+                 instance ? instance : "", instance ? "\n" : "", topic ? "ROOST_TOPIC=" : "",
+                 topic ? topic : "", topic ? "\n" : "", instance ? "[" : "",
+                 instance ? instance : "", instance ? "] " : "", text);
 
     if (n > 0 && (size_t)n < sizeof(out))
         (void)send(logger.journal, out, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/* What stands before the text, of at most half of the line; returns its end. */
+static char *begin_line(char line[LINE_MAX_BYTES], enum log_level level, const char *instance)
+{
+    char *head = put_head(line, line + LINE_MAX_BYTES / 2, level), *end = head;
+    const char *last = head + LINE_MAX_BYTES / 4 - 1;
+
+    if (instance) {
+        end = put(put(put(head, last, " ["), last, instance), last, "]");
+        control_mask(head);
+    }
+    return put(end, end + 1, " ");
+}
+
+static void end_line(enum log_level level, char line[LINE_MAX_BYTES], char *text)
+{
+    size_t len;
+
+    control_mask(text);
+    len = (size_t)(text - line) + strlen(text);
+    line[len++] = '\n';
+    put_line(level, line, len);
+}
+
 void log_line(enum log_level level, const char *instance, const char *topic, const char *fmt, ...)
 {
-    char line[LINE_MAX_BYTES];
+    char line[LINE_MAX_BYTES], *text = line;
     int errno_kept = errno;
     va_list ap;
 
     if (!is_wanted(level, topic))
         return;
-    if (logger.form == FORM_FIELDS) {
-        va_start(ap, fmt);
-        vsnprintf(line, sizeof(line), fmt, ap);
-        va_end(ap);
-        control_mask(line);
-        send_fields(level, instance, topic, line);
-        errno = errno_kept;
-        return;
-    }
-    char *text = put_head(line, line + sizeof(line) / 2, level);
-    char *end = text;
-    if (instance) {
-        const char *last = text + sizeof(line) / 4 - 1;
-        end = put(put(put(end, last, " ["), last, instance), last, "]");
-    }
-    size_t len = (size_t)(end - line);
-    line[len++] = ' ';
+    if (logger.form != FORM_FIELDS)
+        text = begin_line(line, level, instance);
     va_start(ap, fmt);
     errno = errno_kept; /* for %m */
-    vsnprintf(line + len, sizeof(line) - 1 - len, fmt, ap);
+    vsnprintf(text, (size_t)(line + sizeof line - 1 - text), fmt, ap);
     va_end(ap);
-    control_mask(text);
-    len = strlen(line);
-    line[len++] = '\n';
-    put_line(level, line, len);
+    if (logger.form != FORM_FIELDS) {
+        end_line(level, line, text);
+    } else {
+        control_mask(text);
+        send_fields(level, instance, topic, text);
+    }
     errno = errno_kept;
+}
+
+void log_text(enum log_level level, const char *instance, const char *what, const char *more)
+{
+    char line[LINE_MAX_BYTES];
+
+    if (logger.form == FORM_FIELDS) {
+        log_line(level, instance, NULL, "%s%s%s", what, *more ? ": " : "", more);
+    } else if (is_wanted(level, NULL)) {
+        const char *last = line + sizeof line - 2;
+        char *text = begin_line(line, level, instance);
+        char *end = put(text, last, what);
+        if (*more)
+            put(put(end, last, ": "), last, more);
+        end_line(level, line, text);
+    }
 }

@@ -27,6 +27,10 @@ void log_flush(void);
 void log_line(enum log_level level, const char *instance, const char *topic, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* The same of words as they are: a storm of guests writes thousands of lines a second, in which
+ * printf is felt. instance NULL: none; where `more` is not empty, ": " and it follow `what`. */
+void log_text(enum log_level level, const char *instance, const char *what, const char *more);
+
 #define log_error(...)           log_line(LOG_ERROR_, NULL, NULL, __VA_ARGS__)
 #define log_warn(...)            log_line(LOG_WARN_, NULL, NULL, __VA_ARGS__)
 #define log_info(...)            log_line(LOG_INFO_, NULL, NULL, __VA_ARGS__)

@@ -94,14 +94,10 @@ static bool controls_terminal(const char *s, size_t n)
            (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9);
 }
 
-void event_vdetail(struct event *ev, const char *fmt, va_list ap)
+void event_text(struct event *ev, const char *raw)
 {
-    char raw[4 * EVENT_DETAIL_MAX]; /* a character of three bytes may shrink to one */
-    size_t len, out = 0;
+    size_t len = strlen(raw), out = 0;
 
-    if (vsnprintf(raw, sizeof raw, fmt, ap) < 0)
-        raw[0] = '\0';
-    len = strlen(raw);
     if (len <= EVENT_DETAIL_MAX && ascii_printable(raw, len)) { /* nearly all of them */
         memcpy(ev->detail, raw, len + 1);
         return;
@@ -118,6 +114,15 @@ void event_vdetail(struct event *ev, const char *fmt, va_list ap)
         in += n ? n : 1;
     }
     ev->detail[out] = '\0';
+}
+
+void event_vdetail(struct event *ev, const char *fmt, va_list ap)
+{
+    char raw[4 * EVENT_DETAIL_MAX]; /* a character of three bytes may shrink to one */
+
+    if (vsnprintf(raw, sizeof raw, fmt, ap) < 0)
+        raw[0] = '\0';
+    event_text(ev, raw);
 }
 
 void event_detail(struct event *ev, const char *fmt, ...)

@@ -64,6 +64,7 @@ struct event {
 };
 
 /* Copies text into an event's detail: cut to size, control bytes and invalid UTF-8 become '?'. */
+void event_text(struct event *ev, const char *text);
 void event_detail(struct event *ev, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void event_vdetail(struct event *ev, const char *fmt, va_list ap)
     __attribute__((format(printf, 2, 0)));

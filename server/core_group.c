@@ -177,9 +177,16 @@ bool config_playbook_own(const struct config *c, const char *name)
 int core_instances_dir(const struct core *c)
 {
     char path[PATH_SIZE];
+    struct stat st;
+    int fd;
 
     snprintf(path, sizeof path, "%.4000s/" DIR_INSTANCES, c->config.state);
-    return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0 || st.st_nlink != 2) /* btrfs and others do not count */
+        return fd;
+    close(
+        fd); /* no link but its own two: nobody has a directory, as in a fleet of external guests */
+    return -1;
 }
 
 bool core_playbook_own_at(int instances, const struct name *instance)

@@ -12,8 +12,8 @@ static bool forgets_note(const struct guest *g, enum event_kind k, enum phase ne
 {
     if (g->launcher == LAUNCHER_EXTERNAL && phase_is_home(next))
         return true;
-    return next == PHASE_DEFINED || next == PHASE_STARTING || k == EV_RESTARTED || k == EV_ADOPTED ||
-           k == EV_CONFIGURED;
+    return next == PHASE_DEFINED || next == PHASE_STARTING || k == EV_RESTARTED ||
+           k == EV_ADOPTED || k == EV_CONFIGURED;
 }
 
 enum accel core_accel(struct core *c, int64_t id)
@@ -50,7 +50,8 @@ static void standing_move(struct core *c, struct guest *g, enum event_kind k, st
      */
     if (phase_waits_for(s->phase) && !s->overdue && phase_is_running(next) && next > s->phase &&
         s->since_boot_ms > 0 && c->accel_known)
-        store_usual_add(c->store, s->phase, core_accel(c, g->id), now.boot_ms - s->since_boot_ms, &e);
+        store_usual_add(c->store, s->phase, core_accel(c, g->id), now.boot_ms - s->since_boot_ms,
+                        &e);
     s->phase = next;
     s->overdue = s->overdue && standing_way_over(s, core_limits(c, g->id), now.boot_ms);
     s->since_ms = now.real_ms;
@@ -90,36 +91,66 @@ static void sign_text(enum event_kind k, const char *detail,
     *(char *)mempcpy(end, detail, strnlen(detail, 60)) = '\0';
 }
 
-int core_event(struct core *c, struct guest *g, enum event_kind k, const char *actor, struct err *e,
-               const char *fmt, ...)
+static enum log_level level_of(enum event_kind k)
+{
+    switch (event_kind_level(k)) {
+    case 'e':
+        return LOG_ERROR_;
+    case 'w':
+        return LOG_WARN_;
+    case 'i':
+        return LOG_INFO_;
+    default:
+        return LOG_DEBUG_;
+    }
+}
+
+/* With its detail; the rest is filled in here. */
+static int add(struct core *c, struct guest *g, enum event_kind k, const char *actor,
+               struct event *ev, struct err *e)
 {
     struct instant now = loop_now(c->loop);
-    struct event ev = { .real_ms = now.real_ms, .instance = g->name, .kind = k };
     enum phase was = g->standing.phase;
-    va_list ap;
 
-    va_start(ap, fmt);
-    event_vdetail(&ev, fmt, ap);
-    va_end(ap);
-    strncat(ev.actor, actor, sizeof ev.actor - 1);
-    if (store_event_add(c->store, g, &ev, e) < 0)
+    ev->real_ms = now.real_ms;
+    ev->instance = g->name;
+    ev->kind = k;
+    *(char *)mempcpy(ev->actor, actor, strnlen(actor, sizeof ev->actor - 1)) = '\0';
+    if (store_event_add(c->store, g, ev, e) < 0)
         return -1;
     standing_move(c, g, k, now);
     core_metrics_event(c, g, k, was, now.boot_ms);
     if (is_sign(k)) {
         g->standing.sign_ms = now.real_ms;
-        sign_text(k, ev.detail, g->standing.last_sign);
+        sign_text(k, ev->detail, g->standing.last_sign);
     }
     if (is_noted(k))
-        snprintf(g->standing.note, sizeof g->standing.note, "%.199s", ev.detail);
+        snprintf(g->standing.note, sizeof g->standing.note, "%.199s", ev->detail);
     if (c->follows->event(c, g, k, g->standing.phase != was, e) < 0)
         return -1;
-    log_of(event_kind_level(k) == 'e'   ? LOG_ERROR_
-           : event_kind_level(k) == 'w' ? LOG_WARN_
-           : event_kind_level(k) == 'i' ? LOG_INFO_
-                                        : LOG_DEBUG_,
-           g->name.s, "%s%s%s", event_kind_name(k), ev.detail[0] ? ": " : "", ev.detail);
+    log_text(level_of(k), g->name.s, event_kind_name(k), ev->detail);
     return 0;
+}
+
+int core_event(struct core *c, struct guest *g, enum event_kind k, const char *actor, struct err *e,
+               const char *fmt, ...)
+{
+    struct event ev;
+    va_list ap;
+
+    va_start(ap, fmt);
+    event_vdetail(&ev, fmt, ap);
+    va_end(ap);
+    return add(c, g, k, actor, &ev, e);
+}
+
+int core_event_text(struct core *c, struct guest *g, enum event_kind k, const char *actor,
+                    const char *text, struct err *e)
+{
+    struct event ev;
+
+    event_text(&ev, text);
+    return add(c, g, k, actor, &ev, e);
 }
 
 int core_appliance(struct core *c, enum event_kind k, const char *actor, struct err *e,
@@ -189,12 +220,15 @@ bool core_peer_is_address(const struct core *c, const struct guest *g)
 int core_address(struct core *c, struct guest *g, const struct endpoint *at, const char *who,
                  struct err *e)
 {
-    char text[ENDPOINT_TEXT];
+    char text[EVENT_DETAIL_MAX + 1], *end;
 
     if (ip_equal(&g->address.ip, &at->ip) && g->address.port == at->port)
         return 0;
     g->address = *at;
-    return core_event(c, g, EV_ADDRESS, "roost", e, "%s (%s)", endpoint_format(at, text), who);
+    end = stpcpy(text + strlen(endpoint_format(at, text)), " (");
+    end = mempcpy(end, who, strnlen(who, sizeof text - ENDPOINT_TEXT - sizeof " ()"));
+    stpcpy(end, ")");
+    return core_event_text(c, g, EV_ADDRESS, "roost", text, e);
 }
 
 /* A rebuild gives it another instance-id, under which it knows this host's. */
@@ -207,8 +241,7 @@ bool core_token_moved(struct core *c, enum token_purpose p, const struct guest *
            token_equal(&brought[p], t);
 }
 
-int core_token_known(struct core *c, enum token_purpose p, const struct guest *g,
-                     struct token *ret)
+int core_token_known(struct core *c, enum token_purpose p, const struct guest *g, struct token *ret)
 {
     struct token brought[TOKEN_PURPOSES];
     int n = store_moved_get(c->store, g->id, g->iid, brought, NULL);

@@ -52,8 +52,8 @@ static int learn_address(struct core *c, struct guest *g, const struct caller *w
     return moved(c, g, who) ? core_address(c, g, &at, "peer of its phone-home", e) : 0;
 }
 
-/* "rsa, ecdsa, ed25519": by hand, since printf is felt in a storm. */
-static void key_names(const struct homecoming *h, char out[64])
+/* "rsa, ecdsa, ed25519": by hand, since printf is felt in a storm. Returns its end. */
+static char *key_names(const struct homecoming *h, char out[64])
 {
     char *p = out;
 
@@ -61,6 +61,15 @@ static void key_names(const struct homecoming *h, char out[64])
     for (int t = 0; t < HOSTKEY_TYPES; t++)
         if (h->has[t])
             p = stpcpy(p == out ? p : stpcpy(p, ", "), hostkey_type_name(t));
+    return p;
+}
+
+static void home_text(const struct homecoming *h, char out[EVENT_DETAIL_MAX + 1])
+{
+    const char *hostname = h->hostname[0] ? h->hostname : "not told";
+    char *p = stpcpy(key_names(h, stpcpy(out, "host keys ")), "; hostname ");
+
+    *(char *)mempcpy(p, hostname, strnlen(hostname, (size_t)(out + EVENT_DETAIL_MAX - p))) = '\0';
 }
 
 /* With `seal`, what was secret in the seed goes after the first phone-home. */
@@ -77,20 +86,19 @@ static int record(struct core *c, struct guest *g, const struct caller *who,
                   struct err *e)
 {
     bool first = !g->standing.ever_home || are == KEYS_NEW;
-    char agent[96], names[64];
+    char agent[96], text[EVENT_DETAIL_MAX + 1];
 
     /* The same words from a guest that is home where it was: nothing to write down. */
     if (!first && phase_is_home(g->standing.phase) && !moved(c, g, who))
         return 0;
     core_agent(who, agent);
-    key_names(h, names);
+    home_text(h, text);
     if (core_write(c, true, e) < 0)
         return -1;
     seal(c, g);
     if ((are == KEYS_NEW && store_keys_put(c->store, g->id, keys, e) < 0) ||
         learn_address(c, g, who, e) < 0 || grant_end(c, g, e) < 0 ||
-        core_event(c, g, first ? EV_HOMED : EV_HOMED_AGAIN, agent, e, "host keys %s; hostname %s",
-                   names, h->hostname[0] ? h->hostname : "not told") < 0 ||
+        core_event_text(c, g, first ? EV_HOMED : EV_HOMED_AGAIN, agent, text, e) < 0 ||
         core_guest_save(c, g, e) < 0) {
         store_spoil(c->store, e); /* keys without their event, or the other way round */
         return -1;
@@ -139,9 +147,10 @@ int core_home_asked(struct core *c, struct guest *g, const struct homecoming *h,
     if (are == KEYS_ERROR || core_write(c, true, e) < 0)
         return -1;
     if (are == KEYS_DIFFER)
-        return core_event(c, g, EV_KEY_MISMATCH, "roost", e,
-                          "its sshd shows other host keys than are on record; the old ones stay. If "
-                          "the guest was reinstalled, rebuild it") < 0 ||
+        return core_event(
+                   c, g, EV_KEY_MISMATCH, "roost", e,
+                   "its sshd shows other host keys than are on record; the old ones stay. If "
+                   "the guest was reinstalled, rebuild it") < 0 ||
                        core_guest_save(c, g, e) < 0
                    ? -1
                    : 1;

@@ -183,6 +183,9 @@ void core_roostd_gone(const struct err *err, void *arg);
  * logs. In memory of *g; core_guest_save() writes the row. core_write() was called before. */
 int core_event(struct core *c, struct guest *g, enum event_kind k, const char *actor, struct err *e,
                const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+/* The same with the detail as it is: in a storm printf is felt. */
+int core_event_text(struct core *c, struct guest *g, enum event_kind k, const char *actor,
+                    const char *text, struct err *e);
 int core_guest_save(struct core *c, const struct guest *g, struct err *e);
 /* An event of the appliance itself. core_write() was called before. */
 int core_appliance(struct core *c, enum event_kind k, const char *actor, struct err *e,
