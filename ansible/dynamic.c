@@ -98,8 +98,8 @@ int dynamic_add(struct dynamic *v, const struct host *h, struct err *e)
     if (strcmp(v->last.s, h->name.s) >= 0)
         return err_set(e, ERR_INTERNAL, "inventory: %s comes after %s", h->name.s, v->last.s);
     v->last = h->name;
-    buf_printf(out, "%s\n      \"%s\": {", out->len ? "," : "", h->name.s);
-    buf_printf(&v->names, "%s\n      \"%s\"", v->names.len ? "," : "", h->name.s);
+    buf_cat(out, out->len ? ",\n      \"" : "\n      \"", h->name.s, "\": {", NULL);
+    buf_cat(&v->names, v->names.len ? ",\n      \"" : "\n      \"", h->name.s, "\"", NULL);
     if (buf_check(out, e) < 0 || hostvars_walk(v->hostvars, h, put_var, out, e) < 0 ||
         put_theirs(out, h, e) < 0 || groups_add_host(v->groups, h, e) < 0)
         return err_wrap(e, "instance %s", h->name.s);

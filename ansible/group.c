@@ -133,7 +133,12 @@ void group_put_key(struct buf *out, int indent, const char *name)
 
     for (size_t i = 0; i < ARRAY_SIZE(words); i++)
         quote |= !strcasecmp(words[i], name);
-    buf_printf(out, quote ? "%*s\"%s\":" : "%*s%s:", indent, "", name);
+    for (int i = 0; i < indent; i++)
+        buf_putc(out, ' ');
+    if (quote)
+        buf_cat(out, "\"", name, "\":", NULL);
+    else
+        buf_cat(out, name, ":", NULL);
 }
 
 struct putting {
@@ -175,7 +180,7 @@ static void put_json(const struct group *g, struct buf *out)
 
     buf_printf(out, ",\n  \"%s\": {\"hosts\": [", g->name);
     for (const char *s = buf_str(&g->members); s < end; s += strlen(s) + 1)
-        buf_printf(out, "%s\"%s\"", s > buf_str(&g->members) ? ", " : "", s);
+        buf_cat(out, s > buf_str(&g->members) ? ", \"" : "\"", s, "\"", NULL);
     buf_puts(out, "]}");
 }
 

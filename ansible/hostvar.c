@@ -120,7 +120,7 @@ static int walk_how(const struct hostvars *s, const struct walk *w, struct err *
     auto_buf struct buf arguments = BUF_INIT;
     bool own_account = by_account(w);
 
-    buf_printf(&arguments, "-o HostKeyAlias=%s%s", w->h->name.s, buf_str(&s->arguments));
+    buf_cat(&arguments, "-o HostKeyAlias=", w->h->name.s, buf_str(&s->arguments), NULL);
     if (own_account && !s->ssh_key.len)
         buf_puts(&arguments, " -o IdentitiesOnly=yes");
     if (buf_check(&arguments, e) < 0)
@@ -164,7 +164,9 @@ bool hostvar_may_be_template(const char *text)
 json_t *hostvars_theirs(const struct host *h, void (*left_out)(const char *name, void *arg),
                         void *arg)
 {
-    json_t *theirs = h->vars ? json_copy((json_t *)(uintptr_t)h->vars) : json_object();
+    if (json_object_size(h->vars) == 0) /* of none too */
+        return json_object();
+    json_t *theirs = json_copy((json_t *)(uintptr_t)h->vars);
 
     for (size_t i = 0; theirs && i < ARRAY_SIZE(own); i++)
         if (json_object_del(theirs, own[i]) == 0 && left_out)

@@ -31,7 +31,7 @@ static void put_key(struct buf *out, const struct host *h, const struct hostkey 
         buf_putc(out, ',');
         put_address(out, &at);
     }
-    buf_printf(out, " %s %s\n", k->algorithm, k->blob);
+    buf_cat(out, " ", k->algorithm, " ", k->blob, "\n", NULL);
 }
 
 void knownhosts_add(struct buf *out, const struct host *h)

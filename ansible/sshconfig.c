@@ -23,7 +23,7 @@ static bool is_login(const char *s)
 static void put_user(struct buf *out, const char *user)
 {
     if (is_login(user))
-        buf_printf(out, "    User %s\n", user);
+        buf_cat(out, "    User ", user, "\n", NULL);
     else if (*user)
         buf_puts(out, "    # ansible_user is nothing that ssh can be told here: ssh -l LOGIN\n");
 }
@@ -34,7 +34,7 @@ static void put_path(struct buf *out, const char *option, const char *path)
         buf_printf(out, "    # %s: the configured path cannot be written in ssh_config\n", option);
         return;
     }
-    buf_printf(out, "    %s ", option);
+    buf_cat(out, "    ", option, " ", NULL);
     sshpath_word(out, path);
     buf_putc(out, '\n');
 }
@@ -42,7 +42,7 @@ static void put_path(struct buf *out, const char *option, const char *path)
 /* CheckHostIP: addresses are used again by other guests, names are not. */
 static void put_checks(struct buf *out, const struct host *h, const struct host_defaults *d)
 {
-    buf_printf(out, "    HostKeyAlias %s\n", h->name.s);
+    buf_cat(out, "    HostKeyAlias ", h->name.s, "\n", NULL);
     if (*d->known_hosts)
         put_path(out, "UserKnownHostsFile", d->known_hosts);
     buf_puts(out, "    StrictHostKeyChecking yes\n"

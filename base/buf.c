@@ -78,6 +78,16 @@ void buf_putc(struct buf *b, char c)
     buf_put(b, &c, 1);
 }
 
+void buf_cat(struct buf *b, const char *first, ...)
+{
+    va_list ap;
+
+    va_start(ap, first);
+    for (const char *s = first; s; s = va_arg(ap, const char *))
+        buf_puts(b, s);
+    va_end(ap);
+}
+
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
     va_list ap;

@@ -28,6 +28,8 @@ void buf_clear(struct buf *b); /* forgets bytes and failure, keeps the memory */
 void buf_put(struct buf *b, const void *data, size_t len);
 void buf_puts(struct buf *b, const char *s);
 void buf_putc(struct buf *b, char c);
+/* All of these, up to a NULL: where very many small texts are made, printf is most of the work. */
+void buf_cat(struct buf *b, const char *first, ...) __attribute__((sentinel));
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_consume(struct buf *b, size_t n); /* drops the first n bytes (n <= len) */
 

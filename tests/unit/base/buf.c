@@ -29,6 +29,8 @@ static void test_append(void **state)
     assert_int_equal(b.len, 0);
     buf_put(&b, NULL, 0);
     assert_int_equal(b.len, 0);
+    buf_cat(&b, "a", "", "bc", NULL);
+    assert_string_equal(buf_str(&b), "abc");
 }
 
 /* Every length around the doublings of the memory. */

@@ -159,6 +159,13 @@ static void test_no_forged_lines(void **state)
            "x\n2026 ERROR r forged\r\033[2J\xc2\x9b"
            "1m\xff");
     assert_string_equal(caught() + 25, "INFO  r [we?b] host x?2026 ERROR r forged??[2J??1m?\n");
+    capture_pipe();
+    log_text(LOG_INFO_, "we\nb", "ho\nmed", "x\n2026 ERROR r forged\r");
+    assert_string_equal(caught() + 25, "INFO  r [we?b] ho?med: x?2026 ERROR r forged?\n");
+    capture_pipe();
+    log_text(LOG_INFO_, NULL, "home", "");
+    log_text(LOG_DEBUG_, NULL, "not this", "");
+    assert_string_equal(caught() + 25, "INFO  r home\n");
 }
 
 static void test_long_and_errno(void **state)
@@ -179,6 +186,11 @@ static void test_long_and_errno(void **state)
     assert_non_null(end);
     assert_in_range(end - s, 1000, 2047);
     assert_non_null(strstr(end, "r No space left on device\n"));
+    capture_pipe();
+    log_text(LOG_INFO_, big, big, big);
+    s = caught();
+    assert_non_null(strchr(s, '\n'));
+    assert_in_range(strlen(s), 1000, 2047);
 }
 
 /* A reader that stopped reading must not stop us. */
