@@ -70,6 +70,8 @@ static void send_acks(struct core *c, bool committed)
         if (c->front && proto_send(c->front, P_HOME_REPLY, c->acks[i].id, &b, NULL, 0, &e) < 0)
             log_debug("core", "reply to front: %s", e.text);
     }
+    if (c->n_acks > 0 && c->front)
+        chan_flush(c->front, 0); /* guests wait for these; what follows a commit can wait */
     c->n_acks = 0;
 }
 
