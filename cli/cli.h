@@ -20,7 +20,7 @@ struct cli {
     struct client *client;      /* opened by the first call */
 };
 
-/* The whole program: returns its exit code. */
+/* program.c: the whole of it; returns its exit code. */
 int cli_main(int argc, char **argv);
 
 /* The client, connected lazily; NULL with e where no socket can be found. */

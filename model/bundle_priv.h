@@ -1,5 +1,5 @@
 /* Bundles, between their files: bundle.c reads and writes who the guest is, bundle_file.c what
- * files come with it. */
+ * files come with it, both by bundle_value.c. */
 #ifndef MODEL_BUNDLE_PRIV_H
 #define MODEL_BUNDLE_PRIV_H
 

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "base/parse.h"
 
 #define PATH_LEN_MAX 4095

@@ -66,6 +66,8 @@ enum MHD_Result api_handle(void *cls, struct MHD_Connection *conn, const char *u
                            void **slot);
 void api_completed(void *cls, struct MHD_Connection *conn, void **slot,
                    enum MHD_RequestTerminationCode why);
+
+/* --- api_wait.c --- */
 /* Suspends until an answer is there; ERR_BUSY when too many are. api_room() asks beforehand. */
 int api_room(const struct api *a, struct err *e);
 void api_park(struct api_req *r);

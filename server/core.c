@@ -78,15 +78,6 @@ static void on_committed(struct core *c)
 
 static const struct core_follows follows = { on_event, on_committed, core_disk_full };
 
-void core_last_words(struct core *c)
-{
-    if (!c->store)
-        return;
-    sights_flush(c, true);
-    c->commit_due = true;
-    core_turn_end(c);
-}
-
 /* ---- life ---- */
 
 static void end_of_turn(void *arg)

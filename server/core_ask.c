@@ -1,13 +1,10 @@
 /* Runs by hand. */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
-#include "base/parse.h"
 #include "server/core_ansible.h"
 
 #define HOSTS_MAX 100000

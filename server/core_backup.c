@@ -1,5 +1,4 @@
 /* Backups of a running roost, and checks of its whole store, beside the loop (core_aside.h). */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

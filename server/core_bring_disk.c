@@ -2,7 +2,6 @@
  * it stands on here. One qemu-img after another, with limits. */
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #include "base/parse.h"
 #include "bootstrap/platform.h"
@@ -10,30 +9,6 @@
 #include "server/core_hook.h"
 
 #define LOW_DISK (1ull << 30)
-
-void check_row(json_t *list, const char *name, const char *level, const char *detail,
-                const char *mend)
-{
-    json_array_append_new(list, json_pack("{s:s, s:b, s:s, s:s, s:s}", "name", name, "ok",
-                                          !strcmp(level, "ok"), "level", level, "detail", detail,
-                                          "mend", mend));
-}
-
-bool check_in_path(const char *program)
-{
-    const char *path = getenv("PATH"), *end;
-    char full[PATH_SIZE];
-
-    if (strchr(program, '/'))
-        return access(program, X_OK) == 0;
-    for (; path && *path; path = *end ? end + 1 : end) {
-        end = strchrnul(path, ':');
-        snprintf(full, sizeof full, "%.*s/%s", (int)(end - path), path, program);
-        if (access(full, X_OK) == 0)
-            return true;
-    }
-    return false;
-}
 
 static void check_qemu(struct core *c, json_t *list)
 {

@@ -47,6 +47,7 @@ struct import {
     void *arg;
 };
 
+/* --- core_import_end.c --- */
 /* It is over, with what went wrong. */
 void import_refuse(struct import *m, struct err *e);
 /* All of it is there: it gets its name, and who waits is told. */
@@ -55,8 +56,6 @@ void import_put_in_place(struct import *m);
 void import_step(struct import *m, const char *what);
 /* The directory of no name, empty. */
 int import_stage(struct import *m, struct err *e);
-/* The next step: what was brought in is digested, and looked at. */
-int import_copy(struct import *m, struct err *e);
 
 /* --- core_import_file.c: in the copier --- */
 /* Below the directory of no name. */
@@ -71,7 +70,10 @@ int import_settle(struct import *m, struct err *e);
 /* --- core_import_fetch.c --- */
 int import_fetch(struct import *m, const struct image_source *src, struct err *e);
 
-/* --- core_import_disk.c: by qemu-img; the next step follows --- */
+/* --- core_import_disk.c: the next step follows by itself --- */
+/* What is to be brought in is, and looked at or converted then. */
+int import_copy(struct import *m, struct err *e);
+/* By qemu-img. */
 void import_look(struct import *m);
 void import_convert(struct import *m);
 

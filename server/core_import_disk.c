@@ -1,5 +1,5 @@
-/* What qemu-img says of a disk that comes in, and what it makes of one in another format. */
-#include <string.h>
+/* The steps behind the copier's: what qemu-img says of a disk, and what it makes of one in another
+ * format. */
 
 #include "bootstrap/disk.h"
 #include "server/core_import.h"
@@ -97,4 +97,37 @@ void import_convert(struct import *m)
     m->child = qemu_img_start(m->c, &a, QEMU_IMG_CONVERT_MS, 0, converted, m, &e);
     if (!m->child)
         import_refuse(m, &e);
+}
+
+/* ---- what was brought in ---- */
+
+static void copy(void *arg)
+{
+    struct import *m = arg;
+
+    m->failed = import_bring(m, &m->err) < 0;
+}
+
+static void copied(void *arg)
+{
+    struct import *m = arg;
+
+    if (m->c->ending)
+        return; /* imports_free() tells */
+    if (m->failed) {
+        import_refuse(m, &m->err);
+    } else if (!m->disk) {
+        m->image.format = DISK_NONE;
+        import_put_in_place(m);
+    } else if (m->kind->format == DISK_NONE) {
+        import_step(m, "converting");
+        import_convert(m);
+    } else {
+        import_look(m);
+    }
+}
+
+int import_copy(struct import *m, struct err *e)
+{
+    return worker_post(m->c->copier, copy, copied, m, e);
 }

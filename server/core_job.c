@@ -2,10 +2,7 @@
  * at the right moment. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/cleanup.h"
-#include "base/parse.h"
 #include "server/core_ansible.h"
 
 #define LOOKS_A_TURN  16

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/encode.h"
 #include "server/core_machine.h"
 #include "server/core_network.h"
 

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "server/core_machine.h"
 #include "server/core_network.h"
 

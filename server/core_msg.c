@@ -257,10 +257,20 @@ static int on_fault(struct core *c, const struct chan_msg *m, struct err *e)
     return 0;
 }
 
+/* What waited for a lazy commit, before the end. */
+static void last_words(struct core *c)
+{
+    if (!c->store)
+        return;
+    sights_flush(c, true);
+    c->commit_due = true;
+    core_turn_end(c);
+}
+
 static int on_quit(struct core *c, const struct chan_msg *m, struct err *e)
 {
     (void)m, (void)e;
-    core_last_words(c);
+    last_words(c);
     c->quitting = c->gone = true;
     c->done(c->done_arg);
     return 0;
@@ -308,7 +318,7 @@ void core_roostd_gone(const struct err *err, void *arg)
         log_error("roostd: %s", err->text);
     if (c->gone)
         return;
-    core_last_words(c); /* nobody will ask for them */
+    last_words(c); /* nobody will ask for them */
     c->gone = true;
     c->done(c->done_arg);
 }

@@ -162,8 +162,6 @@ void core_turn_end(struct core *c);
 void core_turn_free(struct core *c);
 /* The front that asked is gone. */
 void core_forget_acks(struct core *c);
-/* What waited for a lazy commit, before the end. */
-void core_last_words(struct core *c);
 /* Something of the appliance itself went wrong: event, log. Repeats within a minute are only
  * counted. */
 void core_fault(struct core *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -1,6 +1,5 @@
 /* What is told of runs. */
 #include <fcntl.h>
-#include <stdio.h>
 
 #include "ansible/runlog.h"
 #include "base/cleanup.h"

@@ -1,9 +1,7 @@
 /* Surveys: answers that need the whole fleet, from what is committed when they begin. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/cleanup.h"
 #include "server/core_aside.h"
 #include "server/core_survey.h"
 #include "server/project.h"

@@ -38,15 +38,6 @@ static void save_or_tell(struct task *t)
         core_fault(t->c, "task %" PRId64 " could not be recorded: %s", t->id, e.text);
 }
 
-struct task *task_find(struct core *c, int64_t id)
-{
-    struct task *t = c->tasks;
-
-    while (t && t->id != id)
-        t = t->next;
-    return t;
-}
-
 /* ---- life ---- */
 
 static int next_id(struct core *c, int64_t *ret, struct err *e)

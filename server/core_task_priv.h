@@ -18,11 +18,11 @@ struct task {
     void *arg;
 };
 
-struct task *task_find(struct core *c, int64_t id); /* a running one; NULL: none */
 /* "" where the row has no such text. */
 const char *task_text(const json_t *row, const char *key);
 
 /* --- core_task_read.c --- */
+struct task *task_find(struct core *c, int64_t id); /* a running one; NULL: none */
 /* The number in the path of a request. */
 int task_parse_id(const char *s, int64_t *ret, struct err *e);
 /* As people see it, running or ended; new reference. NULL, ERR_NOT_FOUND: there has never been one,

@@ -26,6 +26,15 @@ json_t *task_view(const struct task *t)
     return o;
 }
 
+struct task *task_find(struct core *c, int64_t id)
+{
+    struct task *t = c->tasks;
+
+    while (t && t->id != id)
+        t = t->next;
+    return t;
+}
+
 int task_parse_id(const char *s, int64_t *ret, struct err *e)
 {
     uint64_t n;

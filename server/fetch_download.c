@@ -61,6 +61,14 @@ static void new_validator(struct fetch *f)
     fetch_say("validator %s", f->validator);
 }
 
+int fetch_anew(struct fetch *f, struct err *e)
+{
+    f->told_packed = false;
+    f->doubtful = false;
+    f->total = 0;
+    return fetch_out_begin(&f->out, FETCH_OUT_FD, f->want.digest, e);
+}
+
 /* The first bytes of a body: does it go on where it was cut off? A server that ignores the range,
  * has another version by now, or answers with another part than was asked for: from the beginning.
  */

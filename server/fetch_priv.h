@@ -30,13 +30,11 @@ struct fetch {
     bool doubtful; /* it began with what an earlier roost-fetch left */
 };
 
-/* --- fetch.c --- */
+/* --- fetch_say.c --- */
 /* A line of FETCH_SAY_FD. Ends the process where nobody hears any more. */
 void fetch_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* How far it is; not more often than people can read, unless it is to be said now. */
 void fetch_tell(struct fetch *f, bool now);
-/* From the beginning, into an empty file. */
-int fetch_anew(struct fetch *f, struct err *e);
 
 /* --- fetch_request.c: what all requests have in common --- */
 /* why: CURL_ERROR_SIZE bytes. */
@@ -54,6 +52,8 @@ void fetch_pause(int attempt);
 int fetch_find_sum(struct fetch *f, struct err *e);
 
 /* --- fetch_download.c --- */
+/* From the beginning, into an empty file. */
+int fetch_anew(struct fetch *f, struct err *e);
 /* Over as many requests as it takes, behind what is there already. */
 int fetch_download(struct fetch *f, struct err *e);
 
