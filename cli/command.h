@@ -54,7 +54,7 @@ struct command {
 
 const struct command *commands(size_t *ret_n);
 const struct option *global_options(void);
-bool command_needs(const struct command *k, const struct option *o); /* it has to be said */
+bool option_needed(const struct option *o); /* it has to be said */
 
 /* --- command_find.c --- */
 /* The command that the line begins with, and of how many words it is; NULL: none. */

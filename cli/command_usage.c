@@ -8,7 +8,7 @@ static void put_usage(const struct command *k, bool shortly, struct buf *out)
     if (shortly)
         buf_puts(out, " [OPTION…]");
     for (const struct option *o = k->options; o && o->name; o++) {
-        bool needed = command_needs(k, o);
+        bool needed = option_needed(o);
         if (shortly && !needed)
             continue;
         buf_printf(out, " %s", needed ? "" : "[");

@@ -175,14 +175,3 @@ const struct command *commands(size_t *ret_n)
     *ret_n = ARRAY_SIZE(table);
     return table;
 }
-
-/* Options that have to be there. */
-bool command_needs(const struct command *k, const struct option *o)
-{
-    return (k->run == run_apply && o == apply_options) ||
-           (k->run == run_network_create && o == network_create_options) ||
-           (k->run == run_network_export && o == network_export_options) ||
-           (k->run == run_adopt && o == adopt_options) ||
-           (k->run == run_seed_url && o == seed_url_options) ||
-           (k->run == run_seed_export && o == seed_export_options);
-}

@@ -1,5 +1,7 @@
 #include "cli/options.h"
 
+#include "base/cleanup.h"
+
 static const struct option globals[] = {
     { "output", 'o', "FORMAT", "table (the default), json, yaml, csv or name" },
     { "socket", 0, "PATH", "the control socket to talk to" },
@@ -335,4 +337,17 @@ const struct option run_show_options[] = {
 const struct option *global_options(void)
 {
     return globals;
+}
+
+bool option_needed(const struct option *o)
+{
+    static const struct option *const needed[] = {
+        apply_options, network_create_options, network_export_options,
+        adopt_options, seed_url_options,       seed_export_options,
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
+        if (needed[i] == o)
+            return true;
+    return false;
 }

@@ -81,8 +81,6 @@ void ansible_free(struct core *c);  /* runs go on */
 void ansible_committed(struct core *c);
 void ansible_tick(struct core *c); /* once a second */
 void ansible_soon(struct core *c, int64_t ms);
-/* Is it configured, in this generation? In the transaction of an event. */
-bool ansible_configured(struct core *c, const struct guest *g);
 
 /* --- core_job_event.c --- */
 /* Where the last roost was; once, at the start. */
@@ -115,8 +113,6 @@ void inquiries_free(struct core *c);
 struct active *active_of(struct core *c, int64_t instance);
 struct active *active_by_id(struct core *c, int64_t run);
 bool runs_room(const struct core *c);
-/* The program's path; "" it is not there. */
-void runs_program(struct core *c, char ret[PATH_SIZE]);
 /* Puts run and hosts on record; r->id is set. */
 int run_add(struct core *c, struct run *r, const struct run_host *hosts, int n, struct err *e);
 /* Starts one that is on record as running, after the commit; hosts become its own. -1: nothing was
@@ -129,6 +125,9 @@ void runs_free(struct core *c);
 void run_cancel(struct active *a, const char *actor);
 
 /* --- core_run_record.c --- */
+bool outcome_is_good(const char *outcome); /* "ok" "changed" "skipped" */
+/* Is it configured, in this generation? In the transaction of an event. */
+bool ansible_configured(struct core *c, const struct guest *g);
 /* *ret: the caller's to free. */
 int run_hosts_load(struct core *c, int64_t run, struct run_host **ret, int *ret_n, struct err *e);
 /* Old ones go, with their directories. */
@@ -144,10 +143,11 @@ void run_dir(const struct config *c, int64_t run, char ret[PATH_SIZE]);
 int run_prepare(struct active *a, struct store *reader, const struct config *config, struct err *e);
 int run_start(struct active *a, runner_done_fn *done, struct err *e);
 void prepared_free(struct prepared *p);
+/* The program's path; "" it is not there. */
+void runs_program(struct core *c, char ret[PATH_SIZE]);
 
 /* --- core_outcome.c --- */
 /* One transaction: what became of its hosts, their jobs, and the run itself. */
 int run_record(struct core *c, struct active *a, struct err *e);
-bool outcome_is_good(const char *outcome); /* "ok" "changed" "skipped" */
 
 #endif

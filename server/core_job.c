@@ -195,14 +195,6 @@ void ansible_committed(struct core *c)
         ansible_soon(c, SETTLE_MS);
 }
 
-bool ansible_configured(struct core *c, const struct guest *g)
-{
-    struct job j;
-
-    return store_job_get(c->store, g->id, &j, NULL) == 1 && j.generation == g->generation &&
-           j.state == JOB_DONE && outcome_is_good(j.outcome);
-}
-
 /* ---- life ---- */
 
 int ansible_new(struct core *c, struct err *e)

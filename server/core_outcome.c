@@ -8,16 +8,6 @@
 
 #define INTERRUPTIONS_MAX 1 /* a run that was interrupted is run again so often */
 
-static const char *const good[] = { "ok", "changed", "skipped" };
-
-bool outcome_is_good(const char *outcome)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(good); i++)
-        if (strcmp(good[i], outcome) == 0)
-            return true;
-    return false;
-}
-
 /* What a host's job comes to. */
 enum fate { FATE_DONE, FATE_AGAIN, FATE_INTERRUPTED };
 

@@ -37,29 +37,6 @@ bool runs_room(const struct core *c)
     return c->ansible->n_active < c->config.runs_at_once;
 }
 
-/* execvp(3)'s search, without running it. */
-void runs_program(struct core *c, char ret[PATH_SIZE])
-{
-    const char *name = c->config.playbook, *path = getenv("PATH");
-
-    ret[0] = '\0';
-    if (*name == '/') {
-        if (access(name, X_OK) == 0)
-            snprintf(ret, PATH_SIZE, "%s", name);
-        return;
-    }
-    for (path = path ? path : "/usr/bin:/bin"; *path; path += *path == ':') {
-        size_t len = strcspn(path, ":");
-        char at[PATH_SIZE];
-        snprintf(at, sizeof at, "%.*s/%.1000s", (int)(len < 3000 ? len : 3000), path, name);
-        path += len;
-        if (len && access(at, X_OK) == 0) {
-            snprintf(ret, PATH_SIZE, "%s", at);
-            return;
-        }
-    }
-}
-
 static void active_free(struct active *a)
 {
     runner_forget(a->runner);

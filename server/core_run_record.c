@@ -1,13 +1,32 @@
-/* What is on record of runs: their hosts; and old ones, which go. */
+/* What is on record of runs: what came of them, their hosts; and old ones, which go. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "server/core_ansible.h"
 
 #define PRUNE_A_TURN 64
+
+static const char *const good[] = { "ok", "changed", "skipped" };
+
+bool outcome_is_good(const char *outcome)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+        if (strcmp(good[i], outcome) == 0)
+            return true;
+    return false;
+}
+
+bool ansible_configured(struct core *c, const struct guest *g)
+{
+    struct job j;
+
+    return store_job_get(c->store, g->id, &j, NULL) == 1 && j.generation == g->generation &&
+           j.state == JOB_DONE && outcome_is_good(j.outcome);
+}
 
 struct loading {
     struct run_host *list;

@@ -346,3 +346,28 @@ int run_start(struct active *a, runner_done_fn *done, struct err *e)
     a->runner = runner_start(a->c->loop, &r, &o, done, a, e);
     return a->runner ? 0 : -1;
 }
+
+/* ---- its program ---- */
+
+/* execvp(3)'s search, without running it. */
+void runs_program(struct core *c, char ret[PATH_SIZE])
+{
+    const char *name = c->config.playbook, *path = getenv("PATH");
+
+    ret[0] = '\0';
+    if (*name == '/') {
+        if (access(name, X_OK) == 0)
+            snprintf(ret, PATH_SIZE, "%s", name);
+        return;
+    }
+    for (path = path ? path : "/usr/bin:/bin"; *path; path += *path == ':') {
+        size_t len = strcspn(path, ":");
+        char at[PATH_SIZE];
+        snprintf(at, sizeof at, "%.*s/%.1000s", (int)(len < 3000 ? len : 3000), path, name);
+        path += len;
+        if (len && access(at, X_OK) == 0) {
+            snprintf(ret, PATH_SIZE, "%s", at);
+            return;
+        }
+    }
+}

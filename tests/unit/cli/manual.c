@@ -65,7 +65,7 @@ static void put_command(struct buf *out, const struct command *k)
 
     buf_printf(out, ".It Ic %s", k->words);
     for (const struct option *o = k->options; o && o->name; o++) {
-        bool needed = command_needs(k, o);
+        bool needed = option_needed(o);
         buf_puts(out, needed ? " " : " Oo ");
         put_option(out, o);
         buf_puts(out, needed ? "" : " Oc");
