@@ -140,6 +140,8 @@ int config_set(struct config *c, const char *assignment, struct err *e);
 int config_finish(struct config *c, struct err *e);
 /* "[section]\nkey = value  ; origin" for every option. */
 void config_print(const struct config *c, struct buf *out);
+/* What differs from the built-in values, hooks too, as a roost.conf that makes the same of them. */
+void config_print_said(const struct config *c, struct buf *out);
 /* The commented default roost.conf (also the source of the manual's table). */
 void config_print_defaults(struct buf *out);
 /* Over the channel: every option as text, re-checked by the same table. */

@@ -7,7 +7,6 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "model/backup.h"
-#include "server/config_table.h"
 #include "server/core_aside.h"
 
 #define READ_SIZE     (256u << 10)
@@ -246,29 +245,6 @@ static int post(struct core *c, struct keeping *k, struct err *e)
     return -1;
 }
 
-/* What roost.conf has to say for a roost like this one, and no more. */
-static void print_config(const struct config *c, struct buf *out)
-{
-    auto_free struct config *none = calloc(1, sizeof *none);
-    size_t n;
-    const struct config_row *rows = config_rows(&n);
-    const char *section = "";
-
-    buf_puts(out,
-             "; The configuration that this backup was made under; restore does not use it.\n");
-    for (size_t i = 0; none && config_defaults(none, NULL) == 0 && i < n; i++) {
-        auto_buf struct buf is = BUF_INIT, was = BUF_INIT;
-        config_value(c, &rows[i], &is);
-        config_value(none, &rows[i], &was);
-        if (strcmp(buf_str(&is), buf_str(&was)) == 0)
-            continue;
-        if (strcmp(section, rows[i].section) != 0)
-            buf_printf(out, "[%s]\n", rows[i].section);
-        section = rows[i].section;
-        buf_printf(out, "%s = %s\n", rows[i].key, buf_str(&is));
-    }
-}
-
 void core_backup(struct core *c, core_archive_fn *done, void *arg)
 {
     struct keeping *k;
@@ -283,7 +259,9 @@ void core_backup(struct core *c, core_archive_fn *done, void *arg)
         gethostname(k->backup.host, sizeof k->backup.host - 1);
         k->backup.schema = STORE_SCHEMA;
         k->backup.instances = k->instances;
-        print_config(&c->config, &k->config);
+        buf_puts(&k->config, "; The configuration that this backup was made under; restore does not "
+                             "use it.\n");
+        config_print_said(&c->config, &k->config);
         if (post(c, k, &e) == 0)
             return;
     }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "base/cleanup.h"
 #include "server/config.h"
 #include "server/config_table.h"
 
@@ -279,6 +280,39 @@ static void test_printed_defaults(void **state)
     buf_done(&out);
 }
 
+/* A file that makes the same configuration again, and holds nothing that nobody said. */
+static void test_said(void **state)
+{
+    (void)state;
+    static const char text[] = "[seed]\nlisten = 0.0.0.0:80\n[launch]\naccelerator = tcg\n"
+                               "stop-limit = 10s\n[hook mail]\nevents = overdue, homed\n"
+                               "command = /bin/true\nretries = 3\n";
+    auto_buf struct buf said = BUF_INIT, again = BUF_INIT;
+    struct config c;
+
+    assert_int_equal(config_defaults(&c, NULL), 0);
+    assert_int_equal(config_finish(&c, NULL), 0);
+    config_print_said(&c, &said);
+    assert_string_equal(buf_str(&said), "");
+    assert_int_equal(read_text(&c, text, NULL), 0);
+    assert_int_equal(config_finish(&c, NULL), 0);
+    config_print_said(&c, &said);
+    assert_string_equal(buf_str(&said),
+                        "[seed]\nlisten = 0.0.0.0:80\n[launch]\naccelerator = tcg\n"
+                        "stop-limit = 10s\n[hook mail]\nevents = homed, overdue\n"
+                        "command = /bin/true\nretries = 3\n");
+    assert_int_equal(read_text(&c, buf_str(&said), NULL), 0);
+    assert_int_equal(config_finish(&c, NULL), 0);
+    config_print_said(&c, &again);
+    assert_string_equal(buf_str(&said), buf_str(&again));
+    /* Said by hand: the socket, and where the state lies. */
+    assert_int_equal(read_text(&c, "[roost]\nstate = /srv/r\ncontrol = /run/c.sock\n", NULL), 0);
+    assert_int_equal(config_finish(&c, NULL), 0);
+    buf_clear(&again);
+    config_print_said(&c, &again);
+    assert_string_equal(buf_str(&again), "[roost]\nstate = /srv/r\ncontrol = /run/c.sock\n");
+}
+
 static void test_hooks(void **state)
 {
     (void)state;
@@ -352,6 +386,7 @@ int main(void)
         cmocka_unit_test(test_together),
         cmocka_unit_test(test_channel),
         cmocka_unit_test(test_printed_defaults),
+        cmocka_unit_test(test_said),
         cmocka_unit_test(test_hooks),
         cmocka_unit_test(test_limits),
     };
