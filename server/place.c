@@ -10,8 +10,18 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
 
 #define LOCK_POLL_MS 20
+#define LOCK_TELL_MS 500 /* who waits longer for the lock says so */
+
+/* What nobody's roost lies in is no directory to be given away. */
+static const char *mend_of(int fd)
+{
+    return faccessat(fd, FILE_STORE, F_OK, AT_SYMLINK_NOFOLLOW) == 0
+               ? "start it as that user, or, if it is to be yours, chown -R it"
+               : "choose another directory";
+}
 
 /* Whoever could write there could swap what roost finds in it. */
 static int check_own(int fd, const char *path, struct err *e)
@@ -22,9 +32,9 @@ static int check_own(int fd, const char *path, struct err *e)
         return err_sys(e, "%.200s", path);
     if (st.st_uid != geteuid())
         return err_set(e, ERR_DENIED,
-                       "%.200s belongs to uid %u, not to uid %u who runs roost: start it as that "
-                       "user, or, if it is to be yours, chown -R it; nothing was changed",
-                       path, st.st_uid, geteuid());
+                       "%.200s belongs to uid %u, not to uid %u who runs roost: %s; nothing was "
+                       "changed",
+                       path, st.st_uid, geteuid(), mend_of(fd));
     if (st.st_mode & (S_IWGRP | S_IWOTH))
         return err_set(e, ERR_DENIED, "%.200s can be written by others: chmod go-w it", path);
     return 0;
@@ -79,12 +89,18 @@ static int open_parts(struct place *p, struct err *e)
 
 /* --- lock ---------------------------------------------------------------------------------- */
 
-static int lock_busy(const struct config *c, const struct place *p, struct err *e)
+static int holder(const struct place *p)
 {
     auto_buf struct buf text = BUF_INIT;
 
     (void)file_read(p->state, FILE_LOCK, 64, &text, NULL);
-    int pid = atoi(buf_str(&text));
+    return atoi(buf_str(&text));
+}
+
+static int lock_busy(const struct config *c, const struct place *p, struct err *e)
+{
+    int pid = holder(p);
+
     if (pid > 0)
         return err_set(
             e, ERR_BUSY,
@@ -96,7 +112,7 @@ static int lock_busy(const struct config *c, const struct place *p, struct err *
 
 static int take_lock(const struct config *c, struct place *p, int64_t wait_ms, struct err *e)
 {
-    int64_t until = clock_now().boot_ms + wait_ms;
+    int64_t now = clock_now().boot_ms, until = now + wait_ms, tell = now + LOCK_TELL_MS;
     struct err why = { 0 };
 
     while ((p->lock = lock_take(p->state, FILE_LOCK, &why)) < 0) {
@@ -105,8 +121,14 @@ static int take_lock(const struct config *c, struct place *p, int64_t wait_ms, s
                 *e = why;
             return -1;
         }
-        if (clock_now().boot_ms >= until)
+        now = clock_now().boot_ms;
+        if (now >= until)
             return lock_busy(c, p, e);
+        if (now >= tell) {
+            log_info("the roost with pid %d has the state directory; waiting for its end",
+                     holder(p));
+            tell = INT64_MAX;
+        }
         nanosleep(&(struct timespec){ .tv_nsec = LOCK_POLL_MS * 1000000L }, NULL);
     }
     char pid[32];

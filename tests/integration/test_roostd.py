@@ -134,6 +134,7 @@ def test_one_roost_per_state_directory(roost):
     begin = time.monotonic()
     run = roost.once()
     assert run.returncode == 6
+    assert f"the roost with pid {roost.process.pid} has the state directory; waiting for its end" in run.stderr
     assert f"in use by the roost with pid {roost.process.pid}:" in run.stderr
     assert 4.5 < time.monotonic() - begin < 7, "it waited for a moment"
     assert roost.request().startswith(b"HTTP/1.1 200"), "the first one is unharmed"
@@ -240,6 +241,7 @@ def test_state_of_another_user(make):
     os.chown(roost.state, 65534, 65534)
     run = roost.once()
     assert run.returncode == 5 and "belongs to uid 65534" in run.stderr
+    assert "choose another directory" in run.stderr and "chown" not in run.stderr, "no roost lies there: /etc, say"
 
 
 def test_corrupt_store(roost):
