@@ -29,7 +29,20 @@ bool put_value(const json_t *v, enum form form, struct buf *out)
     return out->len > 0;
 }
 
-static void put_facts(struct table *t, const json_t *tree)
+/* What a guest that somebody else launched has none of here. */
+static bool is_elsewhere(const char *key)
+{
+    static const char *const keys[] = { "cpus", "memory", "disk", "autostart", "boot",
+                                        "bootstrapper", "console-log", "console-socket", "vm-sh",
+                                        NULL };
+    size_t i = 0;
+
+    while (keys[i] && strcmp(keys[i], key) != 0)
+        i++;
+    return keys[i] != NULL;
+}
+
+static void put_facts(struct table *t, const json_t *tree, bool here)
 {
     static const struct {
         const char *key;
@@ -50,7 +63,8 @@ static void put_facts(struct table *t, const json_t *tree)
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         auto_buf struct buf b = BUF_INIT;
-        if (!put_value(json_object_get(tree, rows[i].key), rows[i].form, &b))
+        if ((!here && is_elsewhere(rows[i].key)) ||
+            !put_value(json_object_get(tree, rows[i].key), rows[i].form, &b))
             continue;
         const char *cells[] = { rows[i].key, buf_str(&b) };
         table_row(t, strcmp(rows[i].key, "state") == 0 ? tint_of_state(buf_str(&b)) : TINT_NONE,
@@ -139,7 +153,7 @@ static void put_keys(struct table *t, const json_t *keys)
     }
 }
 
-static void put_paths(struct table *t, const json_t *paths)
+static void put_paths(struct table *t, const json_t *paths, bool here)
 {
     const char *name;
     json_t *path;
@@ -147,7 +161,8 @@ static void put_paths(struct table *t, const json_t *paths)
     json_object_foreach((json_t *)(uintptr_t)paths, name, path)
     {
         const char *cells[] = { name, json_string_value(path) };
-        table_row(t, TINT_NONE, cells);
+        if (here || !is_elsewhere(name))
+            table_row(t, TINT_NONE, cells);
     }
 }
 
@@ -178,15 +193,16 @@ static int print_timeline(struct cli *c, const json_t *timeline, struct err *e)
 static int print_show(struct cli *c, const json_t *tree, struct err *e)
 {
     static const char *const columns[] = { "", "", NULL };
+    bool here = strcmp(out_text(tree, "launcher"), "external") != 0;
     struct table *t = table_new(c, columns, false);
 
     if (t) {
-        put_facts(t, tree);
+        put_facts(t, tree, here);
         put_disks(t, tree);
         put_nics(t, json_object_get(tree, "nics"));
         put_forwards(t, json_object_get(tree, "forwards"));
         put_keys(t, json_object_get(tree, "host-keys"));
-        put_paths(t, json_object_get(tree, "paths"));
+        put_paths(t, json_object_get(tree, "paths"), here);
     }
     if (table_print(t, e) < 0 || print_timeline(c, json_object_get(tree, "timeline"), e) < 0)
         return -1;

@@ -1,5 +1,6 @@
 /* roost vnc: where a guest's display is. */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -26,6 +27,11 @@ static int print(struct cli *c, const json_t *tree, struct err *e)
 static int find(const json_t *row, const char *name, const char **ret, struct err *e)
 {
     *ret = out_text(json_object_get(row, "paths"), "vnc-socket");
+    if (strcmp(out_text(row, "launcher"), "external") == 0)
+        return err_set(e, ERR_CONFLICT,
+                       "%s was not launched by roost (launcher: external): its screen is where it "
+                       "runs, such as virt-viewer or the web page of Proxmox",
+                       name);
     if (!**ret)
         return err_set(e, ERR_CONFLICT,
                        "%s has no VNC display: roost instance modify %s --display vnc gives it one "

@@ -216,8 +216,8 @@ static void restarts(const struct standing *s, char *out, size_t size)
         snprintf(out, size, "restarted %u times on its way home, ", s->way_restarts);
 }
 
-void standing_note(const struct standing *s, const char *name, int64_t now_real_ms,
-                   int64_t usual_ms, char *out, size_t size)
+void standing_note(const struct standing *s, const char *name, bool console,
+                   int64_t now_real_ms, int64_t usual_ms, char *out, size_t size)
 {
     /* The wall clock may have been set back since. */
     int64_t waited = now_real_ms > s->since_ms ? now_real_ms - s->since_ms : 0;
@@ -230,9 +230,10 @@ void standing_note(const struct standing *s, const char *name, int64_t now_real_
     if (usual_ms > 0)
         snprintf(usually, sizeof usually, ", usual %s", format_duration(usual_ms, usual));
     last_sign(s, now_real_ms, sign, sizeof sign);
-    /* Only who has waited longer than usual has a reason to look at the console. */
+    /* Only who has waited longer than usual has a reason to look there. */
     if (s->overdue || waited > usual_ms || s->way_restarts > 1)
-        snprintf(see, sizeof see, "; see: roost console %s", name);
+        snprintf(see, sizeof see, "; see: roost %s %s",
+                 console ? "console" : "events", name);
     restarts(s, again, sizeof again);
     snprintf(out, size, "%s%s for %s%s%s%s%s%s", again, missing(s), format_duration(waited, took),
              usually, sign, see, s->note[0] ? "; " : "", s->note);

@@ -75,8 +75,9 @@ bool standing_way_over(const struct standing *s, const struct phase_limits *l, i
  * its usual time "no seed request for 4m12s, usual 40s; see: roost console web1" (overdue, and
  * heard since the phase began: "; last sign STAGE 3m ago" before the "see"), a recorded note at its
  * end; before it all "restarted 5 times on its way home, ". Any other phase: that note, "" for a
- * guest that is fine. usual_ms 0: not known. */
-void standing_note(const struct standing *s, const char *name, int64_t now_real_ms,
-                   int64_t usual_ms, char *out, size_t size);
+ * guest that is fine. Without a console here (somebody else launched it): "see: roost events
+ * web1". usual_ms 0: not known. */
+void standing_note(const struct standing *s, const char *name, bool console,
+                   int64_t now_real_ms, int64_t usual_ms, char *out, size_t size);
 
 #endif

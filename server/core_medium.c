@@ -249,6 +249,11 @@ static int may_change(struct core *c, const struct guest *g, struct err *e)
     instance_done(&i);
     if (r < 0)
         return -1;
+    if (g->launcher != LAUNCHER_ROOST)
+        return err_set(e, ERR_CONFLICT,
+                       "instance %s was not launched by roost (launcher: external): its CD-ROM is "
+                       "changed where it runs, such as by virsh change-media or qm set",
+                       g->name.s);
     if (!drive)
         return err_set(e, ERR_CONFLICT,
                        "instance %s has no CD-ROM drive: roost instance modify %s --cdrom empty "

@@ -28,7 +28,8 @@ static json_t *text_or_null(const char *s)
 
 void core_guest_note(struct core *c, const struct guest *g, char *out, size_t size)
 {
-    standing_note(&g->standing, g->name.s, loop_now(c->loop).real_ms,
+    standing_note(&g->standing, g->name.s, g->launcher == LAUNCHER_ROOST,
+                  loop_now(c->loop).real_ms,
                   core_usual(c, g->standing.phase), out, size);
 }
 
@@ -57,7 +58,8 @@ static void put_standing(const struct view *v, const struct guest *g, bool forwa
     int64_t since = v->now_ms - s->since_ms;
     char note[320 + 400], also[400];
 
-    standing_note(s, g->name.s, v->now_ms, v->usual_ms[s->phase], note, 320);
+    standing_note(s, g->name.s, g->launcher == LAUNCHER_ROOST, v->now_ms, v->usual_ms[s->phase],
+                  note, 320);
     json_object_set_new(j, "state", json_string(s->overdue ? "overdue" : phase_name(s->phase)));
     json_object_set_new(j, "phase", json_string(phase_name(s->phase)));
     json_object_set_new(j, "overdue", json_boolean(s->overdue));

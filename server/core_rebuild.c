@@ -17,6 +17,7 @@ static int give_account(struct core *c, const struct guest *g, struct err *e)
 
 static int renew(struct core *c, const char *name, const char *actor, struct err *e)
 {
+    const char *elsewhere = "";
     struct guest g;
 
     if (core_guest(c, name, &g, e) < 0 || follow_still_down(c, &g, e) < 0 ||
@@ -27,8 +28,10 @@ static int renew(struct core *c, const char *name, const char *actor, struct err
         return -1;
     g.boots = 0;
     g.sealed = false;
-    if (core_event(c, &g, EV_REBUILT, actor, e, "generation %u, instance-id %s", g.generation,
-                   g.iid) < 0 ||
+    if (g.launcher != LAUNCHER_ROOST)
+        elsewhere = "; whoever launches it needs its new seed URL (roost seed url)";
+    if (core_event(c, &g, EV_REBUILT, actor, e, "generation %u, instance-id %s%s", g.generation,
+                   g.iid, elsewhere) < 0 ||
         core_guest_save(c, &g, e) < 0 || store_keys_remove(c->store, g.id, e) < 0 ||
         give_account(c, &g, e) < 0 || core_render(c, g.id, e) < 0)
         return -1;

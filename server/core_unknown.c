@@ -142,8 +142,8 @@ static const char *advice(const struct core *c, const struct row *r)
     if (!is_held(c, r))
         return is_patient(r) ? "asks no more; define it and reboot the guest"
                              : "gave up; define it and reboot the guest";
-    return is_patient(r) ? "waits; define it"
-                         : "waits for some seconds; define it and reboot the guest";
+    return is_patient(r) ? "waits; adopt or define it"
+                         : "waits for some seconds; adopt or define it, and reboot the guest";
 }
 
 static json_t *row_json(const struct core *c, const struct row *r)

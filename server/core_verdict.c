@@ -115,8 +115,8 @@ static void judge(struct core *c, struct guest *g, int64_t now_boot_ms)
         verdict_set(c, g); /* the limit has grown (TCG was found out later), or look() put it */
         return;
     }
-    standing_note(s, g->name.s, loop_now(c->loop).real_ms, core_usual(c, s->phase), note,
-                  sizeof note);
+    standing_note(s, g->name.s, g->launcher == LAUNCHER_ROOST,
+                  loop_now(c->loop).real_ms, core_usual(c, s->phase), note, sizeof note);
     if (core_write(c, true, &e) < 0 ||
         core_event(c, g, EV_OVERDUE, "roost", &e, "%s: %s", phase_name(s->phase), note) < 0 ||
         core_guest_save(c, g, &e) < 0)

@@ -104,9 +104,22 @@ def test_a_serial_is_for_guests_of_others(server):
 def test_who_starts_and_stops_it(server):
     server.cli("instance", "create", "theirs", "--external")
     for words, verb in ((("instance", "start"), "virsh start"), (("instance", "stop"), "virsh shutdown"),
-                        (("console",), "virsh console")):
+                        (("console",), "virsh console"), (("vnc",), "virt-viewer"),
+                        (("instance", "eject"), "virsh change-media")):
         said = refused(server, *words, "theirs")
         assert "launcher: external" in said and verb in said, said
+
+
+def test_what_it_has_none_of_here_is_not_shown(server):
+    server.cli("instance", "create", "bare", "--external")
+    shown = {line.split()[0] for line in server.cli("instance", "show", "bare").stdout.splitlines() if line.strip()}
+    assert {"tag", "uuid", "instance-id", "launcher", "directory"} <= shown
+    assert not shown & {"cpus", "memory", "disk", "boot", "autostart", "console-log", "console-socket", "vm-sh"}
+    assert Guest(server, "bare").get().status == 200
+    usual = server.json("instance", "show", "bare")["usual-ms"]
+    assert "roost console" not in server.json("instance", "show", "bare")["note"] and usual > 0
+    server.cli("instance", "rebuild", "bare", "--yes")
+    assert "needs its new seed URL" in Guest(server, "bare").events("rebuilt")[-1]["detail"]
 
 
 def test_policy_tag_is_warned_of(server):
@@ -248,7 +261,7 @@ def test_held_listed_and_adopted(server):
     held = request(server.seed_port, "GET", target, headers=NEW)
     assert held.status == 503 and int(held.headers["Retry-After"]) > 0
     row, = unknown(server, uuid=UUIDS[7])
-    assert row["held"] and row["advice"] == "waits; define it" and row["tag"] == "Default string"
+    assert row["held"] and row["advice"] == "waits; adopt or define it" and row["tag"] == "Default string"
     assert row["caller"] in server.cli("unknown", "list").stdout
     said = server.cli("unknown", "adopt", row["caller"], "--as", "found").stdout
     assert "found is adopted" in said

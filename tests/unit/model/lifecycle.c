@@ -164,7 +164,7 @@ static const char *note(const struct standing *s, int64_t now, int64_t usual)
 {
     static char out[400];
 
-    standing_note(s, "web1", now, usual, out, sizeof out);
+    standing_note(s, "web1", true, now, usual, out, sizeof out);
     return out;
 }
 
@@ -180,6 +180,9 @@ static void test_note(void **state)
     assert_string_equal(NOTE(&s, 41000, 40000),
                         "no seed request for 41s, usual 40s; see: roost console web1");
     assert_string_equal(NOTE(&s, -5000, 40000), "no seed request for 0s, usual 40s");
+    char elsewhere[96];
+    standing_note(&s, "web1", false, START + 41000, 40000, elsewhere, sizeof elsewhere);
+    assert_string_equal(elsewhere, "no seed request for 41s, usual 40s; see: roost events web1");
     s.ever_home = true;
     assert_string_equal(NOTE(&s, 30000, 40000), "not home again for 30s, usual 40s");
     s.phase = PHASE_SEEDED;
@@ -268,7 +271,7 @@ static void test_note_of_the_quiet(void **state)
     char small[8];
     memset(small, 'x', sizeof small);
     s.phase = PHASE_LAUNCHED;
-    standing_note(&s, "web1", START, 0, small, sizeof small - 1);
+    standing_note(&s, "web1", true, START, 0, small, sizeof small - 1);
     assert_string_equal(small, "no see");
     assert_int_equal(small[7], 'x');
 }
