@@ -82,7 +82,8 @@ static int print_changed(struct cli *c, const json_t *tree, struct err *e)
     (void)c;
     (void)e;
     print_warnings(tree);
-    puts(json_is_true(json_object_get(tree, "changed")) ? "changed" : "nothing changed");
+    puts(json_is_true(json_object_get(tree, "changed")) ? "published ports are changed"
+                                                        : "nothing changed");
     return 0;
 }
 

@@ -174,9 +174,7 @@ int run_help(struct cli *c, const struct args *a, struct err *e)
             json_array_append_new(list, command_json(&rows[i]));
     if (!json_array_size(list)) {
         json_decref(list);
-        return err_set(e, ERR_INVALID, "there is no command \"%s%s%s%s%s\": see roost help",
-                       a->operand[0], a->n > 1 ? " " : "", a->n > 1 ? a->operand[1] : "",
-                       a->n > 2 ? " " : "", a->n > 2 ? a->operand[2] : "");
+        return command_unknown(a->operand, a->n, e);
     }
     tree = json_pack("{s:o, s:o}", "commands", list, "options", options_json(global_options()));
     return out_tree(c, tree, print_help, e);

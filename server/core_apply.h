@@ -38,10 +38,13 @@ void core_apply_adopted(struct core *c, const json_t *tree, const struct adoptio
 /* Fills plan, warnings and `changed`: a row per object of the fleet, instances last. Writes
  * nothing. An image that stays gets what only its files tell from the record. */
 int apply_plan(struct apply *a, struct err *e);
-/* core_plan_warn.c: what is to be said beside the plan; of an instance when it is new. */
+/* core_plan_warn.c: what is to be said beside the plan; of an instance when it is new,
+ * or what its changed fields ask for. */
 void plan_warn_network(struct apply *a, const struct network *n);
 void plan_warn_identity(struct apply *a, const struct identity *i);
 void plan_warn_instance(struct apply *a, const struct fleet_instance *f);
+void plan_warn_change(struct apply *a, const struct fleet_instance *f,
+                      const struct field_change *fields, int n);
 void apply_warn(struct apply *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Warns where an instance and a group have one name, if the fleet has to do with it. */
 int apply_warn_of_names(struct apply *a, struct err *e);

@@ -65,10 +65,10 @@ static void check_disk(struct core *c, json_t *list)
 static void check_trash(struct core *c, json_t *list)
 {
     json_t *j = trash_json(c);
+    json_int_t n = json_integer_value(json_object_get(j, "instances"));
     char text[96], size[24];
 
-    snprintf(text, sizeof text, "%lld removed instances with %s",
-             (long long)json_integer_value(json_object_get(j, "instances")),
+    snprintf(text, sizeof text, "%lld removed instance%s with %s", (long long)n, n == 1 ? "" : "s",
              format_size((uint64_t)json_integer_value(json_object_get(j, "bytes")), size));
     check_row(list, "trash", "ok", text, "");
     json_decref(j);
@@ -103,7 +103,7 @@ static void check_guests(struct core *c, json_t *list)
     snprintf(text, sizeof text, "%zu caller%s that nobody knows", unknown_count(c),
              unknown_count(c) == 1 ? "" : "s");
     check_row(list, "unknown", unknown_count(c) ? "warn" : "ok", text,
-        unknown_count(c) ? "roost unknown lists them; define those that are yours" : "");
+        unknown_count(c) ? "roost unknown list shows them; roost unknown adopt makes instances of those that are yours" : "");
 }
 
 static void check_hook(const struct hook *h, const char *fault, void *arg)

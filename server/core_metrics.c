@@ -36,7 +36,7 @@ static void put_fleet(struct core *c, struct buf *out, const uint64_t n[PHASES],
     metrics_family(out, "roost_machines", "gauge", NULL, "QEMUs of this roost that run or start.");
     metrics_sample(out, "roost_machines", NULL, NULL, (double)c->n_machines);
     metrics_family(out, "roost_unknown_callers", "gauge", NULL,
-                   "Callers whose tag nobody knows (as roost unknown lists them).");
+                   "Callers whose tag nobody knows (as roost unknown list shows them).");
     metrics_sample(out, "roost_unknown_callers", NULL, NULL, (double)unknown_count(c));
 }
 

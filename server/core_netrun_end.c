@@ -20,7 +20,9 @@ void netrun_tell(struct netrun *r, enum event_kind k, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    event_detail(&ev, "network %s: %s", r->name.s, text);
+    err_set(&e, ERR_NONE, "%s", text);
+    network_wrap(r->name.s, &e); /* unless a failure says it already */
+    event_detail(&ev, "%s", e.text);
     if (event_kind_level(k) == 'e')
         log_error("%s", ev.detail);
     else

@@ -393,12 +393,14 @@ static int plan_update(struct apply *a, const struct guest *g, const struct flee
     instance_done(&was);
     if (n < 0)
         return err_wrap(e, "instance %s", f->name.s);
-    if (n == 0)
+    if (n == 0) {
         row(a, "instance", f->name.s, "unchanged", "", NULL);
-    else /* what never ran has nothing to restart or rebuild */
+    } else { /* what never ran has nothing to restart or rebuild */
+        plan_warn_change(a, f, fields, n);
         row(a, "instance", f->name.s, "update",
             g->standing.phase == PHASE_DEFINED ? "live" : change_name(worst),
             field_names(fields, n));
+    }
     return 0;
 }
 

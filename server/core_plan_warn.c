@@ -134,3 +134,14 @@ void plan_warn_instance(struct apply *a, const struct fleet_instance *f)
     warn_of_disk(a, f);
     warn_of_address(a, f);
 }
+
+void plan_warn_change(struct apply *a, const struct fleet_instance *f,
+                      const struct field_change *fields, int n)
+{
+    bool moved = false;
+
+    for (int i = 0; i < n; i++)
+        moved = moved || !strcmp(fields[i].field, "address") || !strcmp(fields[i].field, "network");
+    if (moved && f->spec.launcher == LAUNCHER_ROOST)
+        warn_of_address(a, f);
+}

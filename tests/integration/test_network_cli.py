@@ -286,7 +286,7 @@ def test_remove_of_one_in_use(plain):
 def test_forwards(plain):
     plain.cli(*LAB)
     assert plain.cli("network", "forward", "list", "lab").stdout == "none\n"
-    assert plain.cli("network", "forward", "add", "lab", ":8080", "web1:80").stdout == "changed\n"
+    assert plain.cli("network", "forward", "add", "lab", ":8080", "web1:80").stdout == "published ports are changed\n"
     assert plain.cli("network", "forward", "add", "lab", "0.0.0.0:8080", "web1:80").stdout == "nothing changed\n"
     plain.cli("network", "forward", "add", "lab", "192.0.2.1:53", "dns1:53/udp")
     plain.cli("network", "forward", "add", "lab", "192.0.2.1:53", "dns1:5353")

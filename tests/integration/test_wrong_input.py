@@ -20,6 +20,8 @@ def roost():
 
 WRONG = [
     (("start",), 2, 'did you mean "instance start"?'),
+    (("help", "wiat"), 2, 'there is no command "wiat": did you mean "wait"?'),
+    (("help", "instance", "lits"), 2, 'did you mean "instance list"?'),
     (("list",), 2, 'there are "instance list", "instance trash list", "image list"'),
     (("",), 2, 'there is no command ""'),
     (("instance", "create", "b"), 2, "say --image IMAGE (roost image list has them), --disk FILE"),
@@ -76,6 +78,12 @@ def test_what_somebody_would_wonder_at_is_warned_of(roost, tmp_path):
         "networks:\n  lab: {kind: shared, cidr: 172.29.5.0/24, forwards: ['0.0.0.0:8080 nobody:80', ':8081 a:80']}\n")
     said = roost.cli("apply", "-f", tmp_path / "fleet.yaml", "--dry-run").stderr
     assert "leads nowhere yet: there is no instance nobody" in said and "a:80" not in said, said
+    (tmp_path / "disk.raw").write_bytes(bytes(510) + b"\x55\xaa")
+    roost.cli("instance", "create", "own", "--disk", tmp_path / "disk.raw")
+    said = roost.cli("instance", "modify", "own", "--address", "1.2.3.4").stderr
+    assert "instance own: address is without effect on user, a user network" in said, said
+    assert not roost.cli("instance", "modify", "own", "--memory", "2G").stderr, "it is said once"
+    roost.cli("instance", "remove", "own", "--yes")
 
 
 def on_a_terminal(env, columns, *words):
