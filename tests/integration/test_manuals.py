@@ -12,6 +12,7 @@ import pytest
 from harness.guest import DOCS, Guest, request
 from harness.netns import Lab
 from harness.roost import BUILD, ROOT, Roost
+from harness.system import System
 from roostd_rig import until
 
 MAN = ROOT / "contrib" / "man"
@@ -233,10 +234,14 @@ def test_readme_of_networks_as_it_is_written(tmp_path):
     (text,) = [text for language, text in readme_blocks() if needs_privilege(text)]
     with Lab() as lab:
         host = lab.namespace("host")
-        with Roost({"launch": {"enabled": "no"}}, inside=host) as r:
+        with System(host, {"launch": {"enabled": "no"}}) as r:
+            r.env["ROOST_SOCKET"] = str(r.control)
+            r.start()
+            assert {"host-only", "shared"} <= {n["name"] for n in r.json("network", "list")}
             for line in text.splitlines():
-                host.run(["env", *(f"{k}={v}" for k, v in r.env.items()), f"PATH={BUILD}:{r.env['PATH']}",
-                          *line.split("#")[0].split()], timeout=60)
+                done = host.run(["env", *(f"{k}={v}" for k, v in r.env.items()), f"PATH={BUILD}:{r.env['PATH']}",
+                                 *line.split("#")[0].split()], timeout=60)
+                assert "warning" not in done.stderr, done.stderr
                 up = [n["name"] for n in r.json("network", "list") if n["state"] == "up" and n["name"] != "user"]
                 assert up == (["lab"] if re.search("network (up|show|check)", line) else []), line
             assert not [link for link in host.ip("-j link") if link["ifname"].startswith("rb-")]
