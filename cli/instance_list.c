@@ -36,6 +36,7 @@ static int column_of(const char *key, size_t len, const char *option, const stru
                      struct err *e)
 {
     const char *names[ARRAY_SIZE(columns)], *near;
+    auto_buf struct buf list = BUF_INIT;
     char text[32];
 
     for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
@@ -47,8 +48,13 @@ static int column_of(const char *key, size_t len, const char *option, const stru
     }
     snprintf(text, sizeof text, "%.*s", (int)(len < 30 ? len : 30), key);
     near = nearest_name(text, names, ARRAY_SIZE(names));
-    return err_set(e, ERR_INVALID, "--%s: there is no column \"%s\"%s%s%s", option, text,
-                   near ? ": did you mean " : "", near ? near : "", near ? "?" : "");
+    if (near)
+        return err_set(e, ERR_INVALID, "--%s: there is no column \"%s\": did you mean %s?", option,
+                       text, near);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        buf_printf(&list, "%s%s", i ? ", " : "", names[i]);
+    return err_set(e, ERR_INVALID, "--%s: there is no column \"%s\"; there are %s", option, text,
+                   buf_str(&list));
 }
 
 static int columns_read(const char *list, const struct column *ret[COLUMNS_MAX], int *ret_n,

@@ -74,6 +74,33 @@ static void tell(struct waiting *w, struct awaited *g)
     snprintf(g->shown, sizeof g->shown, "%s", state);
 }
 
+static struct awaited *awaited_of(const struct waiting *w, const char *name)
+{
+    for (int i = 0; i < w->n; i++)
+        if (strcmp(w->guests[i].name, name) == 0)
+            return &w->guests[i];
+    return NULL;
+}
+
+/* Stages of cloud-init, by which no state changes. */
+static void tell_stages(const struct waiting *w, const json_t *events)
+{
+    size_t i;
+    json_t *row;
+
+    json_array_foreach((json_t *)(uintptr_t)events, i, row)
+    {
+        const char *kind = out_text(row, "kind"), *name = out_text(row, "instance");
+        const struct awaited *g;
+        if (!w->tell || (strcmp(kind, "stage") != 0 && strcmp(kind, "module-failed") != 0))
+            continue;
+        if (!(g = awaited_of(w, name)) || g->arrival != ARRIVAL_NOT_YET)
+            continue;
+        fprintf(stderr, "%s%s: cloud-init: %s\n", w->live ? "\r\033[K" : "", name,
+                out_text(row, "detail"));
+    }
+}
+
 static enum arrival judge(const struct waiting *w, const json_t *row)
 {
     int phase = phase_from_name(out_text(row, "phase"));
@@ -169,6 +196,7 @@ static int next_event(struct waiting *w, struct err *e)
     if (!(reply = client_get(w->c->client, buf_str(&path), e)))
         return -1;
     w->last = out_number(reply, "last");
+    tell_stages(w, json_object_get(reply, "events"));
     json_decref(reply);
     return 0;
 }

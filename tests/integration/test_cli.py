@@ -55,6 +55,11 @@ class Guest:
         with urllib.request.urlopen(self.roost.seed_url + self.home, form.encode(), timeout=10) as a:
             assert a.status == 200
 
+    def report(self, body):
+        url = self.roost.seed_url + self.home.removesuffix("phone-home") + "report"
+        with urllib.request.urlopen(url, json.dumps(body).encode(), timeout=10) as a:
+            assert a.status in (200, 204)
+
 
 @pytest.fixture
 def home(roost):
@@ -309,6 +314,9 @@ def test_wait_until_home(roost):
         assert waiter.stderr.readline().startswith("old: defined")
         guest.seed()
         assert waiter.stderr.readline().startswith("old: seeded")
+        guest.report({"name": "modules-config", "event_type": "finish", "origin": "cloudinit", "timestamp": 1.0,
+                      "description": "running modules for config", "result": "SUCCESS"})
+        assert waiter.stderr.readline() == "old: cloud-init: modules-config SUCCESS\n"
         guest.phone_home()
         out, err = waiter.communicate(timeout=30)
         assert waiter.returncode == 0 and out.startswith("old is homed")

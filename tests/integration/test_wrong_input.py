@@ -34,6 +34,7 @@ WRONG = [
     (("instance", "modify", "a", "--unset", "memroy"), 2, 'there is no option "memroy": did you mean memory?'),
     (("instance", "modify", "a", "--unset", "domain"), 2, "instance modify: --unset domain: it is not set"),
     (("instance", "list", "--state", "nope"), 2, "there are defined, starting, launched"),
+    (("instance", "list", "--columns", "name,usual-ms"), 2, 'no column "usual-ms"; there are name, state, since'),
     (("image", "create", "i"), 2, "--predefined NAME (roost image catalogue has them), --url URL or --file FILE"),
     (("image", "create", "i", "--url", "http://h/x", "--file", "x"), 2, "--url and --file: one of them is enough"),
     (("image", "verify", "i"), 3, 'there is no image "i"; roost image list'),
