@@ -70,10 +70,18 @@ void api_answer_json(struct api_req *r, unsigned status, const json_t *tree)
     api_answer_text(r, status, "application/json", buf_steal(&b), len);
 }
 
+/* Who could not write says so; that the disk is full is known in one place. */
+static const char *cause(const struct api_req *r, const struct err *e)
+{
+    return e->kind == ERR_IO && core_disk_is_full(r->api->core) && !strstr(e->text, "full")
+               ? ": its disk is full, free some space"
+               : "";
+}
+
 void api_answer_err(struct api_req *r, const struct err *e)
 {
-    json_t *tree =
-        json_pack("{s:{s:s,s:s}}", "error", "kind", err_kind_name(e->kind), "message", e->text);
+    json_t *tree = json_pack("{s:{s:s,s:s+}}", "error", "kind", err_kind_name(e->kind), "message",
+                             e->text, cause(r, e));
 
     if (!tree) /* the message holds something that is no UTF-8 */
         tree = json_pack("{s:{s:s,s:s}}", "error", "kind", err_kind_name(e->kind), "message",

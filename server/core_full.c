@@ -98,3 +98,8 @@ void core_disk_full(struct core *c, const struct err *why)
     core_fault(c, "the disk under %s is full", c->config.state);
     try_again(c);
 }
+
+bool core_disk_is_full(const struct core *c)
+{
+    return c->full;
+}

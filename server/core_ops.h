@@ -24,6 +24,7 @@ json_t *core_status(struct core *c, struct err *e);
 /* OpenMetrics text; api_waiting: requests that wait for an answer. */
 int core_metrics(struct core *c, unsigned api_waiting, struct buf *out, struct err *e);
 json_t *core_check(struct core *c, struct err *e);
+bool core_disk_is_full(const struct core *c); /* the one that the state directory is on */
 json_t *core_paths(struct core *c, struct err *e);
 json_t *core_instance(struct core *c, const char *name, struct err *e); /* everything about one */
 json_t *core_console_tail(struct core *c, const char *name, unsigned lines, struct err *e);

@@ -85,7 +85,7 @@ static json_t *faults_json(struct core *c)
     if (c->told[0] && loop_now(c->loop).boot_ms - c->told_boot_ms < TOLD_MS)
         json_array_append_new(list, json_string(c->told));
     if (c->full)
-        json_array_append_new(list, json_string("the disk is full: phone-homes get 503"));
+        json_array_append_new(list, json_string("the disk is full: phone-homes get 503 until some space is freed"));
     if (wire_fault(c)[0])
         json_array_append_new(list, json_string(wire_fault(c)));
     if (c->accel_known && !c->accel.qemu_version[0] && c->config.launch)

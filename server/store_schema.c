@@ -265,11 +265,20 @@ _Static_assert(ARRAY_SIZE(store_migrations) == STORE_SCHEMA, "one step per schem
 
 static int newer(struct err *e, const char *path, int64_t found, int newest)
 {
+    char bak[PATH_SIZE + 32];
+
+    snprintf(bak, sizeof bak, "%s.%d.bak", path, newest);
+    if (access(bak, F_OK) < 0)
+        return err_set(e, ERR_CONFLICT,
+                       "%s was written by a newer roost (schema %lld, this one knows %d); nothing "
+                       "was changed: install that roost again, or restore a backup made by this "
+                       "one (roost store restore --replace)",
+                       path, (long long)found, newest);
     return err_set(e, ERR_CONFLICT,
                    "%s was written by a newer roost (schema %lld, this one knows %d); nothing was "
-                   "changed: install that roost again, or restore the copy made before its "
-                   "migration (%s.%d.bak)",
-                   path, (long long)found, newest, path, newest);
+                   "changed: install that roost again, or go back to before its migration: remove "
+                   "this file and those with -wal and -shm behind its name, then rename %s to it",
+                   path, (long long)found, newest, bak);
 }
 
 static int foreign(struct err *e, const char *path)

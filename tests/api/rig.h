@@ -30,7 +30,7 @@ struct fake_core {
     int64_t after, limit_ms;
     int unwatched, events, last;
     bool slow; /* surveys */
-    bool unsettled;
+    bool unsettled, full;
     core_text_fn *surveyed;
     void *survey_arg;
     void (*after_commit)(bool committed, void *arg);

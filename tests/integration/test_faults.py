@@ -385,6 +385,13 @@ def full_disk(mount):
         assert guests[-1].get().status == 200 and guests[0].get("vendor-data").status == 200
         assert any("disk" in f and "full" in f for f in r.api("GET", "/v1/status").json["faults"])
         assert "full" in r.cli("status").stdout
+        assert any(e["kind"] == "fault" and "full" in e["detail"] for e in
+                   r.api("GET", "/v1/events?newest=true&limit=1000").json["events"])
+        fill(r.state / "more")  # what the reserve left
+        refusals = (r.cli("instance", "create", f"late{i}", "--external", check=False) for i in range(200))
+        refusal = next(done for done in refusals if done.returncode)
+        assert refusal.returncode == 1 and refusal.stderr.endswith(": its disk is full, free some space\n"), refusal
+        os.unlink(r.state / "more")
         homed = {x["name"] for x in r.api("GET", "/v1/instances").json if x["phase"] == "homed"}
         assert homed == {name for name, answer in said.items() if answer.status == 200}
 
@@ -395,8 +402,6 @@ def full_disk(mount):
             storm.wait()
             storm.check()
         assert not r.api("GET", "/v1/status").json["faults"]
-        assert any(e["kind"] == "fault" and "full" in e["detail"] for e in
-                   r.api("GET", "/v1/events?newest=true&limit=1000").json["events"])
         assert (r.state / "reserve").stat().st_size == 16 << 20
         now = r.api("GET", "/v1/known-hosts").body
         wait_file(r.state / "generated/known_hosts", lambda data: data == now)

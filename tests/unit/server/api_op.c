@@ -81,7 +81,16 @@ static void test_operation_that_is_not_waited_for(void **state)
     fake.after_commit(false, fake.after_commit_arg);
     hear(fd, &b);
     assert_int_equal(status_of(&b), 500);
+    assert_non_null(strstr(b.data, "could not be written\""));
     fake.done[2](NULL, NULL, fake.arg[2]);
+
+    fake.full = true; /* which is why */
+    request(fd, "POST /v1/instances/web1/stop", "{\"wait\":false}");
+    turns(20);
+    fake.after_commit(false, fake.after_commit_arg);
+    hear(fd, &b);
+    assert_non_null(strstr(b.data, "could not be written: its disk is full, free some space\""));
+    fake.done[3](NULL, NULL, fake.arg[3]);
 }
 
 static void test_operation_answered_at_once(void **state)

@@ -228,8 +228,15 @@ static void expect_untouched(const char *word)
 static void test_newer_is_untouched(void **state)
 {
     (void)state;
+    char bak[64];
+
     store_close(open_store());
     exec_sql(FILE_STORE, "PRAGMA user_version=99; CREATE TABLE future(x)");
+    expect_untouched("restore a backup made by this one");
+    snprintf(bak, sizeof bak, FILE_STORE ".%d.bak", STORE_SCHEMA);
+    exec_sql(bak, "CREATE TABLE older(x)");
+    expect_untouched(strcat(bak, " to it"));
+    unlink(in_dir(strtok(bak, " ")));
     expect_untouched("newer roost");
     assert_int_equal(access(in_dir(FILE_STORE "-wal"), F_OK), -1);
 }
