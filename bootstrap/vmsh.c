@@ -35,7 +35,7 @@ static const char start[] =
     "# Two QEMUs on one disk destroy it: whoever runs the guest holds this lock.\n"
     "exec 9>>" FILE_LOCK_QEMU "\n"
     "flock -n 9 || {\n"
-    "    echo \"%s runs already, under roost or another vm.sh: roost stop %s\" >&2\n"
+    "    echo \"%s runs already, under roost or another vm.sh: roost instance stop %s\" >&2\n"
     "    exit 6\n"
     "}\n"
     "\n"

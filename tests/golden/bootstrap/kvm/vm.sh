@@ -9,7 +9,7 @@ cd "$(dirname "$0")"
 # Two QEMUs on one disk destroy it: whoever runs the guest holds this lock.
 exec 9>>instance.lock
 flock -n 9 || {
-    echo "web1 runs already, under roost or another vm.sh: roost stop web1" >&2
+    echo "web1 runs already, under roost or another vm.sh: roost instance stop web1" >&2
     exit 6
 }
 
