@@ -141,6 +141,8 @@ help:
 	@echo 'make arm64       roost for arm64 in $(BUILD)-arm64    make check-arm64   its tests in an emulated guest'
 	@echo 'make install     [DESTDIR= PREFIX=]  make uninstall   make deb   a Debian package in $(BUILD)/deb'
 	@echo 'make check-service  the package on an emulated host: upgrades, reboots, power cuts'
+	@echo 'make image       [ARCH=arm64]  a disk with Debian and roost as a service'
+	@echo 'make deps        installs what building, running and testing needs'
 	@echo 'make layers      the walls between the rooms         make format make clean'
 
 -include $(shell find $(BUILD) \( -path '$(BUILD)/deb*' -o -path '$(BUILD)/image*' -o -path $(BUILD)/sysroot -o -path $(BUILD)/guest \) -prune -o -type f -name '*.d' -print 2>/dev/null)

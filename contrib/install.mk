@@ -72,6 +72,9 @@ uninstall:
 ARCH        ?= $(shell dpkg --print-architecture 2>/dev/null)
 DEB_FOREIGN := $(filter-out $(shell dpkg --print-architecture 2>/dev/null),$(ARCH))
 DEB_DIR     := $(BUILD)/deb$(addprefix -,$(DEB_FOREIGN))
+ifneq ($(and $(filter deb image,$(MAKECMDGOALS)),$(filter-out amd64 arm64,$(DEB_FOREIGN))),)
+$(error ARCH=$(ARCH): packages and images are made for amd64 and arm64)
+endif
 ifeq ($(DEB_FOREIGN),)
 deb:
 	CC='$(CC)' sh contrib/debian/build.sh $(DEB_DIR) $(VERSION)

@@ -78,6 +78,12 @@ def test_another_prefix(tmp_path):
     assert {p.parts[len(tmp_path.parts)] for p in tmp_path.rglob("*")} == {"opt"}
 
 
+@pytest.mark.parametrize("target", ["deb", "image"])
+def test_an_architecture_that_there_is_no_package_for(target):
+    done = subprocess.run(["make", target, "ARCH=vax"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and "ARCH=vax: packages and images are made for amd64 and arm64" in done.stderr
+
+
 def test_runs_from_where_it_was_put(installed):
     comes_home_from(installed, installed / "usr" / "sbin")
 
