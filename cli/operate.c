@@ -235,11 +235,11 @@ int run_start(struct cli *c, const struct args *a, struct err *e)
     return operate(c, a, &op_start, e);
 }
 
-/* By the states in which a QEMU of ours is there. */
+/* By the states in which a QEMU of ours is there, or soon will be. */
 static bool is_running(const json_t *row)
 {
     static const char *const states[] = { "starting",   "launched", "seeded", "homed",
-                                          "configured", "stopping", "overdue" };
+                                          "configured", "stopping", "overdue", "queued" };
 
     if (strcmp(out_text(row, "launcher"), "roost") != 0)
         return false;

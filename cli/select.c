@@ -17,13 +17,15 @@
 
 static int check_state(const char *state, struct err *e)
 {
-    const char *names[PHASES + 1], *near;
+    const char *names[PHASES + 2], *near;
 
-    if (!state || !strcmp(state, "overdue") || phase_from_name(state) >= 0)
+    if (!state || !strcmp(state, "overdue") || !strcmp(state, "queued") ||
+        phase_from_name(state) >= 0)
         return 0;
     for (int p = 0; p < PHASES; p++)
         names[p] = phase_name((enum phase)p);
     names[PHASES] = "overdue";
+    names[PHASES + 1] = "queued";
     near = nearest_name(state, names, ARRAY_SIZE(names));
     if (strchr(state, '/'))
         return err_set(e, ERR_INVALID,

@@ -30,6 +30,20 @@ static void put_instances(struct table *t, const json_t *tree)
     put(t, TINT_NONE, "instances", buf_str(&b));
 }
 
+static void put_autostart(struct table *t, const json_t *autostart)
+{
+    auto_buf struct buf b = BUF_INIT;
+    int64_t waiting = out_number(autostart, "waiting");
+
+    if (!waiting)
+        return;
+    buf_printf(&b, "%lld wait%s for %s turn to start, %lld boot%s", (long long)waiting,
+               waiting == 1 ? "s" : "", waiting == 1 ? "its" : "their",
+               (long long)out_number(autostart, "booting"),
+               out_number(autostart, "booting") == 1 ? "s" : "");
+    put(t, TINT_WARN, "autostart", buf_str(&b));
+}
+
 static void put_accelerator(struct table *t, const json_t *accel)
 {
     auto_buf struct buf b = BUF_INIT;
@@ -109,6 +123,7 @@ static int print_status(struct cli *c, const json_t *tree, struct err *e)
         put_accelerator(t, json_object_get(tree, "accelerator"));
         put_memory(t, json_object_get(tree, "memory"));
         put_instances(t, tree);
+        put_autostart(t, json_object_get(tree, "autostart"));
         put_trash(t, json_object_get(tree, "trash"));
         put_troubles(t, tree);
     }

@@ -31,7 +31,7 @@ enum tint tint_of_state(const char *state)
     } table[] = {
         { "homed", TINT_GOOD },  { "configured", TINT_GOOD }, { "overdue", TINT_BAD },
         { "failed", TINT_BAD },  { "starting", TINT_WARN },   { "launched", TINT_WARN },
-        { "seeded", TINT_WARN }, { "stopping", TINT_WARN },
+        { "seeded", TINT_WARN }, { "stopping", TINT_WARN },   { "queued", TINT_WARN },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(table); i++)

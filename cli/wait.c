@@ -101,11 +101,18 @@ static void tell_stages(const struct waiting *w, const json_t *events)
     }
 }
 
+bool waits_for_turn(const json_t *row)
+{
+    return json_is_object(json_object_get(row, "turn"));
+}
+
 static enum arrival judge(const struct waiting *w, const json_t *row)
 {
     int phase = phase_from_name(out_text(row, "phase"));
     enum arrival a = phase < 0 ? ARRIVAL_NOT_YET : arrival_of((enum phase)phase, w->goal);
 
+    if (a == ARRIVAL_LOST && waits_for_turn(row))
+        return ARRIVAL_NOT_YET;
     if (a != ARRIVAL_NOT_YET)
         return a;
     if (w->goal == PHASE_CONFIGURED && unconfigured_why(out_text(row, "configuration")))

@@ -25,6 +25,9 @@ struct waiting {
     int n;
 };
 
+/* Of autostart: it is down, and will be started by itself. */
+bool waits_for_turn(const json_t *row);
+
 /* Prints who arrived, tells why the others did not, with their last console lines, and sums up. -1
  * when one did not: e is the gravest of them, what is lost before what is late. */
 int wait_report(struct waiting *w, struct err *e);

@@ -61,13 +61,15 @@ static void show_console(struct waiting *w, const struct awaited *g)
     json_decref(reply);
 }
 
-/* "it came to seeded, 4m ago", "it was never started". */
+/* "it came to seeded, 4m ago", "it was never started", "it is not started yet". */
 static void came_to(const struct awaited *g, char *out, size_t size)
 {
     const char *phase = out_text(g->row, "phase");
     char ago[40];
 
-    if (strcmp(phase, phase_name(PHASE_DEFINED)) == 0)
+    if (waits_for_turn(g->row))
+        snprintf(out, size, "it is not started yet");
+    else if (strcmp(phase, phase_name(PHASE_DEFINED)) == 0)
         snprintf(out, size, "it was never started");
     else
         snprintf(out, size, "it came to %s, %s", phase, when_ago(out_text(g->row, "since"), ago));
@@ -77,6 +79,9 @@ static void last_sign(const struct awaited *g, char *out, size_t size)
 {
     char ago[40];
 
+    *out = '\0';
+    if (waits_for_turn(g->row)) /* what was heard was heard before the host booted */
+        return;
     if (*out_text(g->row, "last-sign"))
         snprintf(out, size, "; last sign of life: %.90s, %s", out_text(g->row, "last-sign"),
                  when_ago(out_text(g->row, "last-sign-at"), ago));
@@ -187,7 +192,8 @@ int wait_report(struct waiting *w, struct err *e)
         const struct awaited *g = &w->guests[i];
         if (g->arrival == ARRIVAL_REACHED)
             continue;
-        if (g->arrival != ARRIVAL_GONE && g->arrival != ARRIVAL_UNCONFIGURED)
+        if (g->arrival != ARRIVAL_GONE && g->arrival != ARRIVAL_UNCONFIGURED &&
+            !waits_for_turn(g->row))
             show_console(w, g);
         complain(w, g, &why);
         if (g != worst)

@@ -7,27 +7,12 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "server/core_autostart.h"
 #include "server/core_machine.h"
 #include "server/core_network.h"
 
 #define META_QUEUE "autostart"
 #define QUEUE_MAX  (1u << 20) /* bytes of names on record */
-
-enum turn { TURN_WAITS, TURN_BOOTS, TURN_OVER };
-
-struct starter {
-    struct name name;
-    unsigned order;
-    enum turn turn;
-    bool told; /* that its network is not up */
-};
-
-struct autostart {
-    struct core *c;
-    struct starter *list;
-    size_t n, size;
-    bool changed; /* since it was put on record */
-};
 
 static struct starter *add(struct autostart *a, const struct name *name, unsigned order)
 {
@@ -224,6 +209,26 @@ void autostart_network(struct core *c, const char *network, bool up)
     }
     if (up)
         autostart_go_on(c);
+}
+
+int autostart_call_off(struct core *c, struct guest *g, const char *actor, struct err *e)
+{
+    struct autostart *a = c->autostart;
+
+    for (size_t i = 0; a && i < a->n; i++) {
+        struct starter *s = &a->list[i];
+        if (s->turn != TURN_WAITS || strcmp(s->name.s, g->name.s) != 0)
+            continue;
+        if (core_write(c, true, e) < 0 ||
+            core_event(c, g, EV_STOPPED, actor, e, "before its turn to start had come") < 0 ||
+            core_guest_save(c, g, e) < 0)
+            return -1;
+        s->turn = TURN_OVER;
+        a->changed = true;
+        save(a);
+        return 1;
+    }
+    return 0;
 }
 
 /* ---- life ---- */

@@ -10,7 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "server/core_priv.h"
+#include "server/core_autostart.h"
 
 void core_metrics_event(struct core *c, const struct guest *g, enum event_kind k, enum phase was,
                         int64_t now_boot_ms)
@@ -86,6 +86,7 @@ static void put_queues(const struct core *c, unsigned api_waiting, struct buf *o
         { "followers", c->n_watches },
         { "projections", c->worker ? worker_pending(c->worker) : 0 },
         { "image-files", c->copier ? worker_pending(c->copier) : 0 },
+        { "autostart", (double)autostart_waiting(c) },
     };
 
     metrics_family(out, "roost_queue_length", "gauge", NULL, "What waits, by where.");

@@ -383,6 +383,9 @@ void autostart_go_on(struct core *c);
 /* A network has come up or has not: who waited for it starts, or is told. */
 void autostart_network(struct core *c, const char *network, bool up);
 void autostart_renamed(struct core *c, const char *from, const struct name *to);
+/* Somebody stops one that waits for its turn: it is not started any more. 1: so it is, 0: it waits
+ * for none. */
+int autostart_call_off(struct core *c, struct guest *g, const char *actor, struct err *e);
 void autostart_free(struct core *c);
 /* Where guests of a network find roost: as it says, else the host on its bridge, else as on user
  * networks. */

@@ -42,7 +42,7 @@ static json_t *names_json(const struct name *names, int n)
     return list;
 }
 
-void view_of(struct core *c, struct view *ret)
+void view_of(struct core *c, const char *only, struct view *ret)
 {
     ret->store = c->store;
     ret->now_ms = loop_now(c->loop).real_ms;
@@ -50,17 +50,29 @@ void view_of(struct core *c, struct view *ret)
     ret->playbooks = c->ansible && core_playbooks_any(c);
     for (int p = 0; p < PHASES; p++)
         ret->usual_ms[p] = core_usual(c, p);
+    waitlist_of(c, only, &ret->waitlist);
+}
+
+void view_done(struct view *v)
+{
+    waitlist_done(&v->waitlist);
 }
 
 static void put_standing(const struct view *v, const struct guest *g, bool forwards, json_t *j)
 {
+    const struct queued *turn = waitlist_find(&v->waitlist, g->name.s);
     const struct standing *s = &g->standing;
     int64_t since = v->now_ms - s->since_ms;
     char note[320 + 400], also[400];
 
-    standing_note(s, g->name.s, g->launcher == LAUNCHER_ROOST, v->now_ms, v->usual_ms[s->phase],
-                  note, 320);
-    json_object_set_new(j, "state", json_string(s->overdue ? "overdue" : phase_name(s->phase)));
+    if (turn)
+        waitlist_note(&v->waitlist, turn, note, 320);
+    else
+        standing_note(s, g->name.s, g->launcher == LAUNCHER_ROOST, v->now_ms, v->usual_ms[s->phase],
+                      note, 320);
+    json_object_set_new(j, "state", json_string(turn         ? "queued"
+                                                : s->overdue ? "overdue"
+                                                             : phase_name(s->phase)));
     json_object_set_new(j, "phase", json_string(phase_name(s->phase)));
     json_object_set_new(j, "overdue", json_boolean(s->overdue));
     json_object_set_new(j, "since", stamp(s->since_ms));
@@ -72,6 +84,7 @@ static void put_standing(const struct view *v, const struct guest *g, bool forwa
         snprintf(note + len, sizeof note - len, "%s%s", len && *also ? "; " : "", also);
     }
     json_object_set_new(j, "note", json_string(note));
+    json_object_set_new(j, "turn", turn ? waitlist_json(&v->waitlist, turn) : json_null());
     json_object_set_new(j, "last-sign", text_or_null(s->last_sign));
     json_object_set_new(j, "last-sign-at", stamp(s->sign_ms));
 }
@@ -142,9 +155,12 @@ static json_t *guest_json(const struct view *v, const struct guest *g, const str
 json_t *core_guest_json(struct core *c, const struct guest *g, const struct spec *s)
 {
     struct view v;
+    json_t *j;
 
-    view_of(c, &v);
-    return guest_json(&v, g, s);
+    view_of(c, g->name.s, &v);
+    j = guest_json(&v, g, s);
+    view_done(&v);
+    return j;
 }
 
 struct listing {
@@ -260,12 +276,10 @@ json_t *core_instance(struct core *c, const char *name, struct err *e)
     struct instance i = { 0 };
     json_t *j, *events;
     struct guest g;
-    struct view v;
 
     if (core_guest(c, name, &g, e) < 0 || store_instance_get(c->store, g.id, &i, e) < 0)
         return NULL;
-    view_of(c, &v);
-    j = guest_json(&v, &g, &i.spec);
+    j = core_guest_json(c, &g, &i.spec);
     json_object_set_new(j, "spec", spec_to_json(&i.spec));
     json_object_set_new(j, "ansible-user", account_json(c, &g, &i.spec));
     json_object_set_new(j, "paths", paths_of(c, &g, &i.spec));

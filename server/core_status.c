@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "server/core_autostart.h"
 #include "server/core_hook.h"
 
 #define OVERDUE_MAX 100
@@ -112,14 +113,17 @@ json_t *core_status(struct core *c, struct err *e)
     o.list = json_array();
     if (overdue)
         store_guests_overdue(c->store, list_overdue, &o, NULL);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s+, s:o, s:o, s:o, s:I, s:o, s:I, s:o, s:o, s:o, s:o, s:o}",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s+, s:o, s:o, s:o, s:I, s:o, s:o, s:I, s:o, s:o, s:o,"
+                     " s:o, s:o}",
                      "version", ROOST_VERSION, "mode",
                      c->config.mode == MODE_SYSTEM ? "system" : "rootless", "state-directory",
                      c->config.state, "seed-address", endpoint_format(&c->seed_at, at), "base-url",
                      c->base_url, "control-socket", c->config.run, "/" FILE_CONTROL, "accelerator",
-                     accel_json(c), "memory", memory_json(c), "trash", trash_json(c), "instances", (json_int_t)all, "by-state", by, "overdue-count",
-                     (json_int_t)overdue, "overdue", o.list, "unknown-callers", unknown_json(c),
-                     "hooks", core_hooks_json(c), "faults", faults_json(c), "counters", counters_json(c));
+                     accel_json(c), "memory", memory_json(c), "trash", trash_json(c), "instances",
+                     (json_int_t)all, "by-state", by, "autostart", autostart_json(c),
+                     "overdue-count", (json_int_t)overdue, "overdue", o.list, "unknown-callers",
+                     unknown_json(c), "hooks", core_hooks_json(c), "faults", faults_json(c),
+                     "counters", counters_json(c));
 }
 
 json_t *core_paths(struct core *c, struct err *e)

@@ -130,9 +130,17 @@ int machine_stop(struct core *c, const struct guest *g, bool force, const char *
 void core_stop(struct core *c, const char *name, bool force, const struct actor *who,
                core_op_fn *done, void *arg)
 {
+    struct waiter *told = NULL;
     struct guest g;
     struct err e;
+    int r = core_guest(c, name, &g, &e);
 
-    if (core_guest(c, name, &g, &e) < 0 || machine_stop(c, &g, force, who->text, done, arg, &e) < 0)
+    if (r == 0 && !machine_find(c, g.id))
+        r = autostart_call_off(c, &g, who->text, &e);
+    if (r > 0 && (r = waiter_add(&told, done, arg, &e)) == 0)
+        waiters_after(c, &told, NULL);
+    else if (r == 0)
+        r = machine_stop(c, &g, force, who->text, done, arg, &e);
+    if (r < 0)
         done(NULL, &e, arg);
 }

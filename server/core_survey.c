@@ -65,7 +65,7 @@ static void begin(struct aside_job *j, struct store *reader)
 {
     struct survey *s = (struct survey *)j;
 
-    view_of(s->c, &s->view);
+    view_of(s->c, NULL, &s->view);
     s->view.store = reader;
 }
 
@@ -75,6 +75,7 @@ static void end(struct aside_job *j, const struct err *err)
 
     s->done(err ? NULL : &s->text, err, s->arg);
     buf_done(&s->text);
+    view_done(&s->view);
     free(s);
 }
 

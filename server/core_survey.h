@@ -4,7 +4,7 @@
 
 #include <stdatomic.h>
 
-#include "server/core_priv.h"
+#include "server/core_autostart.h"
 
 /* What a rendering of guests needs beside them: no more of core, so that a thread can do it. */
 struct view {
@@ -13,9 +13,11 @@ struct view {
     int64_t usual_ms[PHASES];
     const struct config *config;
     bool playbooks; /* something may run for a guest that has no playbook of its own */
+    struct waitlist waitlist;
 };
-/* As core stands now, on its own store. In the loop. */
-void view_of(struct core *c, struct view *ret);
+/* As core stands now, on its own store; of all guests, or (not NULL) of that one. In the loop. */
+void view_of(struct core *c, const char *only, struct view *ret);
+void view_done(struct view *v);
 /* core_configured.c: "pending", "running", "configured", "failed"; "nothing" runs for it, "manual" (by
  * hand alone), "off" (Ansible is); null: it is not home. */
 json_t *configuration_json(const struct view *v, const struct guest *g);

@@ -8,6 +8,7 @@ import pytest
 from harness import roost as harness
 from harness.guest import Guest
 from harness.netns import Lab
+from harness.roost import BUILD
 from roostd_rig import until
 
 LAUNCH = {"accelerator": "tcg", "autostart-at-once": "2", "stop-limit": "1s"}
@@ -74,6 +75,67 @@ def test_in_order_and_so_many_at_once(host):
     come_home(host, "last")
     host.wait_log("homed")
     assert "never" not in running(host)
+
+
+def row(r, name):
+    return next(row for row in r.json("instance", "list") if row["name"] == name)
+
+
+def test_who_waits_for_its_turn_is_seen_and_can_be_waited_for(host):
+    define(host, db=10, cache=20, web=30, app=40, never=None)
+    host.cli("instance", "start", "cache", "web")
+    host.cli("instance", "stop", "--force", "cache", "web")
+    boot(host, launch__autostart_at_once="1")
+    until("the first one runs", lambda: running(host) == {"db"})
+    web = row(host, "web")
+    assert (web["state"], web["phase"]) == ("queued", "stopped")
+    assert web["note"] == "waits for its turn to start, 2 of 3; booting now: db"
+    assert web["turn"] == {"place": 2, "of": 3, "behind": ["db"]} == host.json("instance", "show", "web")["turn"]
+    assert row(host, "db")["turn"] is None and row(host, "never")["turn"] is None
+    assert row(host, "never")["state"] == "defined"
+    assert host.cli("instance", "list", "--state", "queued", "--output", "name").stdout.split() == ["app", "cache", "web"]
+    assert host.json("status")["autostart"] == {"waiting": 3, "booting": 1}
+    assert "3 wait for their turn to start, 1 boots" in host.cli("status").stdout
+    assert 'roost_queue_length{queue="autostart"} 3' in host.cli("metrics").stdout
+
+    late = host.cli("wait", "web", "--timeout", "1s", check=False)
+    assert late.returncode == 7 and late.stderr.splitlines()[-1] == (
+        "roost: web is not homed after 1s: it is not started yet: waits for its turn to start, 2 of 3; "
+        "booting now: db"), late.stderr
+    with subprocess.Popen([BUILD / "roost", "wait", "cache", "--timeout", "60s"], env=host.env, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as waiting:
+        assert waiting.stderr.readline() == "cache: queued: waits for its turn to start, 1 of 3; booting now: db\n"
+        come_home(host, "db")
+        until("the next one", lambda: running(host) == {"db", "cache"})
+        come_home(host, "cache")
+        assert waiting.wait(30) == 0 and waiting.stdout.read().startswith("cache is homed")
+    until("and the third", lambda: running(host) == {"db", "cache", "web"})
+    assert row(host, "app")["turn"] == {"place": 1, "of": 1, "behind": ["web"]}
+    assert row(host, "web")["turn"] is None
+
+
+def test_who_is_stopped_before_its_turn_is_not_started(host):
+    """Also when the host goes down while it still starts its guests: room that is made so is nobody's."""
+    define(host, a=1, b=2, c=3, d=4)
+    boot(host, launch__autostart_at_once="1")
+    until("a runs", lambda: running(host) == {"a"})
+    host.cli("instance", "stop", "b")
+    b = row(host, "b")
+    assert b["state"] == "defined" and b["note"] == "before its turn to start had come" and b["turn"] is None
+    assert row(host, "c")["turn"]["place"] == 1
+    host.kill()
+    host.start()
+    until("c, whose turn it is", lambda: "c" in running(host), 30)
+    done = host.json("instance", "stop", "--all")
+    assert {row["name"] for row in done} == {"a", "c", "d"} and all(row["ok"] for row in done)
+    host.stop(keep=True)
+    host.start()
+    assert host.json("status")["autostart"] == {"waiting": 0, "booting": 0}
+    assert host.guests() == {} and launched(host) == ["a", "c"]
+    boot(host)
+    until("with the next boot it is as before", lambda: running(host) == {"a"})
+    assert row(host, "b")["turn"]["place"] == 1
+    host.cli("instance", "stop", "--all")
 
 
 def test_an_overdue_one_makes_room(host):
