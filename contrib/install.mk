@@ -16,6 +16,7 @@ $(foreach p,$(filter-out roost-inventory,$(filter roost-%,$(PROGRAMS))),0755 $(B
 $(foreach m,$(wildcard contrib/man/*.[1-8]),0644 $(m) $(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(m)))/$(notdir $(m))
 )
 0644 $(BUILD)/systemd/roost.service $(unitdir)/system/roost.service
+0644 $(BUILD)/systemd/roost-modules.service $(unitdir)/system/roost-modules.service
 0644 $(BUILD)/systemd/roost-user.service $(unitdir)/user/roost.service
 0644 $(BUILD)/systemd/roost-guests.service $(unitdir)/system/roost-guests.service
 0644 $(BUILD)/systemd/roost-guests-user.service $(unitdir)/user/roost-guests.service
@@ -47,6 +48,7 @@ $(BUILD)/systemd/roost-guests-user.service: $(BUILD)/systemd/roost-guests.servic
 systemd-units:
 	@rm -rf $(BUILD)/systemd
 	@$(MAKE) --no-print-directory -s $(BUILD)/systemd/roost.service $(BUILD)/systemd/roost-user.service \
+	    $(BUILD)/systemd/roost-modules.service \
 	    $(BUILD)/systemd/roost-guests.service $(BUILD)/systemd/roost-guests-user.service
 
 # roost.conf is only put where there is none: it is the operator's from then on.

@@ -13,7 +13,8 @@ from harness.guest import Guest, define, fleet
 from harness.roost import BUILD, ROOT
 
 CLEAN = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
-UNITS = ("system/roost.service", "user/roost.service", "system/roost-guests.service", "user/roost-guests.service")
+UNITS = ("system/roost.service", "user/roost.service", "system/roost-guests.service", "user/roost-guests.service",
+         "system/roost-modules.service")
 
 
 def make(*words, timeout=900):
