@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -132,12 +133,32 @@ static const char *why_absent(enum arch a)
                           "without nesting)";
 }
 
+void kvm_look(const char *kvm, struct kvm_sight *ret)
+{
+    auto_close int fd = open(kvm, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
+
+    *ret = (struct kvm_sight){ .error = fd < 0 ? errno : 0 };
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return;
+    ret->dev = st.st_dev;
+    ret->rdev = st.st_rdev;
+    ret->ino = st.st_ino;
+}
+
+bool kvm_same(const struct kvm_sight *a, const struct kvm_sight *b)
+{
+    return a->error == b->error && a->dev == b->dev && a->rdev == b->rdev && a->ino == b->ino;
+}
+
 /* Why the device cannot even be opened; false when it can. */
 static bool device_fails(struct probe *p)
 {
     auto_close int fd = open(p->kvm, O_RDWR | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 && errno == ENOENT)
         verdict(p, ACCEL_TCG, "no %s: %s", p->kvm, why_absent(p->arch));
+    else if (fd < 0 && (errno == ENODEV || errno == ENXIO)) /* a node that udev made beforehand */
+        verdict(p, ACCEL_TCG, "no KVM behind %s: %s", p->kvm, why_absent(p->arch));
     else if (fd < 0 && (errno == EACCES || errno == EPERM))
         verdict(p, ACCEL_TCG, "no right to open %s: add this user to the group kvm", p->kvm);
     else if (fd < 0)

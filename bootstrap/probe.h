@@ -7,6 +7,8 @@
 #ifndef BOOTSTRAP_PROBE_H
 #define BOOTSTRAP_PROBE_H
 
+#include <sys/types.h>
+
 #include "base/loop.h"
 #include "model/verb.h"
 
@@ -28,5 +30,14 @@ typedef void probe_done_fn(const struct accel_report *r, void *arg);
 struct probe *probe_start(struct loop *l, const struct probe_opts *o, probe_done_fn *done,
                           void *arg, struct err *e);
 void probe_cancel(struct probe *p); /* NULL is fine */
+
+/* What can be seen of the device without running a guest: a verdict holds for no other. */
+struct kvm_sight {
+    int error; /* of opening it; 0: it opens */
+    dev_t dev, rdev;
+    ino_t ino;
+};
+void kvm_look(const char *kvm, struct kvm_sight *ret);
+bool kvm_same(const struct kvm_sight *a, const struct kvm_sight *b);
 
 #endif

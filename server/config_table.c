@@ -121,7 +121,7 @@ static const struct config_row rows[] = {
     { "launch", "run-as", &config_type_user, FIELD(run_as), "nobody",
       .help = "user that QEMU runs as in system mode; empty: root" },
     { "launch", "accelerator", &config_type_choice, FIELD(accel), "auto", .choices = accels,
-      .help = "kvm, tcg, or auto: kvm if a probe ran guest code with it" },
+      .help = "kvm, tcg, or auto: kvm if a probe ran guest code with it; asked again before a launch when /dev/kvm has changed" },
     { "launch", "probe-limit", &config_type_duration, FIELD(probe_limit), "5s", NUMBER(100, S(60)),
       .help = "how long that probe may take" },
     { "launch", "stop-limit", &config_type_duration, FIELD(stop_limit), "90s", NUMBER(S(1), S(3600)),

@@ -247,6 +247,7 @@ int guests_launch(struct guests *g, uint32_t id, struct msg_cur *c, struct err *
 
     if (launch_decode(c, &l, e) < 0)
         return -1;
+    guests_probe_moved(g);
     if (g->probed) {
         launch_now(g, id, &l);
         return 0;
@@ -264,7 +265,7 @@ int guests_launch(struct guests *g, uint32_t id, struct msg_cur *c, struct err *
     return 0;
 }
 
-static void queue_drop(struct guests *g, bool run)
+void guests_queue_drop(struct guests *g, bool run)
 {
     struct queued *q;
 
@@ -291,75 +292,6 @@ int guests_vmsh(struct guests *g, uint32_t id, struct msg_cur *c, struct err *e)
     return 0;
 }
 
-/* --- the accelerator ----------------------------------------------------------------------- */
-
-static void send_accel(struct guests *g, uint32_t id)
-{
-    accel_report_encode(&g->accel, &g->out);
-    g->send(P_ACCEL, id, &g->out, g->arg);
-}
-
-static void probe_done(const struct accel_report *r, void *arg)
-{
-    struct guests *g = arg;
-
-    g->probe = NULL;
-    g->accel = *r;
-    g->probed = true;
-    if (r->qemu_version[0])
-        log_info("accelerator %s: %s; QEMU %s", accel_name(r->accel), r->reason, r->qemu_version);
-    else
-        log_warn("guests cannot be launched: %s", r->reason);
-    send_accel(g, g->reprobe_id);
-    g->reprobe_id = 0;
-    queue_drop(g, true);
-}
-
-static int probe(struct guests *g, struct err *e)
-{
-    struct probe_opts o = { .arch = arch_native(),
-                            .qemu = config_qemu(g->config, arch_native()),
-                            .kvm = "/dev/kvm",
-                            .state_dir = g->place->state,
-                            .forced = g->config->accel != ACCEL_CHOICE_AUTO,
-                            .force = g->config->accel == ACCEL_CHOICE_KVM ? ACCEL_KVM : ACCEL_TCG,
-                            .limit_ms = g->config->probe_limit };
-
-    static const struct accel_report unwanted = {
-        .accel = ACCEL_TCG, .reason = "this roost launches no guests ([launch] enabled = no)"
-    };
-
-    if (!g->config->launch) { /* needs no QEMU, so none is looked for */
-        g->accel = unwanted;
-        g->probed = true;
-        log_info("guests cannot be launched: %s", unwanted.reason);
-        send_accel(g, g->reprobe_id);
-        g->reprobe_id = 0;
-        return 0;
-    }
-    g->probed = false;
-    g->probe = probe_start(g->loop, &o, probe_done, g, e);
-    return g->probe || g->probed ? 0 : -1;
-}
-
-int guests_reprobe(struct guests *g, uint32_t id, struct msg_cur *c, struct err *e)
-{
-    struct err why = { 0 };
-
-    if (msg_end(c, "reprobe", e) < 0)
-        return -1;
-    g->reprobe_id = id;
-    if (g->probe)
-        return 0; /* one runs: its verdict is the answer */
-    (void)unlinkat(g->place->state, FILE_ACCEL, 0);
-    if (probe(g, &why) == 0)
-        return 0;
-    log_warn("probe of the accelerator: %s", why.text);
-    g->probed = true;
-    send_accel(g, id);
-    return 0;
-}
-
 /* --- life ---------------------------------------------------------------------------------- */
 
 struct guests *guests_new(struct loop *l, const struct config *c, const struct place *p,
@@ -382,7 +314,7 @@ struct guests *guests_new(struct loop *l, const struct config *c, const struct p
     TAILQ_INIT(&g->running);
     TAILQ_INIT(&g->queued);
     g->tick = loop_timer_new(l, tick_cb, g, e);
-    if (g->tick && probe(g, e) == 0)
+    if (g->tick && guests_probe(g, e) == 0)
         return g;
     guests_free(g);
     return NULL;
@@ -393,7 +325,7 @@ void guests_free(struct guests *g)
     if (!g)
         return;
     probe_cancel(g->probe);
-    queue_drop(g, false);
+    guests_queue_drop(g, false);
     while (!TAILQ_EMPTY(&g->running))
         running_free(TAILQ_FIRST(&g->running));
     loop_timer_free(g->tick);
@@ -404,12 +336,12 @@ void guests_free(struct guests *g)
 void guests_core_came(struct guests *g)
 {
     if (g->probed)
-        send_accel(g, 0);
+        guests_tell_accel(g, 0);
 }
 
 void guests_core_gone(struct guests *g)
 {
-    queue_drop(g, false);
+    guests_queue_drop(g, false);
     g->reprobe_id = 0;
 }
 

@@ -44,6 +44,7 @@ struct guests {
     unsigned n_queued;
     struct probe *probe;
     bool probed;
+    struct kvm_sight kvm; /* as it was when the probe began */
     struct accel_report accel;
     uint32_t reprobe_id;     /* whose answer the verdict is; 0: nobody's */
     struct loop_timer *tick; /* caps logs */
@@ -58,6 +59,14 @@ void running_free(struct running *r); /* the QEMU itself is left alone */
 void running_send(struct guests *g, enum proto_type t, uint32_t id, const struct running *r);
 /* It has ended: tells core, frees r. */
 void running_ended(struct running *r, bool known, int status);
+/* Those that waited for the probe: launched, or forgotten. */
+void guests_queue_drop(struct guests *g, bool run);
+
+/* --- guests_accel.c --- */
+int guests_probe(struct guests *g, struct err *e);
+/* Before a launch: begins another probe where the device is not the one that was probed. */
+void guests_probe_moved(struct guests *g);
+void guests_tell_accel(struct guests *g, uint32_t id); /* the verdict, to core */
 
 /* --- guests_files.c: what a launch opens and writes --- */
 struct guest_files {

@@ -1,5 +1,6 @@
 #include "bootstrap/probe.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -116,6 +118,45 @@ static void test_absent(void **state)
     r = probe(&o, NULL);
     assert_non_null(strstr(r.reason, "EL2"));
     assert_null(strstr(r.reason, "modprobe"));
+}
+
+/* systemd-tmpfiles makes the node from the modules' static ones, whether they load or not. */
+static void test_node_without_a_driver(void **state)
+{
+    (void)state;
+    char node[64];
+    struct probe_opts o = usual;
+    struct accel_report r;
+    int fd;
+    snprintf(node, sizeof(node), "%s/node", dir);
+    if (mknod(node, S_IFCHR | 0600, makedev(10, 251)) < 0)
+        skip();
+    fd = open(node, O_RDWR | O_CLOEXEC);
+    if (fd >= 0 || errno != ENODEV)
+        skip();
+    o.kvm = node;
+    r = probe(&o, NULL);
+    assert_int_equal(r.accel, ACCEL_TCG);
+    assert_non_null(strstr(r.reason, "no KVM behind "));
+    assert_non_null(strstr(r.reason, ": the "));
+}
+
+static void test_another_device(void **state)
+{
+    (void)state;
+    struct kvm_sight none, first, again, second;
+    const char *path = "/nonexistent/kvm";
+    kvm_look(path, &none);
+    assert_int_equal(none.error, ENOENT);
+    path = script("device", "one");
+    kvm_look(path, &first);
+    kvm_look(path, &again);
+    assert_int_equal(first.error, 0);
+    assert_true(kvm_same(&first, &again));
+    assert_false(kvm_same(&first, &none));
+    path = script("device", "another"); /* a file in its place */
+    kvm_look(path, &second);
+    assert_false(kvm_same(&first, &second));
 }
 
 static void test_opens_but_is_none(void **state)
@@ -380,6 +421,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_here),
         cmocka_unit_test(test_absent),
+        cmocka_unit_test(test_node_without_a_driver),
+        cmocka_unit_test(test_another_device),
         cmocka_unit_test(test_opens_but_is_none),
         cmocka_unit_test(test_no_qemu),
         cmocka_unit_test(test_hangs_at_version),
