@@ -60,20 +60,6 @@ static void save(struct autostart *a)
         core_fault(c, "autostart: %s", e.text);
 }
 
-/* In the order that they were put down in. */
-static void load(struct autostart *a)
-{
-    auto_free char *names = malloc(QUEUE_MAX);
-    char *at = NULL;
-    struct name name;
-
-    if (!names || store_meta_get(a->c->store, META_QUEUE, names, QUEUE_MAX, NULL) < 0)
-        return;
-    for (char *s = strtok_r(names, " ", &at); s; s = strtok_r(NULL, " ", &at))
-        if (name_parse(s, "instance name", &name, NULL) == 0)
-            add(a, &name, 0);
-}
-
 static int collect(const struct guest *g, void *arg)
 {
     struct autostart *a = arg;
@@ -84,6 +70,28 @@ static int collect(const struct guest *g, void *arg)
         add(a, &g->name, i.spec.autostart_order);
     instance_done(&i);
     return 0;
+}
+
+/* In the order that they were put down in; behind those that an earlier roost has started, and that
+ * are not home yet. */
+static void load(struct autostart *a)
+{
+    auto_free char *names = malloc(QUEUE_MAX);
+    char *at = NULL;
+    struct name name;
+    struct err e;
+
+    if (!names || store_meta_get(a->c->store, META_QUEUE, names, QUEUE_MAX, NULL) < 0)
+        return;
+    if (store_guests_in(a->c->store,
+                        1u << PHASE_STARTING | 1u << PHASE_LAUNCHED | 1u << PHASE_SEEDED, collect,
+                        a, &e) < 0)
+        core_fault(a->c, "autostart: %s", e.text);
+    for (size_t i = 0; i < a->n; i++)
+        a->list[i].turn = TURN_BOOTS;
+    for (char *s = strtok_r(names, " ", &at); s; s = strtok_r(NULL, " ", &at))
+        if (name_parse(s, "instance name", &name, NULL) == 0)
+            add(a, &name, 0);
 }
 
 /* ---- one after another ---- */

@@ -125,7 +125,8 @@ def test_who_is_stopped_before_its_turn_is_not_started(host):
     assert row(host, "c")["turn"]["place"] == 1
     host.kill()
     host.start()
-    until("c, whose turn it is", lambda: "c" in running(host), 30)
+    come_home(host, "a")
+    until("c, whose turn it is", lambda: running(host) == {"a", "c"}, 30)
     done = host.json("instance", "stop", "--all")
     assert {row["name"] for row in done} == {"a", "c", "d"} and all(row["ok"] for row in done)
     host.stop(keep=True)
@@ -168,8 +169,9 @@ def test_a_restart_goes_on_and_starts_nobody_twice(host):
     host.cli("instance", "stop", "a")
     host.kill()
     host.start()
-    until("d, whose turn it is", lambda: "d" in running(host), 30)
+    assert row(host, "d")["turn"] == {"place": 1, "of": 1, "behind": ["b", "c"]}, "two are still on their way"
     come_home(host, "b")
+    until("d, whose turn it is", lambda: running(host) == {"b", "c", "d"}, 30)
     come_home(host, "c")
     come_home(host, "d")
     host.stop(keep=True)
