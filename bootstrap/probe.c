@@ -159,7 +159,9 @@ static bool device_fails(struct probe *p)
         verdict(p, ACCEL_TCG, "no %s: %s", p->kvm, why_absent(p->arch));
     else if (fd < 0 && (errno == ENODEV || errno == ENXIO)) /* a node that udev made beforehand */
         verdict(p, ACCEL_TCG, "no KVM behind %s: %s", p->kvm, why_absent(p->arch));
-    else if (fd < 0 && (errno == EACCES || errno == EPERM))
+    else if (fd < 0 && errno == EPERM) /* of root too: by the list of a cgroup */
+        verdict(p, ACCEL_TCG, "%s is not among the devices of this service or container (DeviceAllow=)", p->kvm);
+    else if (fd < 0 && errno == EACCES)
         verdict(p, ACCEL_TCG, "no right to open %s: add this user to the group kvm", p->kvm);
     else if (fd < 0)
         verdict(p, ACCEL_TCG, "cannot open %s: %s", p->kvm, strerror(errno));

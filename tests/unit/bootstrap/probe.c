@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -139,6 +141,25 @@ static void test_node_without_a_driver(void **state)
     assert_int_equal(r.accel, ACCEL_TCG);
     assert_non_null(strstr(r.reason, "no KVM behind "));
     assert_non_null(strstr(r.reason, ": the "));
+}
+
+/* What a cgroup without the device answers, root too; here by a file that nobody may write to. */
+static void test_forbidden_device(void **state)
+{
+    (void)state;
+    struct probe_opts o = usual;
+    struct accel_report r;
+    o.kvm = script("immutable", "");
+    int fd = open(o.kvm, O_RDONLY | O_CLOEXEC), flags = FS_IMMUTABLE_FL, none = 0;
+    if (ioctl(fd, FS_IOC_SETFLAGS, &flags) < 0) {
+        close(fd);
+        skip();
+    }
+    r = probe(&o, NULL);
+    assert_int_equal(ioctl(fd, FS_IOC_SETFLAGS, &none), 0);
+    close(fd);
+    assert_int_equal(r.accel, ACCEL_TCG);
+    assert_non_null(strstr(r.reason, "DeviceAllow="));
 }
 
 static void test_another_device(void **state)
@@ -422,6 +443,7 @@ int main(void)
         cmocka_unit_test(test_here),
         cmocka_unit_test(test_absent),
         cmocka_unit_test(test_node_without_a_driver),
+        cmocka_unit_test(test_forbidden_device),
         cmocka_unit_test(test_another_device),
         cmocka_unit_test(test_opens_but_is_none),
         cmocka_unit_test(test_no_qemu),
