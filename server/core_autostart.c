@@ -159,7 +159,7 @@ static struct starter *next(struct autostart *a)
         if (s->turn != TURN_WAITS)
             continue;
         if (store_guest_by_name(a->c->store, s->name.s, &g, NULL) < 0 ||
-            machine_find(a->c, g.id)) { /* gone, or somebody was faster */
+            machine_find(a->c, g.id)) { /* gone, or it runs already */
             s->turn = TURN_OVER;
             a->changed = true;
         } else if (core_nics_ready(a->c, &g, &missing)) {
@@ -219,24 +219,35 @@ void autostart_network(struct core *c, const char *network, bool up)
         autostart_go_on(c);
 }
 
+static struct starter *waiting(const struct autostart *a, const char *name)
+{
+    for (size_t i = 0; a && i < a->n; i++)
+        if (a->list[i].turn == TURN_WAITS && strcmp(a->list[i].name.s, name) == 0)
+            return &a->list[i];
+    return NULL;
+}
+
+void autostart_forget(struct core *c, const char *name)
+{
+    struct starter *s = waiting(c->autostart, name);
+
+    if (!s)
+        return;
+    s->turn = TURN_OVER;
+    c->autostart->changed = true;
+    save(c->autostart);
+}
+
 int autostart_call_off(struct core *c, struct guest *g, const char *actor, struct err *e)
 {
-    struct autostart *a = c->autostart;
-
-    for (size_t i = 0; a && i < a->n; i++) {
-        struct starter *s = &a->list[i];
-        if (s->turn != TURN_WAITS || strcmp(s->name.s, g->name.s) != 0)
-            continue;
-        if (core_write(c, true, e) < 0 ||
-            core_event(c, g, EV_STOPPED, actor, e, "before its turn to start had come") < 0 ||
-            core_guest_save(c, g, e) < 0)
-            return -1;
-        s->turn = TURN_OVER;
-        a->changed = true;
-        save(a);
-        return 1;
-    }
-    return 0;
+    if (!waiting(c->autostart, g->name.s))
+        return 0;
+    if (core_write(c, true, e) < 0 ||
+        core_event(c, g, EV_STOPPED, actor, e, "before its turn to start had come") < 0 ||
+        core_guest_save(c, g, e) < 0)
+        return -1;
+    autostart_forget(c, g->name.s);
+    return 1;
 }
 
 /* ---- life ---- */

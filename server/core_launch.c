@@ -240,8 +240,10 @@ int machine_start(struct core *c, const char *name, bool anyway, const struct ac
     if (r < 0) {
         waiter_drop(&m->on_start); /* the caller tells */
         machine_free(m);
+        return -1;
     }
-    return r < 0 ? -1 : 0;
+    autostart_forget(c, g.name.s);
+    return 0;
 }
 
 void core_start(struct core *c, const char *name, const struct actor *who, core_op_fn *done,

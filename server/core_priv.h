@@ -383,6 +383,8 @@ void autostart_go_on(struct core *c);
 /* A network has come up or has not: who waited for it starts, or is told. */
 void autostart_network(struct core *c, const char *network, bool up);
 void autostart_renamed(struct core *c, const char *from, const struct name *to);
+/* Somebody was faster, or it is removed. */
+void autostart_forget(struct core *c, const char *name);
 /* Somebody stops one that waits for its turn: it is not started any more. 1: so it is, 0: it waits
  * for none. */
 int autostart_call_off(struct core *c, struct guest *g, const char *actor, struct err *e);

@@ -80,6 +80,8 @@ static void remove_down(const json_t *result, const struct err *err, void *arg)
         err = &e;
     if (err)
         follow_end(f, err);
+    else
+        autostart_forget(f->c, f->name.s);
 }
 
 int core_remove_check(struct core *c, const char *name, bool force, struct err *e)

@@ -114,6 +114,22 @@ def test_who_waits_for_its_turn_is_seen_and_can_be_waited_for(host):
     assert row(host, "web")["turn"] is None
 
 
+def test_who_is_started_or_removed_before_its_turn_waits_no_more(host):
+    define(host, a=1, b=2, c=3, d=4)
+    boot(host, launch__autostart_at_once="1")
+    until("a runs", lambda: running(host) == {"a"})
+    host.cli("instance", "start", "c")
+    assert row(host, "c")["state"] == "launched" and row(host, "c")["turn"] is None
+    assert row(host, "d")["turn"] == {"place": 2, "of": 2, "behind": ["a"]}
+    host.cli("instance", "remove", "b", "--yes")
+    define(host, a=1, b=2, c=3, d=4)
+    assert row(host, "b")["turn"] is None, "another one by the same name"
+    assert row(host, "d")["turn"] == {"place": 1, "of": 1, "behind": ["a"]}
+    come_home(host, "a")
+    until("d", lambda: running(host) == {"a", "c", "d"})
+    assert launched(host) == ["a", "d"]
+
+
 def test_who_is_stopped_before_its_turn_is_not_started(host):
     """Also when the host goes down while it still starts its guests: room that is made so is nobody's."""
     define(host, a=1, b=2, c=3, d=4)
