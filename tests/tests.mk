@@ -90,8 +90,8 @@ check-fast: all check-programs
 
 check-integration: all check-programs
 	$(PYTEST) tests/integration
-# The package on a host of its own, under a real systemd: reboots, upgrades, power cuts. Not a step of
-# `check`: alone on a machine it takes some ten minutes.
+# The package on a host of its own, under a real systemd: reboots, upgrades, power cuts. In `check` it runs
+# beside the other stories with real guests.
 .PHONY: check-service
 check-service: all
 	$(PYTEST) tests/service
