@@ -107,6 +107,7 @@ static bool pointer_of(const char *message, char *out, size_t size)
         { "image ", "/images/" },
         { "network ", "/networks/" },
         { "identity ", "/identities/" },
+        { "group ", "/groups/" },
     };
     size_t len = (size_t)(strchrnul(message, ':') - message);
 

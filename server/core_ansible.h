@@ -73,6 +73,9 @@ int core_playbook_named(struct core *c, struct err *e);
 void core_playbooks_dir(const struct config *c, char ret[PATH_SIZE]);
 /* A playbook's file: absolute, of an instance's own directory, or of the fleet's. */
 void core_playbook_path(const struct config *c, const struct run *r, char ret[PATH_SIZE]);
+/* The same, -1 unless it is a file that can be read: ERR_NOT_FOUND, ERR_INVALID, ERR_DENIED. */
+int core_playbook_look(const struct config *c, const struct run *r, char ret[PATH_SIZE],
+                       struct err *e);
 
 /* --- core_job.c --- */
 int ansible_new(struct core *c, struct err *e);

@@ -27,6 +27,7 @@ static void apply_free(struct apply *a)
     json_decref(a->plan);
     json_decref(a->warnings);
     json_decref(a->told);
+    free(a->stays);
     free(a);
     if (large)
         malloc_trim(0); /* else the process keeps some 80 MiB of a large fleet's trees */

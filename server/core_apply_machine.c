@@ -24,16 +24,6 @@ unsigned apply_architectures(struct apply *a)
     return archs;
 }
 
-/* Of many instances with the same words the first is told of; whose image is fetched first is
- * judged twice. */
-static void tell_once(struct apply *a, const char *text, const char *instance)
-{
-    if (json_object_get(a->told, text))
-        return;
-    json_object_set_new(a->told, text, json_true());
-    apply_warn(a, "instance %s: %s", instance, text);
-}
-
 struct remarking {
     struct apply *a;
     const char *instance;
@@ -43,7 +33,18 @@ static void remark(const char *text, void *arg)
 {
     const struct remarking *r = arg;
 
-    tell_once(r->a, text, r->instance);
+    apply_warn_once(r->a, text, r->instance);
+}
+
+int apply_judge(struct apply *a, const struct fleet_instance *f, struct err *e)
+{
+    char text[sizeof e->text + 64];
+
+    if (!a->stays || !a->stays[f - a->fleet.instances])
+        return err_wrap(e, "instance %s", f->name.s);
+    snprintf(text, sizeof text, "%s; it will not start here before that is changed", e->text);
+    apply_warn_once(a, text, f->name.s);
+    return 0;
 }
 
 int apply_fits_emulator(struct apply *a, const struct fleet_instance *f, struct err *e)
@@ -63,11 +64,11 @@ int apply_fits_emulator(struct apply *a, const struct fleet_instance *f, struct 
     }
     unknown = emulator_check(a->c, &f->spec, arch, remark, &r, why, e);
     if (unknown < 0)
-        return err_wrap(e, "instance %s", f->name.s);
+        return apply_judge(a, f, e);
     if (unknown == 0)
         return 0;
     snprintf(text, sizeof text, "its machine could not be checked against QEMU for %s: %s",
              arch_name(arch), why);
-    tell_once(a, text, f->name.s);
+    apply_warn_once(a, text, f->name.s);
     return 0;
 }

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "server/core_ansible.h"
@@ -108,7 +107,6 @@ static int choose_playbook(struct asking *k, const char *said, struct err *e)
     struct core *c = k->c;
     struct playbook p;
     char path[PATH_SIZE];
-    struct stat st;
     bool own = false;
 
     snprintf(k->run.playbook, sizeof k->run.playbook, "%s", said ? said : PLAYBOOK_DEFAULT);
@@ -125,14 +123,7 @@ static int choose_playbook(struct asking *k, const char *said, struct err *e)
             k->run.own = k->hosts[0].name;
         instance_done(&i);
     }
-    core_playbook_path(&c->config, &k->run, path);
-    if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
-        return 0;
-    return err_set(
-        e, ERR_NOT_FOUND,
-        "playbook %.80s: there is no %.300s; write one there (roost ansible init makes a "
-        "first), or name another",
-        k->run.playbook, path);
+    return core_playbook_look(&c->config, &k->run, path, e);
 }
 
 static int choose_tags(struct asking *k, const json_t *tags, struct err *e)

@@ -1,5 +1,6 @@
 /* Groups that the fleet file says something of (few, so in memory, by name), and what follows for
  * an instance: what Ansible runs for it, and when. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -155,6 +156,26 @@ void core_playbook_path(const struct config *c, const struct run *r, char ret[PA
         core_playbooks_dir(c, dir);
         snprintf(ret, PATH_SIZE, "%.3800s/%s", dir, r->playbook);
     }
+}
+
+int core_playbook_look(const struct config *c, const struct run *r, char ret[PATH_SIZE],
+                       struct err *e)
+{
+    auto_close int fd = -1;
+    struct stat st;
+
+    core_playbook_path(c, r, ret);
+    if (stat(ret, &st) < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return err_set(e, ERR_NOT_FOUND,
+                       "playbook: there is no %.300s; write one there (roost ansible init makes a "
+                       "first site.yaml), or name another",
+                       ret);
+    if (stat(ret, &st) == 0 && !S_ISREG(st.st_mode))
+        return err_set(e, ERR_INVALID, "playbook: %.300s is no file; name one", ret);
+    if ((fd = open(ret, O_RDONLY | O_NONBLOCK | O_CLOEXEC)) < 0)
+        return err_set(e, ERR_DENIED, "playbook: roost cannot read %.300s: %s", ret,
+                       strerror(errno));
+    return 0;
 }
 
 static bool has_default(const struct config *c)

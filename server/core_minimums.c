@@ -69,8 +69,9 @@ int apply_fits_image(struct apply *a, const struct fleet_instance *f, struct err
         return 0;
     if (s->image.s[0] && apply_image(a, s->image.s, &image, e) < 0)
         return -1;
-    if (fits_machine(a, s, s->image.s[0] ? image.arch : arch_native(), e) < 0)
-        return err_wrap(e, "instance %s", f->name.s);
+    if (fits_machine(a, s, s->image.s[0] ? image.arch : arch_native(), e) < 0 &&
+        apply_judge(a, f, e) < 0)
+        return -1;
     if (!s->image.s[0])
         return 0;
     if (s->cpus < image.min_cpus)

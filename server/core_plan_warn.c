@@ -18,6 +18,14 @@ void apply_warn(struct apply *a, const char *fmt, ...)
     json_array_append_new(a->warnings, json_string(text));
 }
 
+void apply_warn_once(struct apply *a, const char *text, const char *instance)
+{
+    if (json_object_get(a->told, text))
+        return;
+    json_object_set_new(a->told, text, json_true());
+    apply_warn(a, "instance %s: %s", instance, text);
+}
+
 static const struct network *fleet_network(const struct apply *a, const char *name)
 {
     for (int i = 0; i < a->fleet.n_networks; i++)

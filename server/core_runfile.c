@@ -306,9 +306,8 @@ int run_prepare(struct active *a, struct store *reader, const struct config *con
     if (!a->prepared->program[0])
         return err_set(e, ERR_NOT_FOUND, "%.200s is not on this host: install ansible-core",
                        config->playbook);
-    if (!is_file(a->prepared->playbook))
-        return err_set(e, ERR_NOT_FOUND, "playbook %.100s: there is no %.300s", a->run.playbook,
-                       a->prepared->playbook);
+    if (core_playbook_look(config, &a->run, a->prepared->playbook, e) < 0)
+        return -1;
     if (make_dirs(a, config, &dir, e) < 0 || make_control(a->prepared, e) < 0 ||
         put_hosts(a, dir, reader, config, e) < 0 || put_limit(a, dir, e) < 0 ||
         put_cfg(a, dir, config, e) < 0)

@@ -201,3 +201,48 @@ def test_a_guest_from_elsewhere_is_told_what_is_not_here(home, tmp_path):
         assert done.returncode == 2 and "its oldest is pc-q35-5.0" in done.stderr
         there.cli("instance", "modify", "goes", "--cpu", "max", "--machine", "pc-q35-5.0")
     assert not Path(f"/tmp/{there.dir.name}").exists()
+
+
+def test_what_was_there_before_the_upgrade_is_a_warning(tmp_path):
+    """QEMU lost a machine and a CPU model: who changes nothing of them is not kept from an apply."""
+    qemu = other_qemu(tmp_path / "qemu", "pc-q35-5.0", "pc-q35-4.0")
+    with Roost({"launch": {"accelerator": "tcg", "qemu": qemu}}) as r:
+        image(r)
+        file = r.dir / "fleet.yaml"
+        fleet = "defaults: {{image: d, memory: 64M, disk: 1M, machine: pc-q35-4.0}}\ninstances:\n  a: {{vars: {{n: {0}}}}}\n" \
+                "  b: {{}}\n{1}"
+        file.write_text(fleet.format(1, ""))
+        r.cli("apply", "-f", file)
+        other_qemu(qemu, "pc-q35-5.0.1")
+        gone = "machine: QEMU 5.0.0 for amd64 has no pc-q35-4.0: its oldest is pc-q35-5.0.1"
+        for n in (1, 2):  # nothing changed, and what is live
+            file.write_text(fleet.format(n, ""))
+            for dry in (["--dry-run"], []):
+                done = r.cli("apply", "-f", file, *dry)
+                assert done.stderr.count("warning: ") == 1 and gone in done.stderr, "one of a kind"
+                assert "it will not start here before that is changed" in done.stderr
+        assert r.json("instance", "show", "a")["spec"]["vars"] == {"n": 2}
+        file.write_text(fleet.format(3, "  c: {}\n"))
+        done = r.cli("apply", "-f", file, check=False)
+        assert done.returncode == 2 and f"{file}:5:3: instance c: {gone}" in done.stderr, done.stderr
+        assert r.json("instance", "show", "a")["spec"]["vars"] == {"n": 2}, "all or nothing"
+        assert r.cli("instance", "modify", "a", "--cpus", "2", check=False).returncode == 2
+        # Also where an image comes first, after which all of them are judged again.
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", r.dir / "e.qcow2", "1M"], check=True)
+        file.write_text(fleet.format(4, "  c: {image: e, machine: pc-q35-5.0.1}\nimages: {e: {file: e.qcow2}}\n"))
+        done = r.cli("apply", "-f", file)
+        assert done.stderr.count("warning: ") == 1 and gone in done.stderr
+        assert {i["name"] for i in r.json("instance", "list")} == {"a", "b", "c"}
+
+
+def test_what_root_allows_no_more_is_a_warning():
+    with Roost({"launch": {"accelerator": "tcg"}}) as r:
+        image(r)
+        create(r, "a", "--qemu-argument=-device", "--qemu-argument", "virtio-balloon")
+        r.settings["launch"]["allow-arguments"] = "none-*"
+        r.write_conf()
+        r.stop(keep=True)
+        r.start()
+        done = r.cli("instance", "modify", "a", "--var", "n=1")
+        assert "warning: instance a: " in done.stderr and "it will not start here before that is changed" in done.stderr
+        assert create(r, "b", "--qemu-argument=-device", "--qemu-argument", "virtio-balloon", check=False).returncode == 5

@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 from harness.guest import Guest, define, request
+from harness.playbook import playbook
 from harness.roost import Roost
 
 UUIDS = [f"4c4c4544-0042-3510-8031-b4c04f4e37{n:02}" for n in range(8)]
@@ -62,6 +63,7 @@ def test_create_several_and_check(server):
 
 def test_create_with_what_configures_it(server):
     (server.dir / "own.yaml").write_text("#cloud-config\npackages: [git]\n")
+    playbook(server, "shop.yaml")
     server.cli("instance", "create", "told", "--external", "--count", "2", "--var", "app=shop", "--var", "n:=3",
                "--playbook", "shop.yaml", "--needs", "db", "--vendor-data", str(server.dir / "own.yaml"))
     for name in ("told-1", "told-2"):

@@ -7,6 +7,7 @@ import pty
 
 import pytest
 from harness.guest import Guest, define
+from harness.playbook import playbook
 from harness.roost import Roost
 
 NAMES = ["db1", "web-1", "web-2", "web-10"]
@@ -129,6 +130,7 @@ def test_modify(server):
     assert "domain" in out and "user-data" in out
     assert server.json("instance", "show", "db1")["spec"]["domain"] == "lab.internal"
     server.cli("instance", "modify", "db1", "--unset", "user-data")
+    playbook(server, "db.yaml")
     assert server.cli("instance", "modify", "db1", "--var", "app=shop", "--var", "tier:=2", "--playbook", "db.yaml",
                       "--needs", "web", "--needs", "proxy").stdout == \
         "instance db1: needs, playbook, vars (live)\n"
