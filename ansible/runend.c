@@ -146,5 +146,7 @@ void runend_error(const char *text, char *out, size_t size)
         snprintf(out + size / 3, size - size / 3, "… ");
         add_line(out, size, place);
     }
+    if (out[0] && out[strlen(out) - 1] == ' ')
+        out[strlen(out) - 1] = '\0';
     control_mask(out);
 }

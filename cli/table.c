@@ -1,5 +1,6 @@
 /* Tables for people, by libsmartcols. */
 #include <libsmartcols.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -178,10 +179,39 @@ static bool fit(struct table *t)
     return true;
 }
 
+/* Where the escape sequence begins that s[end - 1], an 'm', ends; 0: it is no such. Others than
+ * colours are not in a table: control_mask(). */
+static size_t escape_at(const char *s, size_t end)
+{
+    size_t i = end - 1;
+
+    while (i && ((s[i - 1] >= '0' && s[i - 1] <= '9') || s[i - 1] == ';'))
+        i--;
+    return i >= 2 && s[i - 1] == '[' && s[i - 2] == '\x1b' ? i - 2 : 0;
+}
+
+/* The library fills cells of several lines up with blanks, in the last column too. Colours may end
+ * behind them. */
+static void put_trimmed(const char *s)
+{
+    while (*s) {
+        size_t len = strcspn(s, "\n"), end = len, text;
+        while (end && s[end - 1] == 'm' && (text = escape_at(s, end)))
+            end = text;
+        for (text = end; text && s[text - 1] == ' ';)
+            text--;
+        printf("%.*s%.*s\n", (int)text, s, (int)(len - end), s + end);
+        s += len + (s[len] == '\n');
+    }
+}
+
 int table_print(struct table *t, struct err *e)
 {
-    bool failed = !t || t->failed || !fit(t) || scols_print_table(t->t) != 0;
+    auto_free char *text = NULL;
+    bool failed = !t || t->failed || !fit(t) || scols_print_table_to_string(t->t, &text) != 0;
 
+    if (!failed && text)
+        put_trimmed(text);
     table_free(t);
     return failed ? err_set(e, ERR_INTERNAL, "out of memory") : 0;
 }

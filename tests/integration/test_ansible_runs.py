@@ -432,6 +432,7 @@ def test_groups_say_what_runs_and_when(tmp_path):
         assert fleet.roost.cli("group", "list").stdout.split()[4:6] == ["lab", "manual"]
         fleet.roost.cli("run", "--group", "lab")
         assert fleet.hosts["g02"].lines("who") == ["g02"] and fleet.phases()["g02"] == "configured"
+        fleet.play("- hosts: all\n", "db.yaml")
         tree = {**fleet.tree, "groups": {"web": {"playbook": "web.yaml"}, "db": {"playbook": "db.yaml"}}}
         tree["instances"]["g01"]["groups"] = ["web", "db"]
         reply = fleet.roost.api("POST", "/v1/apply", {"fleet": tree})

@@ -1,11 +1,15 @@
 """roost(1) against a running roost, and, for what only odd moments show, against a server that the test plays."""
+import contextlib
+import fcntl
 import http.server
 import json
 import os
 import pty
 import re
 import socketserver
+import struct
 import subprocess
+import termios
 import threading
 import time
 import urllib.error
@@ -93,6 +97,22 @@ def steady(tree):
     return [steady(v) for v in tree] if isinstance(tree, list) else tree
 
 
+def on_terminal(home, args, width, **env):
+    """What is shown on one of so many columns, without its colours."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    process = subprocess.Popen([BUILD / "roost", *args], env={**home.env, "TERM": "xterm", **env}, stdin=subprocess.DEVNULL,
+                               stdout=slave, cwd=home.dir)
+    os.close(slave)
+    shown = b""
+    with contextlib.suppress(OSError):  # EIO: nobody writes any more
+        while piece := os.read(master, 65536):
+            shown += piece
+    os.close(master)
+    assert process.wait(60) == 0, args
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).replace("\r\n", "\n")
+
+
 def test_each_read_command_in_each_form(home):
     home.apply(WIRED)
     home.api("POST", "/v1/reprobe")  # its verdict is in status and check
@@ -117,6 +137,8 @@ def test_each_read_command_in_each_form(home):
         assert as_json not in (None, "", [[]]), words
         table = home.cli(*args).stdout
         assert (table or words == "console") and "\x1b" not in table, words
+        for shown in (table, *(on_terminal(home, args, width) for width in (40, 100))):
+            assert not re.search(r"[ \t]$", shown, re.M), f"{words}: no line ends in blanks"
     home.cli("instance", "remove", "seen", "--yes")
 
 

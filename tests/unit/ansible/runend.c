@@ -87,7 +87,9 @@ static void test_what_ansible_says(void **state)
     runend_error("[WARNING]: x\nERROR! first\nERROR! 'taskz' is not valid\n\n  in '/f/site.yaml': "
                  "line 3,\tcolumn 5\x1b\n",
                  out, sizeof(out));
-    assert_string_equal(out, "ERROR! 'taskz' is not valid in '/f/site.yaml': line 3, column 5? ");
+    assert_string_equal(out, "ERROR! 'taskz' is not valid in '/f/site.yaml': line 3, column 5?");
+    runend_error("ERROR! Please check your playbook \n", out, sizeof(out));
+    assert_string_equal(out, "ERROR! Please check your playbook");
     runend_error("nothing of it", out, sizeof(out));
     assert_string_equal(out, "");
     runend_error("ERROR! more than fits", small, sizeof(small));
