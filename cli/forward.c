@@ -77,14 +77,37 @@ int run_forward_list(struct cli *c, const struct args *a, struct err *e)
 
 /* --- changes --- */
 
-static int print_changed(struct cli *c, const json_t *tree, struct err *e)
+/* A network that is down publishes nothing yet; one that is up is changing by now. */
+static bool is_down(struct cli *c, const struct network *n)
 {
-    (void)c;
-    (void)e;
-    print_warnings(tree);
-    puts(json_is_true(json_object_get(tree, "changed")) ? "published ports are changed"
-                                                        : "nothing changed");
-    return 0;
+    auto_free char *path = path_network(n->name.s, "");
+    json_t *row = path ? client_get(cli_client(c, NULL), path, NULL) : NULL;
+    bool down = strcmp(out_text(row, "state"), "down") == 0;
+
+    json_decref(row);
+    return down;
+}
+
+/* What now stands; `stands`: or what does not any more. Other forms get the answer as it is. */
+static int tell(struct cli *c, json_t *answer, const struct network *n, const struct forward *f,
+                bool stands, struct err *e)
+{
+    bool changed = json_is_true(json_object_get(answer, "changed"));
+    char at[ENDPOINT_TEXT];
+
+    if (!answer || c->output != OUTPUT_TABLE)
+        return out_tree(c, answer, NULL, e);
+    print_warnings(answer);
+    json_decref(answer);
+    printf("%s: %s %s -> %s:%u%s", n->name.s, transport_name(f->transport),
+           endpoint_format(&f->at, at), f->instance.s, (unsigned)f->port,
+           !stands    ? " is published no more"
+           : !changed ? " is published already; nothing changed"
+                      : "");
+    if (stands && is_down(c, n))
+        printf("; to come with: roost network up %s", n->name.s);
+    putchar('\n');
+    return out_flush(e);
 }
 
 static int add(struct network *n, const struct forward *f, struct err *e)
@@ -129,7 +152,7 @@ int run_forward_add(struct cli *c, const struct args *a, struct err *e)
         return -1;
     if (network_check(&n, &word, e) < 0)
         return err_wrap(e, "network %s: %s", n.name.s, word);
-    return out_tree(c, network_def_apply(c, &n, false, e), print_changed, e);
+    return tell(c, network_def_apply(c, &n, false, e), &n, &f, true, e);
 }
 
 /* Which one is meant; without a target one transport has to be all that is published there. */
@@ -165,6 +188,7 @@ int run_forward_remove(struct cli *c, const struct args *a, struct err *e)
     if (parse(a->operand[1], target ? a->operand[2] : "any:1", &f, e) < 0 ||
         network_def_get(c, a->operand[0], &n, e) < 0 || (at = find(&n, &f, target, e)) < 0)
         return -1;
+    f = n.forwards[at];
     memmove(&n.forwards[at], &n.forwards[at + 1], sizeof f * (size_t)(--n.n_forwards - at));
-    return out_tree(c, network_def_apply(c, &n, false, e), print_changed, e);
+    return tell(c, network_def_apply(c, &n, false, e), &n, &f, false, e);
 }

@@ -247,23 +247,35 @@ int run_image_catalogue(struct cli *c, const struct args *a, struct err *e)
 
 /* --- gc --- */
 
-static int print_gc(struct cli *c, const json_t *tree, struct err *e)
+static int put_gc(const json_t *tree, const char *did)
 {
     static const char *const words[] = { "leftovers", "images" };
     json_t *name;
     size_t n = 0, k;
 
-    (void)c;
-    (void)e;
     for (size_t i = 0; i < ARRAY_SIZE(words); i++)
         json_array_foreach(json_object_get(tree, words[i]), k, name)
         {
-            printf("%s%s\n", json_string_value(name), i ? "" : " (left of an image)");
+            printf("%s%s%s\n", json_string_value(name), i ? "" : " (left of an image)", did);
             n++;
         }
     if (!n)
-        puts("nothing");
+        puts("nothing to remove");
     return 0;
+}
+
+static int print_gc(struct cli *c, const json_t *tree, struct err *e)
+{
+    (void)c;
+    (void)e;
+    return put_gc(tree, " removed");
+}
+
+static int print_gc_checked(struct cli *c, const json_t *tree, struct err *e)
+{
+    (void)c;
+    (void)e;
+    return put_gc(tree, " would be removed; nothing was changed (--dry-run)");
 }
 
 int run_image_gc(struct cli *c, const struct args *a, struct err *e)
@@ -274,5 +286,5 @@ int run_image_gc(struct cli *c, const struct args *a, struct err *e)
     json_t *result = client ? client_send(client, "POST", "/v1/image-gc", body, e) : NULL;
 
     json_decref(body);
-    return out_tree(c, result, print_gc, e);
+    return out_tree(c, result, args_option(a, "dry-run") ? print_gc_checked : print_gc, e);
 }

@@ -225,11 +225,12 @@ def test_gc(desk):
     would = desk.json("image", "gc", "-n", "--unused")
     assert sorted(would["leftovers"]) == [".half.new", "orphan"] and would["images"] == ["idle"]
     assert (images / "orphan").exists() and len(desk.json("image", "list")) == 2
-    assert "left of an image" in desk.cli("image", "gc").stdout
+    assert "idle would be removed; nothing was changed (--dry-run)\n" in desk.cli("image", "gc", "-n", "--unused").stdout
+    assert "(left of an image) removed" in desk.cli("image", "gc").stdout
     assert sorted(p.name for p in images.iterdir()) == ["idle", "used"]
-    assert desk.cli("image", "gc", "--unused").stdout == "idle\n"
+    assert desk.cli("image", "gc", "--unused").stdout == "idle removed\n"
     assert [i["name"] for i in desk.json("image", "list")] == ["used"] and not (images / "idle").exists()
-    assert desk.cli("image", "gc", "--unused").stdout == "nothing\n"
+    assert desk.cli("image", "gc", "--unused").stdout == "nothing to remove\n"
 
 
 @pytest.mark.parametrize("words, says", [

@@ -286,8 +286,12 @@ def test_remove_of_one_in_use(plain):
 def test_forwards(plain):
     plain.cli(*LAB)
     assert plain.cli("network", "forward", "list", "lab").stdout == "none\n"
-    assert plain.cli("network", "forward", "add", "lab", ":8080", "web1:80").stdout == "published ports are changed\n"
-    assert plain.cli("network", "forward", "add", "lab", "0.0.0.0:8080", "web1:80").stdout == "nothing changed\n"
+    assert plain.cli("network", "forward", "add", "lab", ":8080", "web1:80").stdout == \
+        "lab: tcp 0.0.0.0:8080 -> web1:80; to come with: roost network up lab\n"
+    assert plain.cli("network", "forward", "add", "lab", "0.0.0.0:8080", "web1:80").stdout == \
+        "lab: tcp 0.0.0.0:8080 -> web1:80 is published already; nothing changed; to come with: roost network up lab\n"
+    again = plain.json("network", "forward", "add", "lab", "0.0.0.0:8080", "web1:80")
+    assert again.keys() == {"plan", "warnings", "changed"} and again["changed"] is False
     plain.cli("network", "forward", "add", "lab", "192.0.2.1:53", "dns1:53/udp")
     plain.cli("network", "forward", "add", "lab", "192.0.2.1:53", "dns1:5353")
     assert network(plain)["forwards"] == ["0.0.0.0:8080 web1:80", "192.0.2.1:53 dns1:5353",
@@ -300,7 +304,8 @@ def test_forwards(plain):
     plain.cli("network", "forward", "remove", "lab", ":8080")
     refused(plain, 2, r'say which of them: "192.0.2.1:53 dns1:5353" or "192.0.2.1:53 dns1:53/udp"',
             "network", "forward", "remove", "lab", "192.0.2.1:53")
-    plain.cli("network", "forward", "remove", "lab", "192.0.2.1:53", "dns1:53/udp")
+    assert plain.cli("network", "forward", "remove", "lab", "192.0.2.1:53", "dns1:53/udp").stdout == \
+        "lab: udp 192.0.2.1:53 -> dns1:53 is published no more\n"
     plain.cli("network", "forward", "remove", "lab", "192.0.2.1:53")
     assert plain.json("network", "forward", "list", "lab") == []
 
@@ -401,7 +406,7 @@ def test_ports_follow_while_it_is_up(host):
     r.cli(*LAB)
     r.cli("network", "up", "lab")
     assert nat(host) == []
-    r.cli("network", "forward", "add", "lab", ":8080", "web1:80")
+    assert r.cli("network", "forward", "add", "lab", ":8080", "web1:80").stdout == "lab: tcp 0.0.0.0:8080 -> web1:80\n"
     r.apply({"instances": {"web1": {"network": "lab", "launcher": "external", "address": "198.18.5.20"}}})
     until("the published port", lambda: [line for line in nat(host) if "198.18.5.20:80" in line and "8080" in line])
     r.cli("network", "forward", "remove", "lab", ":8080")
