@@ -62,3 +62,13 @@ bool operand_is_pattern(const char *s)
 {
     return strpbrk(s, "*?[") != NULL;
 }
+
+json_t *args_whole(const struct args *a, const char *name)
+{
+    const char *s = args_option(a, name);
+    uint64_t n;
+
+    if (parse_u64(s + (*s == '-'), 0, INT64_MAX, &n, NULL) == 0)
+        return json_integer(*s == '-' ? -(json_int_t)n : (json_int_t)n);
+    return json_string(s);
+}

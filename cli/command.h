@@ -2,6 +2,7 @@
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -80,6 +81,9 @@ int args_duration(const struct args *a, const char *name, int64_t none, int64_t 
                   struct err *e);
 int args_number(const struct args *a, const char *name, uint64_t min, uint64_t max, uint64_t none,
                 uint64_t *ret, struct err *e);
+/* One that is a word of a definition, whose reader knows what is allowed and says so: a JSON number
+ * where it reads as one, else the text as it is. NULL: it is not UTF-8. */
+json_t *args_whole(const struct args *a, const char *name);
 
 /* --- args.c --- */
 /* Reads a command line (argv without the program) into *c and *ret; operands are moved to the front

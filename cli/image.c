@@ -12,6 +12,7 @@
 #include "cli/inline.h"
 #include "cli/out.h"
 #include "cli/task.h"
+#include "cli/told.h"
 #include "model/image.h"
 
 /* --- create --- */
@@ -40,35 +41,21 @@ static int set_words(const struct args *a, json_t *words, struct err *e)
 {
     for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
         const char *s = args_option(a, table[i].option);
-        uint64_t n = 0;
         if (!s)
             continue;
-        if (table[i].number && args_number(a, table[i].option, 0, UINT16_MAX, 0, &n, e) < 0)
-            return -1;
         if (json_object_set_new(words, table[i].word,
-                                table[i].number ? json_integer((json_int_t)n) : json_string(s)))
+                                table[i].number ? args_whole(a, table[i].option) : json_string(s)))
             return err_set(e, ERR_INVALID, "--%s: not UTF-8", table[i].option);
     }
     return 0;
 }
 
-/* "/images/trixie/min-disk: …" is about what was said as --min-disk. */
-static int in_options(const char *name, struct err *e)
+static const char *option_of(const char *place)
 {
-    char at[NAME_MAX_LEN + 16];
-    int len = snprintf(at, sizeof at, "/images/%s", name);
-    const struct err whole = *e;
-    const char *colon = strstr(whole.text, ": "), *word = whole.text + len;
-
-    if (strncmp(whole.text, at, (size_t)len) != 0 || !colon)
-        return -1;
-    word += *word == '/';
-    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-        size_t n = strlen(table[i].word);
-        if (strncmp(table[i].word, word, n) == 0 && word[n] == ':')
-            return err_set(e, whole.kind, "image create: --%s: %s", table[i].option, colon + 2);
-    }
-    return err_set(e, whole.kind, "image create: %s", colon + 2);
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+        if (strcmp(table[i].word, place) == 0)
+            return table[i].option;
+    return NULL;
 }
 
 /* Paths become absolute, and what is wrong is said in the words that were typed. */
@@ -86,7 +73,7 @@ static int check(const char *name, json_t *words, struct err *e)
              (r = image_from_json(name, words, &image, &source, e)) == 0)
         image_source_done(&source);
     json_decref(tree);
-    return r < 0 ? in_options(name, e) : 0;
+    return r < 0 ? told("image create", "image", name, option_of, e) : 0;
 }
 
 static int print_created(struct cli *c, const json_t *tree, struct err *e)

@@ -12,6 +12,7 @@
 #include "cli/inline.h"
 #include "cli/operate.h"
 #include "cli/out.h"
+#include "cli/told.h"
 #include "model/fleet.h"
 #include "model/words.h"
 
@@ -26,9 +27,8 @@ static json_t *text(const struct args *a, const char *option, struct err *e)
 
 static json_t *number(const struct args *a, const char *option, struct err *e)
 {
-    uint64_t n;
-
-    return args_number(a, option, 0, UINT32_MAX, 0, &n, e) < 0 ? NULL : json_integer((json_int_t)n);
+    (void)e;
+    return args_whole(a, option);
 }
 
 static json_t *sure(const struct args *a, const char *option, struct err *e)
@@ -145,28 +145,21 @@ static const struct {
     { "count", "count", number },
 };
 
-/* "/instances/web1/memory: …" is about what was said as --memory. */
+static const char *option_of(const char *place)
+{
+    const char *disk = drive_option(place);
+    size_t n = strcspn(place, "/");
+
+    for (size_t i = 0; i < ARRAY_SIZE(table) && !disk; i++)
+        if (table[i].convert != external && strlen(table[i].word) == n &&
+            strncmp(table[i].word, place, n) == 0)
+            return table[i].option;
+    return disk;
+}
+
 static int in_options(const struct args *a, struct err *e)
 {
-    const char *name = a->operand[0], *command = a->command->words;
-    char at[NAME_MAX_LEN + 16];
-    int len = snprintf(at, sizeof at, "/instances/%s", name);
-    struct err whole = *e;
-    const char *colon = strstr(whole.text, ": ");
-
-    if (strncmp(whole.text, at, (size_t)len) != 0 || !colon)
-        return err_wrap(e, "%s", command);
-    const char *word = whole.text + len + (whole.text[len] == '/');
-    size_t n = strcspn(word, "/:");
-    char place[64];
-    snprintf(place, sizeof place, "%.*s", (int)(colon > word ? colon - word : 0), word);
-    const char *disk = drive_option(place);
-    if (disk)
-        return err_set(e, whole.kind, "%s: --%s: %s", command, disk, colon + 2);
-    for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-        if (strlen(table[i].word) == n && strncmp(table[i].word, word, n) == 0)
-            return err_set(e, whole.kind, "%s: --%s: %s", command, table[i].option, colon + 2);
-    return err_set(e, whole.kind, "%s: %s", command, colon + 2);
+    return told(a->command->words, "instance", a->operand[0], option_of, e);
 }
 
 static int words_of(const struct args *a, json_t *words, struct err *e)
@@ -289,13 +282,27 @@ int run_instance_create(struct cli *c, const struct args *a, struct err *e)
 
 /* --- modify --- */
 
-static int no_such_option(const char *said, struct err *e)
+static bool has_option(const struct args *a, const char *name)
+{
+    for (const struct option *o = a->command->options; o->name; o++)
+        if (strcmp(o->name, name) == 0)
+            return true;
+    return false;
+}
+
+static int no_such_option(const struct args *a, const char *said, struct err *e)
 {
     const char *names[ARRAY_SIZE(table)], *near;
+    size_t n = 0;
 
-    for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-        names[i] = table[i].option;
-    near = nearest_name(said, names, ARRAY_SIZE(table));
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        if (strcmp(table[i].option, said) == 0)
+            return err_set(e, ERR_INVALID, "--unset %s: it is said at creation and never changes",
+                           said);
+        if (has_option(a, table[i].option))
+            names[n++] = table[i].option;
+    }
+    near = nearest_name(said, names, n);
     return err_set(e, ERR_INVALID, "--unset: there is no option \"%.40s\"%s%s%s", said,
                    near ? ": did you mean " : " (without its dashes, such as memory)",
                    near ? near : "", near ? "?" : "");
@@ -313,12 +320,26 @@ static int unset(const struct args *a, json_t *spec, struct err *e)
             continue;
         while (k < ARRAY_SIZE(table) && strcmp(table[k].option, said[i]) != 0)
             k++;
-        if (k == ARRAY_SIZE(table) && disk < 0)
-            return no_such_option(said[i], e);
+        if (disk < 0 && (k == ARRAY_SIZE(table) || !has_option(a, said[i])))
+            return no_such_option(a, said[i], e);
         if (k == ARRAY_SIZE(table) || json_object_del(spec, table[k].word) < 0)
             return err_set(e, ERR_INVALID, "--unset %.40s: it is not set", said[i]);
     }
     return 0;
+}
+
+/* Taken back are its image, or the file that was its disk, and nothing is said in their place. */
+static int starts_from(const struct args *a, const json_t *spec, struct err *e)
+{
+    const json_t *disk = json_object_get(spec, "disk");
+
+    if (!args_option(a, "unset") || json_object_get(spec, "image") ||
+        json_object_get(disk, "file") || json_is_string(disk) ||
+        strcmp(out_text(spec, "launcher"), launcher_name(LAUNCHER_EXTERNAL)) == 0)
+        return 0;
+    return err_set(e, ERR_INVALID,
+                   "--unset: that leaves nothing to start from: say --image IMAGE (roost image list has "
+                   "them) or --disk FILE with it");
 }
 
 /* Is there anything that is to be another way? */
@@ -350,7 +371,8 @@ static json_t *changed(struct cli *c, const struct args *a, struct err *e)
         /* Variables are merged, as those of defaults are; the rest takes the place of what was. */
         json_object_update_missing(json_object_get(words, "vars"), json_object_get(spec, "vars"));
         json_object_update(spec, words);
-        ret = json_pack("{s:{s:O}}", "instances", a->operand[0], spec);
+        if (starts_from(a, spec, e) == 0)
+            ret = json_pack("{s:{s:O}}", "instances", a->operand[0], spec);
     }
     json_decref(tree);
     json_decref(row);

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/network_def.h"
 #include "cli/out.h"
+#include "cli/told.h"
 
 /* What an option becomes in the network's definition. NULL: its form is wrong. */
 typedef json_t *convert_fn(const struct args *a, const char *option, struct err *e);
@@ -20,9 +21,8 @@ static json_t *text(const struct args *a, const char *option, struct err *e)
 
 static json_t *number(const struct args *a, const char *option, struct err *e)
 {
-    uint64_t n;
-
-    return args_number(a, option, 0, UINT32_MAX, 0, &n, e) < 0 ? NULL : json_integer((json_int_t)n);
+    (void)e;
+    return args_whole(a, option);
 }
 
 static json_t *sure(const struct args *a, const char *option, struct err *e)
@@ -74,23 +74,14 @@ static const struct {
     { "autostart", "autostart", sure },
 };
 
-/* "/networks/lab/dhcp: …" is about what was said as --dhcp. */
-static int in_options(const char *name, struct err *e)
+static const char *option_of(const char *place)
 {
-    char at[NAME_MAX_LEN + 16];
-    int len = snprintf(at, sizeof at, "/networks/%s", name);
-    const char *colon = strstr(e->text, ": ");
-    struct err whole = *e;
+    size_t n = strcspn(place, "/");
 
-    if (strncmp(whole.text, at, (size_t)len) != 0 || !colon)
-        return -1;
-    const char *word = whole.text + len + (whole.text[len] == '/');
-    size_t n = strcspn(word, "/:");
-    const char *message = whole.text + (colon - e->text) + 2;
     for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-        if (strlen(table[i].word) == n && strncmp(table[i].word, word, n) == 0)
-            return err_set(e, whole.kind, "network create: --%s: %s", table[i].option, message);
-    return err_set(e, whole.kind, "network create: %s", message);
+        if (strlen(table[i].word) == n && strncmp(table[i].word, place, n) == 0)
+            return table[i].option;
+    return NULL;
 }
 
 static int from_options(const struct args *a, struct network *ret, struct err *e)
@@ -117,7 +108,7 @@ static int from_options(const struct args *a, struct network *ret, struct err *e
             json_object_set_new(words, table[i].word, v);
     }
     if (r == 0 && network_from_json(name, words, ret, e) < 0)
-        r = in_options(name, e);
+        r = told(a->command->words, "network", name, option_of, e);
     json_decref(words);
     return r;
 }

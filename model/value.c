@@ -93,14 +93,21 @@ int value_bool(const json_t *v, const struct spot *at, bool *ret, struct err *e)
 int value_int(const json_t *v, int64_t min, int64_t max, const struct spot *at, int64_t *ret,
               struct err *e)
 {
-    if (!json_is_integer(v))
-        return expected("a whole number", v, at, e);
     json_int_t n = json_integer_value(v);
-    if (n < min || n > max)
+    char what[80], got[64];
+
+    if (json_is_integer(v) && n >= min && n <= max) {
+        *ret = n;
+        return 0;
+    }
+    if (json_is_integer(v))
         return spot_bad(at, e, "%" JSON_INTEGER_FORMAT " is not from %" PRId64 " to %" PRId64, n,
                         min, max);
-    *ret = n;
-    return 0;
+    snprintf(what, sizeof what, "a whole number from %" PRId64 " to %" PRId64, min, max);
+    if (!json_is_string(v) || !ascii_printable(json_string_value(v), json_string_length(v)))
+        return expected(what, v, at, e);
+    snprintf(got, sizeof got, "the text \"%.40s\"", json_string_value(v));
+    return spot_bad(at, e, "expected %s, got %s", what, got);
 }
 
 static int size_bytes(const json_t *v, const struct spot *at, uint64_t *ret, struct err *e)
@@ -127,11 +134,8 @@ int value_size(const json_t *v, uint64_t min, const struct spot *at, uint64_t *r
     char is[24], limit[24];
     if (size_bytes(v, at, &bytes, e) < 0)
         return -1;
-    if (bytes < 1024 && bytes < min)
-        return spot_bad(at, e, "%" PRIu64 " bytes is less than %s (say 512M or 8G)", bytes,
-                        format_size(min, limit));
     if (bytes < min)
-        return spot_bad(at, e, "%s is less than %s", format_size(bytes, is),
+        return spot_bad(at, e, "%s is less than %s (say 512M or 8G)", format_size(bytes, is),
                         format_size(min, limit));
     if (bytes > SIZE_VALUE_MAX)
         return spot_bad(at, e, "%s is more than %s", format_size(bytes, is),

@@ -74,7 +74,9 @@ static int look(const struct core *c, const struct drive *d, struct drive_sight 
 int drive_look(const struct core *c, const char *instance, const struct drive *d,
                struct drive_sight *ret, struct err *e)
 {
-    return look(c, d, ret, e) < 0 ? err_wrap(e, "instance %s: disk", instance) : 0;
+    if (look(c, d, ret, e) == 0)
+        return 0;
+    return err_wrap(e, "instance %s: %s", instance, d->serial[0] ? "disks" : "disk");
 }
 
 /* The guest writes to it: what was raw when it was defined is not taken for a qcow2 file because it

@@ -212,7 +212,7 @@ def test_files_that_are_no_disks(vm):
                        ("empty", "is empty"), ("/dev/null", "neither a regular file nor a block device"),
                        (vm.state / "store.db", "roost's own state directory"),
                        ("a.img,format=qcow2", "no qcow2 file"), ("hangs.img,format=qcow2", "hangs on a backing file")]:
-        refused(vm, 2, f"(?s)instance g: disk: .*{says}", "instance", "create", "g", "--image", "img", "--add-disk",
+        refused(vm, 2, f"(?s)instance create: --add-disk: .*{says}", "instance", "create", "g", "--image", "img", "--add-disk",
                 file if "/" in str(file) else f"./{file}")
     refused(vm, 3, "nothing: No such file", "instance", "create", "g", "--image", "img", "--add-disk", "./nothing")
     refused(vm, 2, "root disk that is a file stands on no image", "instance", "create", "g", "--image", "img",

@@ -83,7 +83,7 @@ gtk = pytest.mark.skipif(not NO_GTK, reason="QEMU has its gtk module here")
 ])
 def test_what_qemu_has_not_is_refused(home, options, says):
     done = create(home, "wrong", *options, check=False)
-    assert done.returncode == 2 and "roost: instance create: instance wrong: " in done.stderr and says in done.stderr, done.stderr
+    assert done.returncode == 2 and "roost: instance create: " in done.stderr and says in done.stderr, done.stderr
     before = home.json("instance", "show", "one")["spec"]
     done = home.cli("instance", "modify", "one", *options, check=False)
     assert done.returncode == 2 and says in done.stderr, done.stderr

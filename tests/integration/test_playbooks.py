@@ -40,8 +40,8 @@ def test_what_is_not_there_is_refused(server):
     server.cli("instance", "create", "old", "--external")
     for name, code, says in wrong(server):
         for dry in ([], ["--dry-run"]):
-            assert f"instance create: instance new: {says}" in refused(server, code, *create("new", name), *dry)
-            assert f"instance modify: instance old: {says}" in refused(server, code, "instance", "modify", "old",
+            assert f"instance create: --{says}" in refused(server, code, *create("new", name), *dry)
+            assert f"instance modify: --{says}" in refused(server, code, "instance", "modify", "old",
                                                                        "--playbook", name, *dry)
     assert server.json("instance", "list", "-o", "json")[0]["name"] == "old"
     assert len(server.json("instance", "list")) == 1 and "playbook" not in server.json("instance", "show", "old")["spec"]
@@ -51,7 +51,7 @@ def test_what_is_not_there_is_refused(server):
 def test_what_cannot_be_read_is_refused(server):
     path = playbook(server, "secret.yaml")
     path.chmod(0)
-    assert f"playbook: roost cannot read {path}: Permission denied" in refused(server, 5, *create("new", "secret.yaml"))
+    assert f"--playbook: roost cannot read {path}: Permission denied" in refused(server, 5, *create("new", "secret.yaml"))
 
 
 def test_a_fleet_file_is_told_its_line(server):
@@ -80,7 +80,7 @@ def test_what_went_since_is_a_warning(server):
     assert f"group g: playbook: there is no {here[0]}" in done.stderr and f"instance g1: playbook: there is no {here[1]}" in done.stderr
     done = server.cli("instance", "modify", "g2", "--var", "a=1")
     assert f"warning: instance g2: playbook: there is no {here[1]}" in done.stderr
-    assert f"instance g2: playbook: there is no {here[0]}" in refused(server, 3, "instance", "modify", "g2", "--playbook", "one.yaml")
+    assert f"--playbook: there is no {here[0]}" in refused(server, 3, "instance", "modify", "g2", "--playbook", "one.yaml")
     server.cli("instance", "modify", "g2", "--unset", "playbook")
 
 

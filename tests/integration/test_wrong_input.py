@@ -33,6 +33,22 @@ WRONG = [
     (("instance", "modify", "a"), 2, "say what to change"),
     (("instance", "modify", "a", "--unset", "memroy"), 2, 'there is no option "memroy": did you mean memory?'),
     (("instance", "modify", "a", "--unset", "domain"), 2, "instance modify: --unset domain: it is not set"),
+    *((("instance", verb, "a", "--image", "i", f"{option}={value}"), 2, f"instance {verb}: {option}: {says}")
+      for verb in ("create", "modify")
+      for option, least, most in (("--cpus", 1, 512), ("--autostart-order", 0, 9999))
+      for value, says in (("-1", f"-1 is not from {least} to {most}"), ("99999", f"99999 is not from {least} to {most}"),
+                          ("1.5", f'expected a whole number from {least} to {most}, got the text "1.5"'),
+                          ("9" * 20, f'expected a whole number from {least} to {most}, got the text "{"9" * 20}"'))),
+    *((("instance", "create", "b", "--image", "i", f"--count={n}"), 2, f"--count: {n} is not from 1 to 10000") for n in (-1, 0)),
+    *((("instance", "create", "b", "--image", "i", f"--memory={n}"), 2, says) for n, says in (
+        (0, "--memory: 0 B is less than 16 MiB (say 512M or 8G)"), (2048, "--memory: 2.0 KiB is less than 16 MiB (say 512M or 8G)"),
+        ("-1", '--memory: "-1" is not a size (say 512M or 8G)'))),
+    (("image", "create", "i", "--file", "tab.yaml", "--min-cpu=-1"), 2, "image create: --min-cpu: -1 is not from 0 to 65535"),
+    *((("network", "create", "n", "--kind", "bridged", "--parent", "e0", f"--{option}={n}"), 2, f"--{option}: {n} is not from {least} to {most}")
+      for option, least, most in (("vlan", 1, 4094), ("mtu", 576, 65521)) for n in (-1, 0, 99999)),
+    (("network", "create", "n", "--kind", "shared"), 2, "network create: has no cidr: say --cidr 172.16.5.0/24"),
+    (("instance", "modify", "a", "--unset", "tag"), 2, "--unset tag: it is said at creation and never changes"),
+    (("instance", "modify", "a", "--unset", "external"), 2, "--unset external: it is said at creation and never changes"),
     (("instance", "list", "--state", "nope"), 2, "there are defined, starting, launched"),
     (("instance", "list", "--columns", "name,usual-ms"), 2, 'no column "usual-ms"; there are name, state, since'),
     (("image", "create", "i"), 2, "--predefined NAME (roost image catalogue has them), --url URL or --file FILE"),
@@ -122,3 +138,31 @@ def test_following_ends_with_its_reader(roost):
         child.stdout.close()
         until("it has noticed that nobody reads", lambda: child.poll() is not None, 30)
         assert child.returncode == -signal.SIGPIPE
+
+
+def test_what_is_taken_back_was_needed(roost, tmp_path):
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", tmp_path / "d.img", "2M"], check=True)
+    roost.cli("image", "create", "i", "--file", tmp_path / "d.img", "--quiet")
+    roost.cli("instance", "create", "g", "--image", "i", "--disk", "2M")
+    roost.cli("instance", "create", "f", "--disk", tmp_path / "d.img")
+    for name, option in (("g", "image"), ("f", "disk")):
+        done = roost.cli("instance", "modify", name, "--unset", option, check=False)
+        assert done.returncode == 2 and done.stderr == (
+            "roost: instance modify: --unset: that leaves nothing to start from: say --image IMAGE (roost image list has them) "
+            "or --disk FILE with it\n")
+    roost.cli("instance", "modify", "f", "--unset", "disk", "--image", "i")
+    assert roost.json("instance", "show", "f")["spec"]["image"] == "i"
+    roost.cli("instance", "remove", "g", "f", "--yes")
+
+
+def test_the_server_too_speaks_of_options(roost, tmp_path):
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", tmp_path / "d.img", "2M"], check=True)
+    roost.cli("image", "create", "s", "--file", tmp_path / "d.img", "--quiet")
+    for name, more in (("one", ()), ("two", ("--count", "2"))):
+        for words, says in ((("--disk", "1M"), "--disk: 1.0 MiB is smaller than image s, whose disk has 2.0 MiB: say at least that, or "
+                                               "--disk 0 for as large as the image"),
+                            (("--keymap", "de"), "--keymap: is of a display, and there is none: say --display vnc"),
+                            (("--add-disk", "./absent"), "--add-disk: ")):
+            done = roost.cli("instance", "create", name, "--image", "s", *more, *words, check=False)
+            assert done.stderr.startswith(f"roost: instance create: {says}"), done.stderr
+    roost.cli("image", "remove", "s")

@@ -181,18 +181,20 @@ static void test_refused(void **state)
     refused("{\"memory\": \"8GG\"}",
             "/instances/web/memory: \"8GG\" is not a size (say 512M or 8G)");
     refused("{\"memory\": 2}",
-            "/instances/web/memory: 2 bytes is less than 16 MiB (say 512M or 8G)");
-    refused("{\"memory\": \"15M\"}", "/instances/web/memory: 15 MiB is less than 16 MiB");
+            "/instances/web/memory: 2 B is less than 16 MiB (say 512M or 8G)");
+    refused("{\"memory\": \"15M\"}", "/instances/web/memory: 15 MiB is less than 16 MiB (say 512M or 8G)");
     refused("{\"memory\": \"65T\"}", "/instances/web/memory: 65 TiB is more than 64 TiB");
     refused("{\"memory\": -1}",
             "/instances/web/memory: expected a size (say 512M or 8G), got the number -1");
     refused("{\"disk\": 1.5}",
             "/instances/web/disk: expected a size (say 512M or 8G), got the number 1.5");
     refused("{\"disk\": 10}",
-            "/instances/web/disk: 10 bytes is less than 1.0 MiB (say 512M or 8G)");
+            "/instances/web/disk: 10 B is less than 1.0 MiB (say 512M or 8G)");
     refused("{\"cpus\": 0}", "/instances/web/cpus: 0 is not from 1 to 512");
     refused("{\"cpus\": 513}", "/instances/web/cpus: 513 is not from 1 to 512");
-    refused("{\"cpus\": \"2\"}", "/instances/web/cpus: expected a whole number, got a text");
+    refused("{\"cpus\": \"2\"}", "/instances/web/cpus: expected a whole number from 1 to 512, got the text \"2\"");
+    refused("{\"cpus\": \"2\\n\"}", "/instances/web/cpus: expected a whole number from 1 to 512, got a text");
+    refused("{\"cpus\": 1.5}", "/instances/web/cpus: expected a whole number from 1 to 512, got the number 1.5");
     refused("{\"tag\": 4711}",
             "/instances/web/tag: expected a string, got the number 4711 (put it in quotes)");
     refused("{\"tag\": \"Default string\"}",
