@@ -63,6 +63,21 @@ static json_t *moved_json(struct core *c, const struct guest *g)
     return json_pack("{s:s, s:s}", "seed", t[TOKEN_SEED].s, "post", t[TOKEN_POST].s);
 }
 
+/* What its further cards are to others; the spec has no more than what was said of them. */
+static json_t *nics_json(struct core *c, const struct guest *g)
+{
+    struct store_nic rows[NICS_OTHER];
+    char mac[MAC_TEXT], ip[IP_TEXT];
+    int n = store_nics_of(c->store, g->id, rows, NULL);
+    json_t *list = n > 0 ? json_array() : NULL;
+
+    for (int k = 0; k < n; k++)
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "network", rows[k].network.s, "mac",
+                                              mac_format(&rows[k].mac, mac), "reserved",
+                                              ip_format(&rows[k].reserved, ip)));
+    return list;
+}
+
 static json_t *record_of(struct core *c, const struct guest *g)
 {
     char mac[MAC_TEXT], at[ENDPOINT_TEXT], ip[IP_TEXT], disk[48];
@@ -82,6 +97,7 @@ static json_t *record_of(struct core *c, const struct guest *g)
         put(j, "address", json_string(endpoint_format(&g->address, at)));
     if (store_reservation_of(c->store, g->id, &reserved, NULL) == 1)
         put(j, "reserved", json_string(ip_format(&reserved.ip, ip)));
+    put(j, "nics", nics_json(c, g));
     if (store_account_get(c->store, g->id, &account, NULL) == 1)
         put(j, "account", json_pack("{s:s, s:s}", "login", account.login, "key", account.key));
     if (disk_recorded(c, g->id, disk, sizeof disk))
@@ -211,6 +227,44 @@ static int put_reservation(struct core *c, struct instance *i, const json_t *j, 
     return r;
 }
 
+static int read_nic(const json_t *j, struct store_nic *ret)
+{
+    const char *network, *mac, *reserved;
+
+    if (json_unpack((json_t *)(uintptr_t)j, "{s:s, s:s, s:s}", "network", &network, "mac", &mac,
+                    "reserved", &reserved) ||
+        name_parse(network, "network name", &ret->network, NULL) < 0 ||
+        mac_parse(mac, &ret->mac, NULL) < 0)
+        return -1;
+    return *reserved ? ip_parse(reserved, &ret->reserved, NULL) : 0;
+}
+
+/* As far as nobody has it by now: core_nics_put() takes from these rows what was not said. */
+static int put_nics(struct core *c, const struct instance *i, const json_t *list, struct err *e)
+{
+    static const struct uuid none;
+    struct store_nic other;
+    struct reserved at;
+    json_t *j;
+    size_t k;
+
+    json_array_foreach(list, k, j)
+    {
+        struct store_nic row = { .instance = i->id, .number = (int)k + 1 };
+        if (read_nic(j, &row) < 0)
+            return err_set(e, ERR_INTERNAL, "a card in the trash");
+        if (store_nic_by_mac(c->store, &row.mac, &other, e) ||
+            store_identity_taken(c->store, &none, &row.mac))
+            continue;
+        if (row.reserved.family &&
+            store_reservation_at(c->store, row.network.s, &row.reserved, &at, NULL))
+            row.reserved.family = 0;
+        if (store_nic_put(c->store, &row, e) < 0)
+            return -1;
+    }
+    return core_nics_put(c, i, e);
+}
+
 static int read_who(const json_t *record, struct instance *i, struct guest *g, struct err *e)
 {
     const char *tag, *iid, *uuid, *mac, *address;
@@ -277,7 +331,7 @@ static int put_all(struct core *c, struct instance *i, const struct guest *was,
     snprintf(g.standing.note, sizeof g.standing.note, "restored from the trash");
     if (core_guest_save(c, &g, e) < 0 ||
         put_reservation(c, i, json_object_get(record, "reserved"), e) < 0 ||
-        core_nics_put(c, i, e) < 0 || drive_claims_put(c, i->id, &i->spec, e) < 0 ||
+        put_nics(c, i, json_object_get(record, "nics"), e) < 0 || drive_claims_put(c, i->id, &i->spec, e) < 0 ||
         put_moved(c, i, json_object_get(record, "moved"), e) < 0 ||
         put_keys(c, i->id, json_object_get(record, "keys"), e) < 0 ||
         put_account(c, i->id, json_object_get(record, "account"), e) < 0 ||

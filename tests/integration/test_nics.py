@@ -175,3 +175,38 @@ def test_on_the_command_line(r):
     r.cli("instance", "modify", "a", "--unset", "nic")
     assert cards(r, "a") == {}
     r.cli("network", "remove", "dmz")
+
+
+@pytest.mark.parametrize("name", ["web1", "web7"])
+def test_out_of_the_trash_with_the_same_cards(r, name):
+    """Under another name too, as long as nobody has them: the guest inside knows its cards by their MACs."""
+    r.apply(fleet(nics=[{"network": "dmz"}, {"network": "user"}]))
+    first, nics = row(r)["mac"], cards(r)
+    assert nics["dmz"]["address"], "one that roost chose"
+    r.cli("instance", "remove", "web1")
+    r.cli("instance", "trash", "restore", "web1", *(["--as", name] if name != "web1" else []))
+    assert (row(r, name)["mac"], cards(r, name)) == (first, nics)
+    r.stop(keep=True)
+    r.start()
+    assert (row(r, name)["mac"], cards(r, name)) == (first, nics)
+
+
+def test_out_of_the_trash_when_a_card_is_taken(r):
+    r.apply(fleet(nics=[{"network": "dmz"}, {"network": "user"}]))
+    nics = cards(r)
+    r.cli("instance", "remove", "web1")
+    r.cli("instance", "create", "thief", "--image", "d", "--network", "user", "--mac", nics["dmz"]["mac"])
+    r.cli("instance", "create", "squatter", "--image", "d", "--network", "user",
+          "--nic", f"network=dmz,address={nics['dmz']['address']}")
+    r.cli("instance", "trash", "restore", "web1", "--as", "web7")
+    now = cards(r, "web7")
+    assert now["user"] == nics["user"]
+    assert now["dmz"]["mac"] != nics["dmz"]["mac"] and now["dmz"]["address"] not in ("", nics["dmz"]["address"])
+    r.cli("instance", "remove", "web7")
+    r.cli("instance", "remove", "squatter", "thief")
+    r.cli("instance", "create", "web1", "--image", "d", "--network", "lab", "--nic", f"network=dmz,mac={now['user']['mac']}")
+    r.cli("instance", "remove", "web1")
+    r.cli("instance", "create", "other", "--image", "d", "--network", "user", "--mac", now["user"]["mac"])
+    done = r.cli("instance", "trash", "restore", "web1", check=False)
+    assert done.returncode == 4 and f"{now['user']['mac']} is taken by another instance" in done.stderr, "it was said"
+    assert "web1" not in r.cli("instance", "list").stdout and "web1" in r.cli("instance", "trash", "list").stdout
