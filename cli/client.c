@@ -246,7 +246,7 @@ static size_t save(char *data, size_t size, size_t n, void *arg)
     return len;
 }
 
-int client_download(struct client *c, const char *path, int fd, struct err *e)
+int client_download(struct client *c, const char *path, int fd, const char *file, struct err *e)
 {
     struct download d = { .fd = fd };
     int bad = -1;
@@ -262,7 +262,7 @@ int client_download(struct client *c, const char *path, int fd, struct err *e)
     transfer_done(&d.t);
     if (d.os) {
         errno = d.os;
-        return err_sys(e, "it cannot be written");
+        return err_sys(e, "%s", file);
     }
     return bad;
 }

@@ -15,8 +15,8 @@ void client_free(struct client *c); /* NULL is fine */
  * says how to start roost; a connection that broke: ERR_BUSY too. */
 json_t *client_get(struct client *c, const char *path, struct err *e);
 int client_text(struct client *c, const char *path, struct buf *ret, struct err *e);
-/* What comes goes to the descriptor, however much it is. */
-int client_download(struct client *c, const char *path, int fd, struct err *e);
+/* What comes goes to the descriptor, however much it is; `file` is what messages call that. */
+int client_download(struct client *c, const char *path, int fd, const char *file, struct err *e);
 /* From here on what is asked is for the standard output alone: when nobody reads that any more the
  * program ends by SIGPIPE, as with a write, though the answer takes its time. */
 void client_for_output(struct client *c);

@@ -11,6 +11,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/out.h"
+#include "cli/unfinished.h"
 #include "cli/task.h"
 
 static void print_notes(const json_t *tree)
@@ -72,12 +73,21 @@ static int export_script(struct cli *c, const struct args *a, struct err *e)
 
 /* --- bundles --- */
 
+static int fill_bundle(struct cli *c, const char *path, int fd, const char *tmp, const char *file,
+                       struct err *e)
+{
+    if (client_download(cli_client(c, e), path, fd, file, e) < 0)
+        return -1;
+    return fsync(fd) == 0 && rename(tmp, file) == 0 ? 0 : err_sys(e, "%s", file);
+}
+
 /* Under another name until it is whole and on disk. */
 static int save_bundle(struct cli *c, const char *path, const char *file, bool force, struct err *e)
 {
     auto_free char *tmp = NULL;
     auto_close int fd = -1;
     struct stat st;
+    int r;
 
     if (!force && lstat(file, &st) == 0)
         return err_set(e, ERR_CONFLICT, "%s is there already; --force replaces it", file);
@@ -87,13 +97,11 @@ static int save_bundle(struct cli *c, const char *path, const char *file, bool f
     fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_sys(e, "%s", file);
-    if (client_download(cli_client(c, e), path, fd, e) == 0) {
-        if (fsync(fd) == 0 && rename(tmp, file) == 0)
-            return 0;
-        err_sys(e, "%s", file);
-    }
-    unlink(tmp);
-    return -1;
+    unfinished(AT_FDCWD, tmp);
+    if ((r = fill_bundle(c, path, fd, tmp, file, e)) < 0)
+        unlink(tmp);
+    unfinished_over();
+    return r;
 }
 
 static int export_bundle(struct cli *c, const struct args *a, const char *file, struct err *e)
@@ -108,7 +116,7 @@ static int export_bundle(struct cli *c, const struct args *a, const char *file, 
         return save_bundle(c, path, file, args_option(a, "force") != NULL, e);
     if (isatty(STDOUT_FILENO))
         return err_set(e, ERR_INVALID, "a bundle is nothing for a terminal: name a file");
-    return client_download(cli_client(c, e), path, STDOUT_FILENO, e);
+    return client_download(cli_client(c, e), path, STDOUT_FILENO, "standard output", e);
 }
 
 int run_instance_export(struct cli *c, const struct args *a, struct err *e)

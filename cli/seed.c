@@ -11,6 +11,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/out.h"
+#include "cli/unfinished.h"
 #include "model/seedurl.h"
 #include "model/words.h"
 
@@ -138,21 +139,23 @@ static int print_exported(struct cli *c, const json_t *tree, struct err *e)
     return 0;
 }
 
-static int fetch_volume(struct cli *c, const char *name, int fd, struct stat *ret, struct err *e)
+static int fetch_volume(struct cli *c, const char *name, const char *file, int fd,
+                        struct stat *ret, struct err *e)
 {
     auto_free char *path = path_instance(name, "/seed-volume");
 
     if (!path)
         return err_set(e, ERR_INTERNAL, "out of memory");
-    if (client_download(cli_client(c, e), path, fd, e) < 0)
+    if (client_download(cli_client(c, e), path, fd, file, e) < 0)
         return -1;
-    return fsync(fd) < 0 || fstat(fd, ret) < 0 ? err_sys(e, "it cannot be written") : 0;
+    return fsync(fd) < 0 || fstat(fd, ret) < 0 ? err_sys(e, "%s", file) : 0;
 }
 
 int run_seed_export(struct cli *c, const struct args *a, struct err *e)
 {
     const char *file = args_option(a, "cidata"), *name = a->operand[0];
     struct stat st;
+    int r;
 
     if (!file)
         return err_set(e, ERR_INVALID, "say where to: --cidata FILE");
@@ -162,10 +165,13 @@ int run_seed_export(struct cli *c, const struct args *a, struct err *e)
                        "%s is there already: remove it, or choose another name", file);
     if (fd < 0)
         return err_sys(e, "%s", file);
-    if (fetch_volume(c, name, fd, &st, e) < 0) {
+    unfinished(AT_FDCWD, file);
+    r = fetch_volume(c, name, file, fd, &st, e);
+    if (r < 0)
         unlink(file);
+    unfinished_over();
+    if (r < 0)
         return -1;
-    }
     return out_tree(c,
                     json_pack("{s:s, s:s, s:I}", "instance", name, "file", file, "bytes",
                               (json_int_t)st.st_size),

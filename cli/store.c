@@ -14,6 +14,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/out.h"
+#include "cli/unfinished.h"
 
 static json_t *backup_tree(const char *file, const struct backup *b)
 {
@@ -65,7 +66,7 @@ static int fetch(struct cli *c, int dir, const char *tmp, struct backup *ret, st
 
     if (fd < 0)
         return err_sys(e, "%s cannot be made", tmp);
-    if (client_download(cli_client(c, e), "/v1/store/backup", fd, e) < 0)
+    if (client_download(cli_client(c, e), "/v1/store/backup", fd, "it cannot be written", e) < 0)
         return -1;
     if (fsync(fd) < 0)
         return err_sys(e, "it cannot be written");
@@ -80,6 +81,7 @@ int run_store_backup(struct cli *c, const struct args *a, struct err *e)
     auto_close int dir = -1;
     char name[256], tmp[300];
     struct stat st;
+    int r;
 
     if (!b)
         return err_set(e, ERR_INTERNAL, "out of memory");
@@ -88,10 +90,13 @@ int run_store_backup(struct cli *c, const struct args *a, struct err *e)
     if (fstatat(dir, name, &st, 0) == 0 && !S_ISREG(st.st_mode))
         return err_set(e, ERR_CONFLICT, "%s is there and is no plain file", path);
     snprintf(tmp, sizeof tmp, ".%s.%d.tmp", name, (int)getpid());
-    if (fetch(c, dir, tmp, b, e) < 0) {
+    unfinished(dir, tmp);
+    r = fetch(c, dir, tmp, b, e);
+    if (r < 0)
         unlinkat(dir, tmp, 0);
+    unfinished_over();
+    if (r < 0)
         return err_wrap(e, "%s", path);
-    }
     if (renameat(dir, tmp, dir, name) < 0 || fsync(dir) < 0) {
         err_sys(e, "%s", path);
         unlinkat(dir, tmp, 0);
