@@ -51,16 +51,6 @@ void identity_done(struct identity *i)
     *i = (struct identity){ 0 };
 }
 
-static int replace(char **field, const char *s, const struct spot *at, struct err *e)
-{
-    char *copy = strdup(s);
-    if (!copy)
-        return spot_err(at, e, ERR_INTERNAL, "out of memory");
-    free(*field);
-    *field = copy;
-    return 0;
-}
-
 /* --- public keys --- */
 
 static int key_line(const json_t *v, const struct spot *at, char **ret, struct err *e)
@@ -147,7 +137,7 @@ static int read_hash(void *obj, const json_t *v, const struct spot *at, struct e
     if (!is_hash(s))
         return spot_bad(
             at, e, "not a password hash of crypt(5) such as $y$… or $6$…: `mkpasswd` makes one");
-    return replace(&i->password_hash, s, at, e);
+    return value_keep(&i->password_hash, s, at, e);
 }
 
 static json_t *emit_hash(const void *obj)
@@ -177,7 +167,7 @@ static int read_path(char **field, const json_t *v, const struct spot *at, struc
         return -1;
     if (s[0] != '/' || !ascii_printable(s, strlen(s)) || strchr(s, ' '))
         return spot_bad(at, e, "\"%s\" is not an absolute path without blanks", s);
-    return replace(field, s, at, e);
+    return value_keep(field, s, at, e);
 }
 
 static int read_gecos(void *obj, const json_t *v, const struct spot *at, struct err *e)
@@ -186,7 +176,7 @@ static int read_gecos(void *obj, const json_t *v, const struct spot *at, struct 
     const char *s;
     if (passwd_field(v, at, &s, e) < 0)
         return -1;
-    return replace(&i->gecos, s, at, e);
+    return value_keep(&i->gecos, s, at, e);
 }
 
 static int read_shell(void *obj, const json_t *v, const struct spot *at, struct err *e)
@@ -226,7 +216,7 @@ static int read_sudo(void *obj, const json_t *v, const struct spot *at, struct e
     if (json_is_boolean(v)) {
         free(i->sudo);
         i->sudo = NULL;
-        return json_is_true(v) ? replace(&i->sudo, SUDO_ALL, at, e) : 0;
+        return json_is_true(v) ? value_keep(&i->sudo, SUDO_ALL, at, e) : 0;
     }
     if (!json_is_string(v))
         return spot_bad(at, e, "expected true, false or a rule such as \"" SUDO_ALL "\"");
@@ -236,7 +226,7 @@ static int read_sudo(void *obj, const json_t *v, const struct spot *at, struct e
      */
     if (!strchr(s, '=') || strchr(s, '#'))
         return spot_bad(at, e, "\"%s\" is not a rule of sudoers(5) such as \"" SUDO_ALL "\"", s);
-    return replace(&i->sudo, s, at, e);
+    return value_keep(&i->sudo, s, at, e);
 }
 
 static json_t *emit_sudo(const void *obj)

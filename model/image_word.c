@@ -11,16 +11,6 @@
 
 /* --- words of the fleet file --- */
 
-static int replace(char **field, const char *s, const struct spot *at, struct err *e)
-{
-    char *copy = strdup(s);
-    if (!copy)
-        return spot_err(at, e, ERR_INTERNAL, "out of memory");
-    free(*field);
-    *field = copy;
-    return 0;
-}
-
 static int read_path(char **field, const json_t *v, const struct spot *at, struct err *e)
 {
     const char *s;
@@ -28,7 +18,7 @@ static int read_path(char **field, const json_t *v, const struct spot *at, struc
         return -1;
     if (s[0] != '/')
         return spot_bad(at, e, "\"%s\" is not an absolute path", s);
-    return replace(field, s, at, e);
+    return value_keep(field, s, at, e);
 }
 
 /* RFC 3986: no blank, no control byte; only what a download can begin with. */
@@ -44,7 +34,7 @@ static int read_url(char **field, const json_t *v, const struct spot *at, struct
         return -1;
     if (!is_url(s) || !s[strcspn(s, "/") + 2] || !ascii_printable(s, strlen(s)) || strchr(s, ' '))
         return spot_bad(at, e, "\"%.200s\" is not a URL that begins with https:// or http://", s);
-    return replace(field, s, at, e);
+    return value_keep(field, s, at, e);
 }
 
 static int read_file(void *obj, const json_t *v, const struct spot *at, struct err *e)
@@ -96,7 +86,7 @@ static int read_predefined(void *obj, const json_t *v, const struct spot *at, st
         return -1;
     if (!*s || strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789.-") != strlen(s))
         return spot_bad(at, e, "\"%s\" is not the name of a predefined image such as debian-13", s);
-    return replace(&r->source.predefined, s, at, e);
+    return value_keep(&r->source.predefined, s, at, e);
 }
 
 /* --- words of file and record --- */

@@ -288,3 +288,13 @@ json_t *value_sorted(const json_t *v)
 {
     return sorted(v, 0);
 }
+
+int value_keep(char **field, const char *s, const struct spot *at, struct err *e)
+{
+    char *copy = strdup(s);
+    if (!copy)
+        return spot_err(at, e, ERR_INTERNAL, "out of memory");
+    free(*field);
+    *field = copy;
+    return 0;
+}

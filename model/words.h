@@ -50,6 +50,8 @@ int value_text(const json_t *v, size_t max, const struct spot *at, const char **
 /* The same, printable ASCII only. */
 int value_ascii(const json_t *v, size_t max, const struct spot *at, const char **ret,
                 struct err *e);
+/* A copy of such a text takes the place of *field, which is freed. */
+int value_keep(char **field, const char *s, const struct spot *at, struct err *e);
 int value_bool(const json_t *v, const struct spot *at, bool *ret, struct err *e);
 int value_int(const json_t *v, int64_t min, int64_t max, const struct spot *at, int64_t *ret,
               struct err *e);

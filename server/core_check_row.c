@@ -6,7 +6,7 @@
 #include "server/core_check.h"
 
 void check_row(json_t *list, const char *name, const char *level, const char *detail,
-                const char *mend)
+               const char *mend)
 {
     json_array_append_new(list, json_pack("{s:s, s:b, s:s, s:s, s:s}", "name", name, "ok",
                                           !strcmp(level, "ok"), "level", level, "detail", detail,
