@@ -23,9 +23,10 @@ static void note_booting(struct waitlist *w, const struct starter *s)
 void waitlist_of(const struct core *c, const char *only, struct waitlist *ret)
 {
     const struct autostart *a = c->autostart;
+    size_t size = only ? 1 : a ? a->n : 0;
 
     *ret = (struct waitlist){ .n = 0 };
-    if (!a || !a->n || !(ret->list = calloc(only ? 1 : a->n, sizeof *ret->list)))
+    if (!a || !size || !(ret->list = calloc(size, sizeof *ret->list)))
         return;
     for (size_t i = 0; i < a->n; i++) {
         const struct starter *s = &a->list[i];
@@ -34,7 +35,7 @@ void waitlist_of(const struct core *c, const char *only, struct waitlist *ret)
         if (s->turn != TURN_WAITS || s->told)
             continue;
         ret->waiting++;
-        if (!only || strcmp(only, s->name.s) == 0)
+        if (ret->n < size && (!only || strcmp(only, s->name.s) == 0))
             ret->list[ret->n++] = (struct queued){ s->name, ret->waiting };
     }
     qsort(ret->list, ret->n, sizeof *ret->list, by_name);
