@@ -153,6 +153,22 @@ def test_check_says_what_is_there(desk, publisher):
     assert done.returncode == 0 and "mine-1 amd64: is there" in done.stdout, done.stdout
 
 
+@pytest.mark.parametrize("sums, found", [
+    ("{256}  d.img\n", True), ("{256} *d.img\n", True), ("{256}  ./d.img\n", True), ("{512}  d.img\n", True),
+    ("SHA256 (d.img) = {256}\n", True), ("SHA512 (d.img) = {512}\n", True), ("{256}\n", True),
+    ("-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n# d.img: 5 bytes\nSHA256 (d.img) = {256}\n-----BEGIN PGP SIGNATURE-----\n", True),
+    ("{256}  other-d.img\n{256}  d.img.asc\n", False), ("MD5 (d.img) = 0123456789abcdef0123456789abcdef\n", False), ("{256}  d-img\n{256}  x\n", False), ("", False),
+])
+def test_check_and_roost_read_the_same_lists(desk, publisher, sums, found):
+    """What it calls listed can be had, and what it misses is refused."""
+    of = {"256": hashlib.sha256(DISK).hexdigest(), "512": hashlib.sha512(DISK).hexdigest()}
+    Publisher.files["SUMS"] = sums.replace("{256}", of["256"]).replace("{512}", of["512"]).encode()
+    done = check(desk.own)
+    assert ("mine-1 amd64: is there" in done.stdout, done.returncode) == (found, 0 if found else 1), done.stdout
+    assert found or f"mine-1 amd64: is not listed in {publisher}/SUMS" in done.stdout
+    assert (desk.cli("image", "create", "img", "-p", "mine-1", "--quiet", check=False).returncode == 0) == found
+
+
 @pytest.mark.parametrize("change, says", [
     (lambda files: files.pop("d.img"), "d.img: 404"),
     (lambda files: files.pop("SUMS"), "SUMS: 404"),
