@@ -18,6 +18,7 @@ static const struct {
 } unconfigured[] = {
     { "failed", "its configuration failed" },
     { "nothing", "it has no playbook; see: roost ansible init" },
+    { "late", "it was home before it had a playbook; see: roost run" },
     { "manual", "it is configured by hand alone; see: roost run" },
     { "off", "Ansible is switched off ([ansible] enabled = no)" },
 };

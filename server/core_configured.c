@@ -5,6 +5,8 @@
 #include "server/core_ansible.h"
 #include "server/core_survey.h"
 
+#define COMES_BY_MS 10000 /* until a guest's homecoming has been seen, with time to spare */
+
 static int is_open(const struct run *r, void *arg)
 {
     bool *ret = arg;
@@ -48,6 +50,9 @@ json_t *configuration_json(const struct view *v, const struct guest *g)
         return json_string("off");
     if (known)
         return json_string(word_of(&j));
-    return json_string(v->playbooks || config_playbook_own(v->config, g->name.s) ? "pending"
-                                                                                 : "nothing");
+    if (!v->playbooks && !config_playbook_own(v->config, g->name.s))
+        return json_string("nothing");
+    if (v->behind || v->now_ms - g->standing.since_ms < COMES_BY_MS)
+        return json_string("pending");
+    return json_string("late");
 }

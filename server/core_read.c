@@ -48,6 +48,7 @@ void view_of(struct core *c, const char *only, struct view *ret)
     ret->now_ms = loop_now(c->loop).real_ms;
     ret->config = &c->config;
     ret->playbooks = c->ansible && core_playbooks_any(c);
+    ret->behind = c->ansible && store_last_event(c->store) > c->ansible->cursor;
     for (int p = 0; p < PHASES; p++)
         ret->usual_ms[p] = core_usual(c, p);
     waitlist_of(c, only, &ret->waitlist);

@@ -14,12 +14,14 @@ struct view {
     const struct config *config;
     bool playbooks; /* something may run for a guest that has no playbook of its own */
     struct waitlist waitlist;
+    bool behind; /* there are events that Ansible's reactor has not seen */
 };
 /* As core stands now, on its own store; of all guests, or (not NULL) of that one. In the loop. */
 void view_of(struct core *c, const char *only, struct view *ret);
 void view_done(struct view *v);
-/* core_configured.c: "pending", "running", "configured", "failed"; "nothing" runs for it, "manual" (by
- * hand alone), "off" (Ansible is); null: it is not home. */
+/* core_configured.c: "pending", "running", "configured", "failed"; "nothing" runs for it, "late"
+ * (what runs for it came when it was home already), "manual" (by hand alone), "off" (Ansible is);
+ * null: it is not home. */
 json_t *configuration_json(const struct view *v, const struct guest *g);
 
 /* All instances as a JSON array of rows, in order of name, from one snapshot. ERR_BUSY once *ending

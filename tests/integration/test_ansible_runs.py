@@ -524,6 +524,17 @@ def test_a_wait_ends_with_what_will_not_come(tmp_path):
         fleet.roost.cli("instance", "rebuild", "g00")
         assert fleet.guest("g00", generation=2).home().status == 200
         assert lost("g00", "it has no playbook") == "nothing"
+        own = fleet.roost.state / "instances" / "g02"
+        own.mkdir(exist_ok=True)
+        (own / "deploy.yaml").write_text("- hosts: all\n  tasks: []\n")
+        fleet.roost.cli("instance", "rebuild", "g02")
+        assert fleet.guest("g02", generation=2).home().status == 200
+        until("g00's homecoming is past, as g02's is, which has a playbook",
+              lambda: fleet.roost.json("instance", "show", "g02")["configuration"] in ("running", "failed"), 60)
+        (fleet.roost.state / "ansible" / "site.yaml").write_text("- hosts: all\n  tasks: []\n")
+        until("nothing will run for g00 by itself",
+              lambda: fleet.roost.json("instance", "show", "g00")["configuration"] == "late", 60)
+        assert lost("g00", "it was home before it had a playbook; see: roost run") == "late"
 
 
 def test_without_ansible_what_is_due_waits_for_it(tmp_path):
