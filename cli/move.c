@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/parse.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/out.h"
@@ -81,6 +82,28 @@ static int fill_bundle(struct cli *c, const char *path, int fd, const char *tmp,
     return fsync(fd) == 0 && rename(tmp, file) == 0 ? 0 : err_sys(e, "%s", file);
 }
 
+static int print_saved(struct cli *c, const json_t *tree, struct err *e)
+{
+    char size[24];
+
+    (void)c, (void)e;
+    printf("%s: guest %s, %s; whoever reads it reads its secrets\n", out_text(tree, "file"),
+           out_text(tree, "name"), format_size((uint64_t)out_number(tree, "size"), size));
+    return 0;
+}
+
+static int tell_saved(struct cli *c, const char *name, const char *file, struct err *e)
+{
+    struct stat st;
+
+    if (stat(file, &st) < 0)
+        return err_sys(e, "%s", file);
+    return out_tree(c,
+                    json_pack("{s:s, s:s, s:I}", "name", name, "file", file, "size",
+                              (json_int_t)st.st_size),
+                    print_saved, e);
+}
+
 /* Under another name until it is whole and on disk. */
 static int save_bundle(struct cli *c, const char *path, const char *file, bool force, struct err *e)
 {
@@ -113,7 +136,9 @@ static int export_bundle(struct cli *c, const struct args *a, const char *file, 
         return err_set(e, ERR_INVALID,
                        "--bundle stands by itself: --for and --file are about a script");
     if (strcmp(file, "-") != 0)
-        return save_bundle(c, path, file, args_option(a, "force") != NULL, e);
+        return save_bundle(c, path, file, args_option(a, "force") != NULL, e) < 0
+                   ? -1
+                   : tell_saved(c, a->operand[0], file, e);
     if (isatty(STDOUT_FILENO))
         return err_set(e, ERR_INVALID, "a bundle is nothing for a terminal: name a file");
     return client_download(cli_client(c, e), path, STDOUT_FILENO, "standard output", e);
@@ -140,6 +165,16 @@ static int print_task(struct cli *c, const json_t *tree, struct err *e)
     return 0;
 }
 
+/* Under which name it is here stands in the bundle, unless one was said (the task's object). */
+static int print_imported(struct cli *c, const json_t *tree, struct err *e)
+{
+    (void)c;
+    (void)e;
+    printf("%s is imported; roost instance list shows it\n", out_text(tree, "object"));
+    print_notes(tree);
+    return 0;
+}
+
 int run_instance_import(struct cli *c, const struct args *a, struct err *e)
 {
     struct client *client = cli_client(c, e);
@@ -158,5 +193,5 @@ int run_instance_import(struct cli *c, const struct args *a, struct err *e)
         return out_tree(c, task, print_task, e);
     ended = task_follow(c, task, args_option(a, "quiet") != NULL, e);
     json_decref(task);
-    return out_tree(c, ended, print_task, e);
+    return out_tree(c, ended, print_imported, e);
 }

@@ -47,13 +47,15 @@ def hosts(tmp_path):
 
 
 def export(here, path, *args):
-    here.cli("instance", "export", "web1", "--bundle", path, *args)
+    said = here.cli("instance", "export", "web1", "--bundle", path, *args).stdout
+    assert said.startswith(f"{path}: guest web1, ") and said.endswith("; whoever reads it reads its secrets\n")
     return path
 
 
 def moved(there, path, *args, code=0):
     done = there.cli("instance", "import", path, *args, check=False)
     assert done.returncode == code, done.stderr
+    assert code or " is imported; roost instance list shows it\n" in done.stdout, done.stdout
     return done
 
 
