@@ -1,4 +1,4 @@
-/* A file that is being written: whoever ends this program with Ctrl-C or a signal leaves none of it. */
+/* A file that is being written: who ends this program with Ctrl-C or a signal leaves none of it. */
 #ifndef CLI_UNFINISHED_H
 #define CLI_UNFINISHED_H
 

@@ -1,5 +1,5 @@
-/* The playbooks that a fleet names: one word too many or too few in a name shows now, not as a failed
- * run when the guest has come home. */
+/* The playbooks that a fleet names: a wrong name shows now, not as a failed run when the guest has
+ * come home. */
 #include <stdio.h>
 #include <string.h>
 

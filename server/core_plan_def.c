@@ -1,4 +1,4 @@
-/* The definitions of a fleet compared with those on record: networks, groups, identities, images. */
+/* The definitions of a fleet against those on record: networks, groups, identities, images. */
 #include <stdio.h>
 #include <string.h>
 

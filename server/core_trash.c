@@ -72,9 +72,10 @@ static json_t *nics_json(struct core *c, const struct guest *g)
     json_t *list = n > 0 ? json_array() : NULL;
 
     for (int k = 0; k < n; k++)
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "network", rows[k].network.s, "mac",
-                                              mac_format(&rows[k].mac, mac), "reserved",
-                                              ip_format(&rows[k].reserved, ip)));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:s}", "network", rows[k].network.s, "mac",
+                                        mac_format(&rows[k].mac, mac), "reserved",
+                                        ip_format(&rows[k].reserved, ip)));
     return list;
 }
 
@@ -331,7 +332,8 @@ static int put_all(struct core *c, struct instance *i, const struct guest *was,
     snprintf(g.standing.note, sizeof g.standing.note, "restored from the trash");
     if (core_guest_save(c, &g, e) < 0 ||
         put_reservation(c, i, json_object_get(record, "reserved"), e) < 0 ||
-        put_nics(c, i, json_object_get(record, "nics"), e) < 0 || drive_claims_put(c, i->id, &i->spec, e) < 0 ||
+        put_nics(c, i, json_object_get(record, "nics"), e) < 0 ||
+        drive_claims_put(c, i->id, &i->spec, e) < 0 ||
         put_moved(c, i, json_object_get(record, "moved"), e) < 0 ||
         put_keys(c, i->id, json_object_get(record, "keys"), e) < 0 ||
         put_account(c, i->id, json_object_get(record, "account"), e) < 0 ||

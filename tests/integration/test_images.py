@@ -270,12 +270,12 @@ def test_no_disk_is_smaller_than_its_image(desk):
             assert done.returncode == 2 and re.search(SMALL, done.stderr), done.stderr
         assert desk.json("instance", "list") == [] and desk.json("image", "list") == []
     desk.cli("image", "create", "img", "--file", disk(desk))
-    refused(desk, 2, SMALL, "instance", "create", "web", "--image", "img", "--disk", "5M")
+    refused(desk, 2, SMALL.replace("instance web: ", "--"), "instance", "create", "web", "--image", "img", "--disk", "5M")
     refused(desk, 2, r"8388607 bytes is smaller than .* 8388608 bytes",
             "apply", "-f", desk.fleet({"instances": {"web": {**small, "disk": 8 * MIB - 1}}}))
     desk.cli("instance", "create", "web", "--image", "img", "--disk", "8M")
     desk.cli("instance", "create", "as-large", "--image", "img", "--disk", "0")
-    refused(desk, 2, SMALL, "instance", "modify", "web", "--disk", "5M")
+    refused(desk, 2, SMALL.replace("instance web: ", "--"), "instance", "modify", "web", "--disk", "5M")
 
 
 # --- tasks ---
