@@ -211,7 +211,8 @@ static int plan_image(struct apply *a, struct fleet_image *f, struct err *e)
     if (json_equal(old, new_))
         plan_row(a, "image", f->image.name.s, "unchanged", "", NULL);
     else
-        plan_row(a, "image", f->image.name.s, "update", "needs restart", members_changed(old, new_));
+        plan_row(a, "image", f->image.name.s, "update", "needs restart",
+                 members_changed(old, new_));
     json_decref(old);
     json_decref(new_);
     return 0;
