@@ -192,6 +192,9 @@ def run_example(r, text):
     if re.match(r"(identities|images|networks|groups|defaults|instances):", text):
         has_instances = re.search(r"^instances:", text, re.M)
         path = r.fleet(text, "fleet.yaml" if has_instances else "piece.yaml")
+        for playbook in re.findall(r"playbook: ([\w.-]+)", text):
+            (r.state / "ansible").mkdir(exist_ok=True)
+            (r.state / "ansible" / playbook).write_text("- hosts: all\n")
         plan = r.json("apply", "--dry-run", "-f", path)["plan"]
         assert plan and {row["action"] for row in plan} <= {"create", "unchanged"}, plan
         if not has_instances:
