@@ -1,5 +1,6 @@
 """What all pytest tests share: the harness on the path, a roost per test, logs on failure only."""
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -8,6 +9,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from harness import roost as harness  # noqa: E402
+
+
+# nohup(1) and a shell's background jobs have some signals ignored, and programs inherit that, but not a handler:
+# here they are ignored as before, and what the tests start has them as from a terminal.
+for signo in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(signo) is signal.SIG_IGN:
+        signal.signal(signo, lambda *_: None)
 
 
 @pytest.fixture

@@ -269,6 +269,9 @@ def homes(b):
     one = b.posts(b.many, 1, **b.fresh("one", b.size["posts"]))
     flush = statistics.median((flush, bare_flush(state)))
     b.table.row("phone-home, 1 client, p50", one["p50_ms"], "ms", flush, "bare fdatasync", 1.5)
+    # The faster the disk, the more of it is the way there and back, which no answer over HTTP is without.
+    alone = b.peer.play("keep", guests=500, clients=1)
+    b.table.row("phone-home, 1 client, p50", one["p50_ms"], "ms", flush + alone["p50_ms"], "and nginx GET, 1 client")
     b.parts(one)
     some = b.posts(b.many, 64, **b.fresh("some", b.size["some"]))
     b.table.row("phone-home, 64 clients, CPU", some["main_us"], "us", get["us"], "nginx GET, kept")

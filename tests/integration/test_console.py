@@ -70,8 +70,7 @@ class Person:
         self.before = termios.tcgetattr(self.slave)
         self.child = subprocess.Popen(
             [BUILD / "roost", "console", "web1", *args], stdin=self.slave, stdout=stdout or self.slave,
-            stderr=self.slave, env={**roost.env, **(env or {})}, start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))  # also where tests run under nohup(1)
+            stderr=self.slave, env={**roost.env, **(env or {})}, start_new_session=True)
         self.seen = b""
 
     def sees(self, data):

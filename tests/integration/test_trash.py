@@ -53,7 +53,7 @@ def test_all_of_it_comes_back(host):
     assert listed[0].split() == ["NUMBER", "NAME", "SIZE", "REMOVED", "UNTIL", "BY"] and "web" in listed[1]
     assert host.json("status")["trash"] == {"instances": 1, "bytes": row["size"], "keep-ms": 7 * DAY}
     assert "1 instance with" in host.cli("status").stdout
-    assert {c["name"]: c for c in host.json("check")["checks"]}["trash"]["detail"].startswith("1 removed instances with ")
+    assert {c["name"]: c for c in host.json("check")["checks"]}["trash"]["detail"].startswith("1 removed instance with ")
     assert Guest(host, "web").get().status in (403, 404, 503), "nobody reads its seed"
     host.cli("sync")
     assert "web" not in (host.state / "generated" / "known_hosts").read_text()
