@@ -7,8 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path[:0] = [str(Path(__file__).resolve().parents[n]) for n in (1, 2)]
 
+import guest  # noqa: E402
 from harness.roost import Roost  # noqa: E402
 
 if "tree=" not in Path("/proc/cmdline").read_text():
@@ -56,9 +57,10 @@ with Roost({"launch": {"accelerator": "tcg"}}) as r:
     resource.prlimit(r.pid(), resource.RLIMIT_MEMLOCK, all_of_it)
     see("start", start(r))
     see("runs", "g" in r.guests())
-    sockets = Path(r.json("instance", "show", "g")["paths"]["console-socket"]).parent
+    monitor_at = Path(r.json("instance", "show", "g")["paths"]["console-socket"]).with_name("g.qmp")
+    guest.wait_change(monitor_at.parent, monitor_at.exists, 120, "QEMU's monitor")
     see("exit", r.stop(keep=True, timeout=120))
-    ask = monitor(sockets / "g.qmp")
+    ask = monitor(monitor_at)
     see("pci", [(d["id"]["vendor"], d["id"]["device"]) for bus in ask("query-pci") for d in bus["devices"]])
     see("usb", ask("human-monitor-command", **{"command-line": "info usb"}))
     see("qemu", (r.state / "instances/g/qemu.log").read_text())
