@@ -117,11 +117,10 @@ static int save_bundle(struct cli *c, const char *path, const char *file, bool f
     if (asprintf(&tmp, "%s.part", file) < 0)
         return err_set(e, ERR_INTERNAL, "out of memory");
     unlink(tmp);
+    unfinished(AT_FDCWD, tmp); /* from before it is there */
     fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return err_sys(e, "%s", file);
-    unfinished(AT_FDCWD, tmp);
-    if ((r = fill_bundle(c, path, fd, tmp, file, e)) < 0)
+    r = fd < 0 ? err_sys(e, "%s", file) : fill_bundle(c, path, fd, tmp, file, e);
+    if (fd >= 0 && r < 0)
         unlink(tmp);
     unfinished_over();
     return r;
