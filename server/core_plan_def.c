@@ -61,10 +61,21 @@ static int fits_others(struct apply *a, const struct network *n, struct err *e)
     return core_networks_each(a->c, fits, &f);
 }
 
+/* Of what is there and changes without a restart. Takes both. */
+static void plan_compared(struct apply *a, const char *object, const char *name, json_t *old,
+                          json_t *new_)
+{
+    if (json_equal(old, new_))
+        plan_row(a, object, name, "unchanged", "", NULL);
+    else
+        plan_row(a, object, name, "update", "live", members_changed(old, new_));
+    json_decref(old);
+    json_decref(new_);
+}
+
 static int plan_network(struct apply *a, const struct network *n, struct err *e)
 {
     const struct network *was = core_network(a->c, n->name.s);
-    json_t *new_, *old;
 
     if (fits_others(a, n, e) < 0)
         return -1;
@@ -73,21 +84,13 @@ static int plan_network(struct apply *a, const struct network *n, struct err *e)
         plan_row(a, "network", n->name.s, "create", "", NULL);
         return 0;
     }
-    new_ = network_to_json(n);
-    old = network_to_json(was);
-    if (json_equal(old, new_))
-        plan_row(a, "network", n->name.s, "unchanged", "", NULL);
-    else
-        plan_row(a, "network", n->name.s, "update", "live", members_changed(old, new_));
-    json_decref(new_);
-    json_decref(old);
+    plan_compared(a, "network", n->name.s, network_to_json(was), network_to_json(n));
     return 0;
 }
 
 static int plan_group(struct apply *a, const struct groupdef *g, struct err *e)
 {
     const struct groupdef *was = core_group(a->c, g->name.s);
-    json_t *new_, *old;
 
     if (apply_check_group_playbook(a, g, was, e) < 0)
         return -1;
@@ -95,14 +98,7 @@ static int plan_group(struct apply *a, const struct groupdef *g, struct err *e)
         plan_row(a, "group", g->name.s, "create", "", NULL);
         return 0;
     }
-    new_ = groupdef_to_json(g);
-    old = groupdef_to_json(was);
-    if (json_equal(old, new_))
-        plan_row(a, "group", g->name.s, "unchanged", "", NULL);
-    else
-        plan_row(a, "group", g->name.s, "update", "live", members_changed(old, new_));
-    json_decref(new_);
-    json_decref(old);
+    plan_compared(a, "group", g->name.s, groupdef_to_json(was), groupdef_to_json(g));
     return 0;
 }
 
