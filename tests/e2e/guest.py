@@ -219,6 +219,15 @@ def holders(path):
     return found
 
 
+def held(path, timeout=20):
+    """holders() once there are some: a QEMU is launched before it has opened its disks, and tells nobody when."""
+    end = time.monotonic() + timeout
+    while not (found := holders(path)):
+        assert time.monotonic() < end, f"nobody opened {path} within {timeout} s"
+        select.select([], [], [], 0.05)
+    return found
+
+
 def wait_qmp(roost, name, timeout=20):
     """Until roost is connected to the guest's QMP (net/unix(7): state 03)."""
     end = time.monotonic() + timeout

@@ -243,7 +243,7 @@ def test_vm_sh_is_the_same_guest_without_roost(story):
     refused = subprocess.run([web2 / "vm.sh"], capture_output=True, text=True, timeout=20,
                              stdin=subprocess.DEVNULL)
     assert refused.returncode == 6 and "web2 runs already" in refused.stderr
-    assert guest.holders(web2 / "disk.qcow2") == {roost.guests()["web2"]}
+    assert guest.held(web2 / "disk.qcow2") == {roost.guests()["web2"]}
 
     roost.cli("instance", "stop", *GUESTS)
     known = roost.json("paths")["known-hosts"]

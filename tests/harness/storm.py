@@ -20,8 +20,9 @@ class Lost(AssertionError):
 
 
 class Storm:
-    def __init__(self, roost, threads=8):
-        self.roost = roost
+    def __init__(self, roost, threads=8, patience=30):
+        """patience: seconds that a guest waits for an answer; cc_phone_home waits for ever."""
+        self.roost, self.patience = roost, patience
         self.journal = {}  # name: (round, public key)
         self.refused = collections.Counter()  # what came instead of a 200
         self._wanted = 0
@@ -52,7 +53,7 @@ class Storm:
     def _post(self, port, path, body):
         """The status, or the name of the error that a guest would see."""
         try:
-            return request(port, "POST", path, body).status
+            return request(port, "POST", path, body, timeout=self.patience).status
         except (OSError, http.client.HTTPException) as e:
             return type(e).__name__
 
