@@ -218,13 +218,15 @@ static unsigned connection_limit(const struct front *f)
     return (unsigned)max;
 }
 
+/* MHD_USE_TURBO: a connection ends by close(2) alone, which sends the FIN as the shutdown(2) before
+ * it would, and a new one is read before it is polled. */
 static struct MHD_Daemon *daemon_start(struct listener *l, int fd)
 {
     const struct config *c = &l->front->config;
 
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, handler_cb, l,
-        MHD_OPTION_EXTERNAL_LOGGER, log_cb, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_USE_EPOLL | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+        handler_cb, l, MHD_OPTION_EXTERNAL_LOGGER, log_cb, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_CONNECTION_LIMIT, l->limit, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         c->max_connections_per_ip, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)((c->request_timeout + 999) / 1000), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
