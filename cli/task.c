@@ -14,6 +14,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/out.h"
+#include "cli/unfinished.h"
 
 #define WAIT_MS    10000 /* of one request */
 #define LINE_MS    5000  /* between lines where there is no terminal */
@@ -117,13 +118,22 @@ json_t *task_follow(struct cli *c, const json_t *task, bool quiet, struct err *e
     struct shown s = { .bar = isatty(STDERR_FILENO), .quiet = quiet };
     json_t *t = json_incref((json_t *)task), *next;
     int64_t id = out_number(task, "id");
+    char words[160];
 
+    snprintf(words, sizeof words,
+             "%stask %" PRId64 " goes on without this command: roost task wait %" PRId64
+             ", or roost task cancel %" PRId64 "\n",
+             s.bar ? "\r\033[K" : "", id, id, id);
+    if (!quiet)
+        unfinished_elsewhere(words);
     while (t && is_running(t)) {
         show(&s, t);
         next = ask(c, id, out_number(t, "version"), e);
         json_decref(t);
         t = next;
     }
+    if (!quiet)
+        unfinished_over();
     if (s.bar && !quiet)
         fputs("\r\033[K", stderr);
     if (!t)

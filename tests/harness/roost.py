@@ -175,7 +175,7 @@ class Roost:
     def _remove(self):
         for pid in self.guests().values():
             os.kill(pid, signal.SIGKILL)
-        for path in (self.dir, self.run):
+        for path in (self.dir, self.run, *self.sockets()):
             shutil.rmtree(path, ignore_errors=True)
         if self in LIVE:
             LIVE.remove(self)
@@ -187,6 +187,11 @@ class Roost:
         if kind:  # pytest shows it with the failure
             print(f"log of {self.dir}:\n{self.log()}")
         self.stop()
+
+    def sockets(self):
+        """Where its sockets lay: a system service's below /run, in a directory of its state's."""
+        named = (re.search(r", control socket (\S+)/control\.sock$", line) for line in self._log)
+        return {Path(match[1]) for match in named if match}
 
     # --- processes ---
 

@@ -314,11 +314,14 @@ def test_cancel(slow):
 def test_the_work_survives_its_client_and_core(slow):
     path = disk(slow, form="vdi")
     client = subprocess.Popen([slow.build / "roost", "image", "create", "img", "--file", path], env=slow.env,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     pid = int(until("the conversion runs", lambda: slow.slow_pid.exists() and slow.slow_pid.read_text()))
     client.send_signal(signal.SIGINT)
-    client.wait(30)
+    said = client.communicate(timeout=30)[1]
     task, = slow.json("task", "list")
+    assert client.returncode == -signal.SIGINT
+    assert said.endswith(f"task {task['id']} goes on without this command: roost task wait {task['id']}, "
+                         f"or roost task cancel {task['id']}\n")
     assert task["state"] == "running"
     slow.kill("core")
     until("core is there again", lambda: slow.cli("task", "list", check=False).returncode == 0)
