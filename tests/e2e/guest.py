@@ -209,13 +209,18 @@ def cmdlines():
 def holders(path):
     """Processes that have this very file open."""
     want, found = os.stat(path), set()
-    for fd in Path("/proc").glob("[0-9]*/fd/*"):
+    for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            have = os.stat(fd)
-        except OSError:
+            fds = os.listdir(f"/proc/{pid}/fd")
+        except OSError:  # it has ended meanwhile
             continue
-        if (have.st_dev, have.st_ino) == (want.st_dev, want.st_ino):
-            found.add(int(fd.parts[2]))
+        for fd in fds:
+            try:
+                have = os.stat(f"/proc/{pid}/fd/{fd}")
+            except OSError:
+                continue
+            if (have.st_dev, have.st_ino) == (want.st_dev, want.st_ino):
+                found.add(int(pid))
     return found
 
 
