@@ -149,6 +149,7 @@ static void on_ready(const struct err *err, void *arg)
 
     (void)err; /* a failure comes as the end */
     m->qmp_ready = m->watched = true;
+    log_debug("machine", "%s: its QMP answers", m->name.s);
     keyscan_begin(m);
     if (!m->user_network)
         hostfwds_follow(m); /* it may have a further card on one */

@@ -233,14 +233,6 @@ def held(path, timeout=20):
     return found
 
 
-def wait_qmp(roost, name, timeout=20):
-    """Until roost is connected to the guest's QMP (net/unix(7): state 03)."""
-    end = time.monotonic() + timeout
-    while not re.search(rf" 03 +\d+ \S*/{re.escape(name)}\.qmp$", Path("/proc/net/unix").read_text(), re.M):
-        assert time.monotonic() < end, f"nobody is connected to the QMP of {name}"
-        select.select([], [], [], 0.05)  # nothing tells of it
-
-
 def wait_banner(port, timeout):
     """Until somebody speaks SSH behind a forward: QEMU takes the connection in any case, and closes
     it again while nobody in the guest listens."""
